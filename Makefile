@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: MIT
+#
+# Builds everything above the kernel into build/. Sources are found by
+# wildcard: adding a file to a folder adds it to the build.
+#
+#   make help       the targets          V=1        show whole commands
+#   make CC=clang   another compiler     WERROR=0   let warnings pass
+#   make SAN=1      with address and undefined-behaviour sanitizers, build/san
+
+VERSION := 0.1.0
+SOVERSION := 0
+PREFIX ?= /usr/local
+ARCH ?= $(shell uname -m)
+SECONDS ?= 60
+
+ifdef FUZZ
+B := build/fuzz
+CC := clang
+INSTRUMENT := -fsanitize=fuzzer-no-link,address,undefined \
+	-fno-sanitize-recover=all -fno-omit-frame-pointer
+else ifdef SAN
+B := build/san
+INSTRUMENT := -fsanitize=address,undefined \
+	-fno-sanitize-recover=all -fno-omit-frame-pointer
+else
+B := build
+endif
+
+# Sanitizers make compilers guess at paths that cannot happen, so warnings are
+# the plain build's business.
+WERROR ?= $(if $(INSTRUMENT),0,1)
+
+# No contraction: which operations are fused is part of the specified results.
+CFLAGS ?= -O3 -g
+override CFLAGS += -std=c11 -D_GNU_SOURCE -ffp-contract=off -fno-math-errno \
+	-Wall -Wextra $(if $(filter 1,$(WERROR)),-Werror) \
+	-fPIC -fvisibility=default -fno-semantic-interposition -pthread
+CPPFLAGS += -Iuapi -Iuserspace/include -Iuserspace
+LDLIBS += -Wl,--as-needed -pthread -lm
+
+AVX2 := -mavx2 -mfma -mf16c
+AVX512 := $(AVX2) -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni
+
+# Sources -------------------------------------------------------------------
+FOREIGN := $(if $(filter x86_64,$(ARCH)),,%_avx2.c %_avx512.c) \
+	$(if $(filter aarch64,$(ARCH)),,%_neon.c)
+sources = $(filter-out $(FOREIGN),$(sort $(wildcard $(1))))
+objects = $(patsubst %.c,$(B)/obj/%.o,$(1))
+
+LIB_SRC := $(filter-out userspace/ggml/% userspace/tools/%, \
+	$(call sources,userspace/*/*.c))
+RUN_SRC := $(call sources,userspace/tools/tern-run/*.c)
+RUN_MAIN := $(filter %/main.c,$(RUN_SRC))
+SUPPORT_SRC := $(call sources,tests/unit/support/*.c)
+TOOL_SRC := $(call sources,userspace/tools/*.c)
+TEST_SRC := $(call sources,tests/unit/test_*.c)
+BENCH_SRC := $(call sources,tests/bench/*.c)
+FUZZ_SRC := $(call sources,tests/fuzz/fuzz_*.c)
+ALL_SRC := $(LIB_SRC) $(RUN_SRC) $(SUPPORT_SRC) $(TOOL_SRC) $(TEST_SRC) \
+	$(BENCH_SRC) $(FUZZ_SRC)
+
+LIBS := $(addprefix $(B)/lib/,libtern.a libtern.so pkgconfig/tern.pc)
+TOOLS := $(patsubst userspace/tools/%.c,$(B)/bin/%,$(TOOL_SRC)) \
+	$(if $(RUN_MAIN),$(B)/bin/tern-run)
+TESTS := $(patsubst tests/unit/%.c,$(B)/tests/%,$(TEST_SRC))
+BENCHES := $(patsubst tests/bench/%.c,$(B)/bin/%,$(BENCH_SRC))
+FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/%,$(FUZZ_SRC))
+
+# What programs link, in this order; an archive gives only what is asked of it.
+RUN_A := $(B)/lib/libtern-run.a
+SUPPORT_A := $(B)/lib/libtest-support.a
+LIB_A := $(B)/lib/libtern.a
+# Looked up when linking, because `make deps` may only just have installed it.
+PCRE2 = $(shell pkg-config --libs libpcre2-8)
+CHECK = $(shell pkg-config --libs check)
+
+# Targets -------------------------------------------------------------------
+.PHONY: all tests fuzzers deps run check check-unit check-san check-llama \
+	bench fuzz format-check install clean help FORCE
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $(LIBS) $(TOOLS) $(BENCHES)   ## the library and the tools (default)
+tests: $(TESTS)                    ## the unit tests, without running them
+
+deps:                              ## install missing Debian packages
+	@tests/deps
+
+run: deps                          ## print text that the sample model writes
+	@tests/run build
+	@$(B)/bin/tern-run tests/data/kdoc-q8_0.gguf \
+		-p "Memory is allocated by" -n 64 --temp 0 --stats
+
+check: deps                        ## all of the checks below, one sum
+	@tests/run unit san fuzz llama
+
+check-unit: deps                   ## unit tests
+	@tests/run unit
+
+check-san: deps                    ## unit tests under ASan and UBSan
+	@tests/run san
+
+check-llama: deps                  ## compare with an unmodified llama.cpp
+	@tests/run llama
+
+fuzz: deps                         ## fuzz each target for SECONDS=60
+	@FUZZ_SECONDS=$(SECONDS) tests/run fuzz
+
+bench: deps                        ## performance on sample decoders, a table
+	@tests/run bench
+
+format-check:                      ## is everything as .clang-format wants it?
+	@find userspace tests uapi -name '*.[ch]' -print0 | \
+		xargs -0r clang-format --dry-run -Werror
+
+install: all                       ## to PREFIX=/usr/local, below DESTDIR
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin lib/pkgconfig include)
+	install $(TOOLS) $(DESTDIR)$(PREFIX)/bin
+	install -m 644 $(LIB_A) $(DESTDIR)$(PREFIX)/lib
+	install $(B)/lib/libtern.so.$(SOVERSION) $(DESTDIR)$(PREFIX)/lib
+	ln -sf libtern.so.$(SOVERSION) $(DESTDIR)$(PREFIX)/lib/libtern.so
+	install -m 644 $(B)/lib/pkgconfig/tern.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	cp -r userspace/include/. $(DESTDIR)$(PREFIX)/include
+	for page in $(wildcard userspace/man/*.[1-9]); do \
+		install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man$${page##*.} \
+			$$page || exit; done
+
+clean:                             ## remove build/
+	rm -rf build
+
+help:                              ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
+
+fuzzers: $(FUZZERS)
+
+# Rules ---------------------------------------------------------------------
+say = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2);)
+
+# Changes when compiler or options do, and everything is made again with them.
+$(B)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(CC) $(CFLAGS) $(INSTRUMENT) $(CPPFLAGS) $(PREFIX)' >$@.new
+	@cmp -s $@.new $@ || cp $@.new $@
+
+$(B)/obj/tests/%.o: CPPFLAGS += -Itests/unit
+$(B)/obj/%_avx2.o: ISA := $(AVX2)
+$(B)/obj/%_avx512.o: ISA := $(AVX512)
+$(B)/obj/%.o: %.c $(B)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(CPPFLAGS) $(CFLAGS) $(INSTRUMENT) $(ISA) \
+		-MMD -MP -c -o $@ $<
+
+$(LIB_A): $(call objects,$(LIB_SRC))
+$(RUN_A): $(call objects,$(filter-out $(RUN_MAIN),$(RUN_SRC)))
+$(SUPPORT_A): $(call objects,$(SUPPORT_SRC))
+# The folders too: a source deleted must leave the library.
+$(LIB_A) $(B)/lib/libtern.so.$(SOVERSION): $(wildcard userspace/*/)
+$(B)/lib/%.a: $(B)/flags
+	@mkdir -p $(@D)
+	$(call say,AR,$@)rm -f $@; $(AR) rcsD $@ $(filter %.o,$^)
+
+SYMBOLS := $(wildcard userspace/lib/libtern.map)
+$(B)/lib/libtern.so.$(SOVERSION): $(call objects,$(LIB_SRC)) $(SYMBOLS) $(B)/flags
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(CFLAGS) $(INSTRUMENT) $(LDFLAGS) -shared \
+		-Wl,-soname,$(@F) $(if $(INSTRUMENT),,-Wl,-z,defs) \
+		$(addprefix -Wl$(comma)--version-script=,$(SYMBOLS)) \
+		-o $@ $(filter %.o,$^) $(LDLIBS)
+comma := ,
+
+$(B)/lib/libtern.so: $(B)/lib/libtern.so.$(SOVERSION)
+	@ln -sf $(<F) $@
+
+$(B)/lib/pkgconfig/tern.pc: userspace/lib/tern.pc.in $(B)/flags
+	@mkdir -p $(@D)
+	@sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' $< >$@
+
+link = $(call say,LD,$@)mkdir -p $(@D); $(CC) $(CFLAGS) $(INSTRUMENT) \
+	$(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)
+
+ARCHIVES := $(RUN_A) $(LIB_A)
+$(B)/bin/tern-run: $(call objects,$(RUN_MAIN)) $(ARCHIVES)
+	$(link) $(PCRE2)
+$(B)/bin/%: $(B)/obj/userspace/tools/%.o $(ARCHIVES)
+	$(link) $(PCRE2)
+$(B)/bin/%: $(B)/obj/tests/bench/%.o $(ARCHIVES)
+	$(link) $(PCRE2)
+$(B)/tests/%: $(B)/obj/tests/unit/%.o $(SUPPORT_A) $(ARCHIVES)
+	$(link) $(CHECK) $(PCRE2)
+$(B)/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(SUPPORT_A) $(ARCHIVES)
+	$(link) $(PCRE2) -fsanitize=fuzzer
+
+-include $(patsubst %.o,%.d,$(call objects,$(ALL_SRC)))
