@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a graph asks for, counted from its shapes alone: the numerator of matrix share and
+ * DRAM share (design, section 8). Nothing here may look at a program.
+ */
+#include "graph/priv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { INT8, FP16, BF16, FP32 }; /* operand types of MATRIX, as macs[] counts them */
+
+static int operand(enum tern_dtype type)
+{
+	switch (type) {
+	case TERN_F32:
+		return FP32;
+	case TERN_F16:
+		return FP16;
+	case TERN_BF16:
+		return BF16;
+	default:
+		return INT8;
+	}
+}
+
+static uint32_t flags_of(const struct tern_graph *g, uint32_t tensor)
+{
+	return g->storages[g->tensors[tensor].storage].flags;
+}
+
+static bool is_weight(const struct tern_graph *g, uint32_t tensor)
+{
+	return tensor != TERN_NO_TENSOR && (flags_of(g, tensor) & TERN_STORAGE_CONST);
+}
+
+/* Bound and variable: caches, inputs, outputs. */
+static bool is_state(const struct tern_graph *g, uint32_t tensor)
+{
+	return (flags_of(g, tensor) & (TERN_STORAGE_BOUND | TERN_STORAGE_CONST)) ==
+	       TERN_STORAGE_BOUND;
+}
+
+/* Does the operator read a cache through this source? */
+static bool reads_kv(const struct tern_graph *g, const struct tern_op_desc *op, int src)
+{
+	if (op->src[src] == TERN_NO_TENSOR || !is_state(g, op->src[src]))
+		return false;
+	/* Attention written out as two products reads its cache as s0. */
+	return op->op == TERN_ATTENTION ? src == 1 || src == 2 : op->op == TERN_MATMUL && !src;
+}
+
+static bool writes_kv(const struct tern_graph *g, const struct tern_op_desc *op)
+{
+	return (op->op == TERN_SET_ROWS || op->op == TERN_COPY) && is_state(g, op->dst);
+}
+
+/* Sum of 1..n for the trapezoids below; n may be negative. */
+static uint64_t triangle(int64_t n)
+{
+	return n > 0 ? (uint64_t)n * ((uint64_t)n + 1) / 2 : 0;
+}
+
+/* Pairs (token, position) that causal order and window admit, nt tokens, n positions. */
+static uint64_t admitted(const struct tern_op_desc *op, int64_t nt, int64_t n)
+{
+	int64_t w = op->i[TERN_ATTENTION_I_WINDOW], past = n - nt;
+	bool causal = op->i[TERN_ATTENTION_I_CAUSAL];
+	uint64_t pairs;
+
+	if (causal) /* token t sees past + t + 1 positions */
+		pairs = triangle(n) - triangle(past);
+	else
+		pairs = (uint64_t)nt * (uint64_t)n;
+	/* the window hides past + t + 1 - w of them, where that is positive */
+	if (w > 0)
+		pairs -= triangle(n - w) - triangle(past - w);
+	return pairs;
+}
+
+/* Positions that at least one token sees. */
+static int64_t positions_seen(const struct tern_op_desc *op, int64_t nt, int64_t n)
+{
+	int64_t w = op->i[TERN_ATTENTION_I_WINDOW], first = w > 0 ? n - nt + 1 - w : 0;
+
+	return first > 0 ? n - first : n;
+}
+
+static void matmul_work(const struct tern_view *a, const struct tern_view *d,
+			struct tern_op_work *out)
+{
+	out->macs[operand(a->type)] +=
+		(uint64_t)a->ne[0] * (uint64_t)d->ne[0] * (uint64_t)tern_nrows(d->ne);
+}
+
+static void attention_work(const struct tern_graph *g, const struct tern_op_desc *op,
+			   const int64_t *symbols, struct tern_op_work *out)
+{
+	struct tern_view q, kv[2];
+	int i;
+
+	tern_view_of(&g->tensors[op->src[0]], symbols, &q);
+	for (i = 0; i < 2; i++) {
+		tern_view_of(&g->tensors[op->src[1 + i]], symbols, &kv[i]);
+		out->macs[operand(kv[i].type)] += admitted(op, q.ne[1], kv[i].ne[1]) *
+						  (uint64_t)(q.ne[2] * q.ne[3] * kv[i].ne[0]);
+		kv[i].ne[1] = positions_seen(op, q.ne[1], kv[i].ne[1]);
+		if (reads_kv(g, op, 1 + i))
+			out->kv_bytes += tern_view_bytes(&kv[i]);
+	}
+}
+
+/* Bytes of the rows that GET_ROWS fetches. */
+static uint64_t rows_read(const struct tern_graph *g, const struct tern_op_desc *op,
+			  const int64_t *symbols)
+{
+	struct tern_view rows, index;
+
+	tern_view_of(&g->tensors[op->src[0]], symbols, &rows);
+	tern_view_of(&g->tensors[op->src[1]], symbols, &index);
+	return tern_dtype_row_bytes(rows.type, (uint64_t)rows.ne[0]) * (uint64_t)index.ne[0] *
+	       (uint64_t)tern_nrows(index.ne);
+}
+
+static uint64_t bytes_written(const struct tern_graph *g, const struct tern_op_desc *op,
+			      const int64_t *symbols)
+{
+	struct tern_view d, s;
+
+	tern_view_of(&g->tensors[op->dst], symbols, &d);
+	tern_view_of(&g->tensors[op->src[0]], symbols, &s);
+	if (op->op == TERN_SET_ROWS)
+		d.ne[1] = s.ne[1]; /* the rows scattered, not the cache */
+	return tern_view_bytes(&d);
+}
+
+void tern_op_work(const struct tern_graph *g, uint32_t op, const int64_t *symbols,
+		  struct tern_op_work *out)
+{
+	const struct tern_op_desc *o = &g->ops[op];
+	struct tern_view v, d;
+	int s;
+
+	memset(out, 0, sizeof(*out));
+	tern_view_of(&g->tensors[o->dst], symbols, &d);
+	if (o->op == TERN_ATTENTION)
+		attention_work(g, o, symbols, out);
+	if (o->op == TERN_MATMUL) {
+		tern_view_of(&g->tensors[o->src[0]], symbols, &v);
+		matmul_work(&v, &d, out);
+		if (reads_kv(g, o, 0))
+			out->kv_bytes += tern_view_bytes(&v);
+	}
+	for (s = 0; s < TERN_MAX_SRC; s++) {
+		if (!is_weight(g, o->src[s]))
+			continue;
+		tern_view_of(&g->tensors[o->src[s]], symbols, &v);
+		out->weight_bytes += o->op == TERN_GET_ROWS && !s ? rows_read(g, o, symbols)
+								  : tern_view_bytes(&v);
+	}
+	if (writes_kv(g, o))
+		out->kv_bytes += bytes_written(g, o, symbols);
+}
+
+/* ---- a whole graph -------------------------------------------------------------- */
+
+/* A byte range some operator touches. */
+struct range {
+	uint32_t storage, tensor;
+	uint64_t lo, hi;
+};
+
+static int by_place(const void *pa, const void *pb)
+{
+	const struct range *a = pa, *b = pb;
+
+	if (a->storage != b->storage)
+		return a->storage < b->storage ? -1 : 1;
+	if (a->lo != b->lo)
+		return a->lo < b->lo ? -1 : 1;
+	return a->hi > b->hi ? -1 : a->hi < b->hi; /* of equals the longest first */
+}
+
+static void add_range(const struct tern_graph *g, uint32_t tensor, struct range *list, size_t *n)
+{
+	struct range *r = &list[(*n)++];
+
+	r->storage = g->tensors[tensor].storage;
+	r->tensor = tensor;
+	tern_graph_range(g, tensor, &r->lo, &r->hi);
+}
+
+/* Sorts, and drops what others contain. */
+static size_t distinct(struct range *list, size_t n)
+{
+	size_t i, kept = 0;
+
+	qsort(list, n, sizeof(*list), by_place);
+	for (i = 0; i < n; i++) {
+		if (kept && list[kept - 1].storage == list[i].storage &&
+		    list[i].hi <= list[kept - 1].hi)
+			continue;
+		list[kept++] = list[i];
+	}
+	return kept;
+}
+
+/* File bytes of a list of weights; a part that two ranges share counts once. */
+static uint64_t sum_weights(const struct tern_graph *g, const struct range *list, size_t n)
+{
+	uint64_t sum = 0, bytes, fresh;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		const struct tern_tensor_desc *t = &g->tensors[list[i].tensor];
+		struct tern_view v = {.type = t->type};
+
+		memcpy(v.ne, t->ne, sizeof(v.ne));
+		bytes = tern_view_bytes(&v);
+		fresh = list[i].hi - list[i].lo;
+		if (i && list[i - 1].storage == list[i].storage && list[i - 1].hi > list[i].lo)
+			fresh = list[i].hi - list[i - 1].hi;
+		sum += bytes < fresh ? bytes : fresh;
+	}
+	return sum;
+}
+
+static bool contained(const struct tern_graph *g, uint32_t tensor, const struct range *list,
+		      size_t n)
+{
+	uint64_t lo, hi;
+	size_t i;
+
+	tern_graph_range(g, tensor, &lo, &hi);
+	for (i = 0; i < n; i++) {
+		if (list[i].storage == g->tensors[tensor].storage && list[i].lo <= lo &&
+		    hi <= list[i].hi)
+			return true;
+	}
+	return false;
+}
+
+static void plan_weights(const struct tern_graph *g, struct range *list, struct tern_work_plan *out)
+{
+	size_t n = 0;
+	uint32_t i;
+	int s;
+
+	for (i = 0; i < g->nops; i++) {
+		for (s = 0; s < TERN_MAX_SRC; s++) {
+			bool rows = g->ops[i].op == TERN_GET_ROWS && !s;
+
+			if (is_weight(g, g->ops[i].src[s]) && !rows)
+				add_range(g, g->ops[i].src[s], list, &n);
+		}
+	}
+	n = distinct(list, n);
+	out->weight_bytes = sum_weights(g, list, n);
+	/* A tied embedding table is read as a whole by the head: its rows are in that sum. */
+	for (i = 0; i < g->nops; i++) {
+		if (g->ops[i].op == TERN_GET_ROWS && is_weight(g, g->ops[i].src[0]) &&
+		    !contained(g, g->ops[i].src[0], list, n))
+			out->terms[out->nterms++] = i;
+	}
+}
+
+static void plan_direction(const struct tern_graph *g, bool reads, const bool *is_cache,
+			   struct range *list, struct tern_work_plan *out)
+{
+	size_t n = 0, k;
+	uint32_t i;
+	int s;
+
+	for (i = 0; i < g->nops; i++) {
+		for (s = 0; s < TERN_MAX_SRC; s++) {
+			uint32_t t = reads ? g->ops[i].src[s] : g->ops[i].dst;
+
+			if (t != TERN_NO_TENSOR && is_state(g, t) &&
+			    !is_cache[g->tensors[t].storage])
+				add_range(g, t, list, &n);
+			if (!reads)
+				break;
+		}
+	}
+	n = distinct(list, n);
+	for (k = 0; k < n; k++)
+		out->io[out->nio++] = list[k].tensor;
+}
+
+static void find_caches(const struct tern_graph *g, bool *is_cache)
+{
+	uint32_t i;
+	int s;
+
+	for (i = 0; i < g->nops; i++) {
+		if (writes_kv(g, &g->ops[i]))
+			is_cache[g->tensors[g->ops[i].dst].storage] = true;
+		for (s = 0; s < TERN_MAX_SRC; s++) {
+			if (reads_kv(g, &g->ops[i], s))
+				is_cache[g->tensors[g->ops[i].src[s]].storage] = true;
+		}
+	}
+}
+
+int tern_work_plan(const struct tern_graph *g, struct tern_work_plan *out)
+{
+	size_t refs = (size_t)g->nops * TERN_MAX_SRC + 1;
+	struct range *list = malloc(refs * sizeof(*list));
+	bool *is_cache = calloc(g->nstorages + 1u, sizeof(*is_cache));
+
+	memset(out, 0, sizeof(*out));
+	out->terms = malloc((g->nops + 1u) * sizeof(*out->terms));
+	out->io = malloc((refs + g->nops) * sizeof(*out->io));
+	if (list && is_cache && out->terms && out->io) {
+		find_caches(g, is_cache);
+		plan_weights(g, list, out);
+		plan_direction(g, true, is_cache, list, out);
+		plan_direction(g, false, is_cache, list, out);
+		free(list);
+		free(is_cache);
+		return 0;
+	}
+	free(list);
+	free(is_cache);
+	tern_work_plan_fini(out);
+	return tern_fail(-ENOMEM, "no memory to count the work of %u operators", g->nops);
+}
+
+void tern_work_plan_fini(struct tern_work_plan *plan)
+{
+	free(plan->terms);
+	free(plan->io);
+	memset(plan, 0, sizeof(*plan));
+}
+
+void tern_graph_work(const struct tern_graph *g, const struct tern_work_plan *plan,
+		     const int64_t *symbols, struct tern_graph_work *out)
+{
+	struct tern_op_work w;
+	struct tern_view v;
+	uint32_t i;
+	int t;
+
+	memset(out, 0, sizeof(*out));
+	out->bytes = plan->weight_bytes;
+	for (i = 0; i < g->nops; i++) {
+		tern_op_work(g, i, symbols, &w);
+		out->bytes += w.kv_bytes;
+		for (t = 0; t < 4; t++)
+			out->macs[t] += w.macs[t];
+	}
+	for (i = 0; i < plan->nterms; i++)
+		out->bytes += rows_read(g, &g->ops[plan->terms[i]], symbols);
+	for (i = 0; i < plan->nio; i++) {
+		tern_view_of(&g->tensors[plan->io[i]], symbols, &v);
+		out->bytes += tern_view_bytes(&v);
+	}
+}
