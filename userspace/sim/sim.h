@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The executable model of the NPU: functional and timed in one execution.
+ * Pure: knows <tern/isa.h>, <tern/hw.h>, isa/ and simd/ only. No I/O, no globals.
+ */
+#ifndef TERN_SIM_H
+#define TERN_SIM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <tern/hw.h>
+
+struct tern_sim; /* one device: SPM, engines, worker threads */
+
+/* How the model reaches a context's memory. translate() returns a host pointer for `va`
+ * and how many bytes follow it contiguously (at most *len on entry), or NULL when the address is
+ * not mapped or not for this access (the job then ends with a TRANSLATION fault). Called
+ * from the thread that runs the job only; pointers stay valid until the job ends. */
+enum tern_access { TERN_READ = 1, TERN_WRITE = 2, TERN_EXEC = 4 };
+struct tern_sim_mem {
+	void *(*translate)(void *ctx, uint64_t va, uint64_t *len, unsigned int access);
+	void *ctx;
+};
+
+struct tern_sim_options {
+	unsigned int threads; /* host threads; 0: all cores */
+	bool check; /* checking mode: RACE, UNINIT, OPAQUE are found */
+	bool no_timing; /* functional only: cycles stay 0 */
+	const char *simd; /* "scalar", "avx2", "avx512", NULL: best */
+	/* Factors on the constants of sim/constants.h, TERN_K_COUNT of them; NULL: all 1. */
+	const double *scale;
+};
+
+/* Progress and profile: one record per engine command, if asked for. */
+struct tern_sim_event {
+	uint8_t queue;
+	uint32_t word; /* image word */
+	uint32_t mark; /* operator of the last MARK dispatched before it */
+	uint64_t dispatch, start, end; /* cycles */
+};
+
+struct tern_sim_run {
+	/* in */
+	struct tern_job job;
+	struct tern_sim_mem mem;
+	void (*event)(void *ctx, const struct tern_sim_event *e); /* or NULL */
+	void *event_ctx;
+	/* per-operator counters, indexed by MARK operand; larger marks are ignored */
+	struct tern_sim_op {
+		uint64_t cycles; /* END-time attribution: advance of the job's completion time */
+		uint64_t busy[TERN_NENGINES];
+		uint64_t dram_bytes, macs, commands;
+	} *ops;
+	size_t nops;
+	const volatile int *stop; /* non-zero: end with ABORT soon; or NULL */
+	/* out */
+	struct tern_counters counters;
+	struct tern_fault fault; /* code 0: success */
+};
+
+/* Parse "ref", "small", "large", "mac=1024,spm=512K,dram=25.6", "ref,check,no=softmax+rope",
+ * ... into capabilities. Unknown keys are left for the caller: *rest (may be NULL) receives
+ * the first unknown item. 0, or -EINVAL with a sentence in err. */
+int tern_sim_parse(const char *text, struct tern_caps *caps, struct tern_sim_options *opt,
+		   char *no_ops, size_t no_ops_len, char *err, size_t errlen);
+
+/* caps outside the architecture's limits: -EINVAL with a sentence in err. */
+int tern_caps_check(const struct tern_caps *caps, char *err, size_t errlen);
+int tern_sim_create(const struct tern_caps *caps, const struct tern_sim_options *opt,
+		    struct tern_sim **out, char *err, size_t errlen);
+void tern_sim_destroy(struct tern_sim *sim);
+const struct tern_caps *tern_sim_caps(const struct tern_sim *sim);
+
+/* Run one job to its end. One call at a time per device. Returns 0 also when the job
+ * faulted (run->fault says so); -ENOMEM when the host ran out of memory. Between jobs SPM is
+ * cleared (read as never written). */
+int tern_sim_run(struct tern_sim *sim, struct tern_sim_run *run);
+
+#endif
