@@ -159,7 +159,7 @@ static void *copy_array(const void *from, uint32_t n, size_t size)
 	return to;
 }
 
-static struct tern_graph *copy_graph(const struct tern_graph_desc *desc)
+struct tern_graph *tern_graph_copy(const struct tern_graph_desc *desc)
 {
 	struct tern_graph *g = calloc(1, sizeof(*g));
 
@@ -193,7 +193,7 @@ int tern_graph_create(const struct tern_graph_desc *desc, struct tern_graph **ou
 	ret = check_graph(desc);
 	if (ret)
 		return ret;
-	*out = copy_graph(desc);
+	*out = tern_graph_copy(desc);
 	return *out ? 0
 		    : tern_fail(-ENOMEM, "no memory for a graph of %" PRIu32 " operators",
 				desc->nops);

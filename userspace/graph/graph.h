@@ -16,6 +16,9 @@ struct tern_graph {
 	char *names; /* backing of all names */
 };
 
+/* A copy of a description that is known to be good; NULL: no memory. */
+struct tern_graph *tern_graph_copy(const struct tern_graph_desc *desc);
+
 /* Values of symbols put into a tensor: what the CPU kernels and reports work on. */
 struct tern_view {
 	enum tern_dtype type;
@@ -67,7 +70,7 @@ void tern_op_work(const struct tern_graph *g, uint32_t op, const int64_t *symbol
  * as input and once as output. What does not depend on symbols is counted once, here. */
 struct tern_work_plan {
 	uint64_t weight_bytes; /* of everything but GET_ROWS */
-	uint32_t *terms; /* GET_ROWS operators on other weights, as operator numbers */
+	uint32_t *terms;       /* GET_ROWS operators on other weights, as operator numbers */
 	uint32_t nterms;
 	uint32_t *io; /* views of inputs and outputs, as tensor numbers */
 	uint32_t nio;

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How the library reaches a device. One interface, two implementations to come by: the
+ * model in this process (transport_sim.c) and the kernel driver. Devices without an NPU
+ * use its memory half only (transport_host.c).
+ */
+#ifndef TERN_LIB_TRANSPORT_H
+#define TERN_LIB_TRANSPORT_H
+
+#include "lib/memory.h"
+#include "sim/sim.h"
+
+struct tern_transport;
+struct tern_context; /* an address space of the NPU; belongs to one session */
+
+/* One job, and what is known of it afterwards. Events and per-operator counters have the
+ * form in which the model gives them. */
+struct tern_run {
+	/* in */
+	struct tern_job job;
+	void (*event)(void *ctx, const struct tern_sim_event *e); /* or NULL */
+	void *event_ctx;
+	struct tern_sim_op *ops;
+	size_t nops;
+	const volatile int *stop;
+	/* out */
+	uint64_t start_ns; /* of CLOCK_MONOTONIC, when the device began */
+	struct tern_counters counters;
+	struct tern_fault fault;
+};
+
+struct tern_transport_ops {
+	void (*destroy)(struct tern_transport *t);
+	/* Memory of the device. `mem` is filled; 0 or a negative errno with a message. */
+	int (*alloc)(struct tern_transport *t, uint64_t size, struct tern_mem *mem);
+	int (*wrap)(struct tern_transport *t, void *host, uint64_t size, bool read_only,
+		    struct tern_mem *mem);
+	void (*free)(struct tern_transport *t, struct tern_mem *mem);
+	/* NULL from here on: no NPU. */
+	int (*context_create)(struct tern_transport *t, struct tern_context **out);
+	void (*context_destroy)(struct tern_context *c);
+	/* The context may touch exactly these, from the next job on. */
+	int (*map)(struct tern_context *c, const struct tern_mapping *list, size_t n);
+	/* Run to the end. 0 also when the job faulted; -EINTR: stopped before it began. */
+	int (*run)(struct tern_context *c, struct tern_run *run);
+};
+struct tern_transport {
+	const struct tern_transport_ops *ops;
+};
+
+int tern_transport_host(struct tern_transport **out);
+int tern_transport_sim(const struct tern_caps *caps, const struct tern_sim_options *opt,
+		       struct tern_transport **out);
+
+/* Memory operations of a transport whose memory is the process's own. */
+int tern_host_alloc(struct tern_va *va, uint64_t size, struct tern_mem *mem);
+int tern_host_wrap(struct tern_va *va, void *host, uint64_t size, bool read_only,
+		   struct tern_mem *mem);
+void tern_host_free(struct tern_va *va, struct tern_mem *mem);
+
+#endif
