@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Panels: LANES rows of B side by side, one row per 32-bit lane. Included by gemm_*.c
+ * after the lanes_*.h of the instruction set.
+ *
+ * A decoder reads the same block of all rows and turns each dword of four packed
+ * values into dwords of four bytes; as every lane does the same, it reads like the
+ * scalar code. Values are stored as they are packed, without the type's bias (Q4_0: 8),
+ * which the products subtract through the sums of the activations.
+ */
+#ifndef TERN_SIMD_GEMM_PANEL_H
+#define TERN_SIMD_GEMM_PANEL_H
+
+#include "blocks.h"
+#include "decode.h"
+
+#define CHUNK 512 /* elements of k in a panel: with 16 lanes 12 KiB, inside L1 */
+
+struct panel {
+	vu32 q[CHUNK / 4];  /* four values along k per dword */
+	vf32 s[CHUNK / 16]; /* a scale per group */
+	vf32 m[CHUNK / 16]; /* a minimum per group */
+};
+
+/* Where a block goes. */
+struct panel_at {
+	vu32 *q;
+	vf32 *s, *m;
+};
+
+#define NIBBLES		    0x0f0f0f0fu
+#define PAIRS		    0x03030303u
+#define ONES		    0x01010101u
+#define OFFSET(type, field) offsetof(struct tern_block_##type, field)
+
+static inline vf32 to_float(vu32 x)
+{
+	return __builtin_convertvector((vi32)x, vf32);
+}
+
+static inline vf32 high_half(vu32 x)
+{
+	return low_half(x >> 16);
+}
+
+/* Byte i of sixteen in four dwords. */
+static inline vu32 byte_of(const vu32 t[4], int i)
+{
+	return t[i / 4] >> (unsigned int)(8 * (i % 4)) & 0xffu;
+}
+
+/* Bits 0..3 to bit 0 of bytes 0..3: each product bit lands alone. */
+static inline vu32 spread_bits(vu32 x)
+{
+	return (x & 15u) * 0x00204081u & ONES;
+}
+
+static inline void nibbles(const uint8_t *p, ptrdiff_t s, vu32 *q)
+{
+	vu32 t[4];
+
+	load_dwords4(p, s, t);
+	for (int i = 0; i < 4; i++) {
+		q[i] = t[i] & NIBBLES;
+		q[4 + i] = t[i] >> 4 & NIBBLES;
+	}
+}
+
+static inline void fifths(vu32 qh, vu32 *q)
+{
+	for (int i = 0; i < 8; i++)
+		q[i] |= spread_bits(qh >> (unsigned int)(4 * i)) << 4;
+}
+
+static inline void bytes32(const uint8_t *p, ptrdiff_t s, vu32 *q)
+{
+	load_dwords4(p, s, q);
+	load_dwords4(p + 16, s, q + 4);
+}
+
+static inline void wide32(const uint8_t *p, ptrdiff_t s, vu32 *q)
+{
+	vu32 t[8];
+
+	bytes32(p, s, t);
+	for (int i = 0; i < 8; i++)
+		q[i] = store_wide(t[i]);
+}
+
+static inline void panel_q4_0(const uint8_t *p, ptrdiff_t s, struct panel_at o)
+{
+	nibbles(p + OFFSET(q4_0, qs), s, o.q);
+	o.s[0] = load_half(p, s);
+}
+
+static inline void panel_q4_1(const uint8_t *p, ptrdiff_t s, struct panel_at o)
+{
+	vu32 dm = load_dword(p, s);
+
+	nibbles(p + OFFSET(q4_1, qs), s, o.q);
+	o.s[0] = low_half(dm);
+	o.m[0] = high_half(dm);
+}
+
+static inline void panel_q5_0(const uint8_t *p, ptrdiff_t s, struct panel_at o)
+{
+	nibbles(p + OFFSET(q5_0, qs), s, o.q);
+	fifths(load_dword(p + OFFSET(q5_0, qh), s), o.q);
+	o.s[0] = load_half(p, s);
+}
+
+static inline void panel_q5_1(const uint8_t *p, ptrdiff_t s, struct panel_at o)
+{
+	vu32 dm = load_dword(p, s);
+
+	nibbles(p + OFFSET(q5_1, qs), s, o.q);
+	fifths(load_dword(p + OFFSET(q5_1, qh), s), o.q);
+	o.s[0] = low_half(dm);
+	o.m[0] = high_half(dm);
+}
+
+static inline void panel_q8_0(const uint8_t *p, ptrdiff_t s, struct panel_at o)
+{
+	wide32(p + OFFSET(q8_0, qs), s, o.q);
+	o.s[0] = load_half(p, s);
+}
+
+static inline void codebook(const uint8_t *p, ptrdiff_t s, const int8_t table[16], vu32 *q)
+{
+	nibbles(p, s, q);
+	for (int i = 0; i < 8; i++)
+		q[i] = store_wide(lookup_bytes(table, q[i]));
+}
+
+static inline void panel_iq4_nl(const uint8_t *p, ptrdiff_t s, struct panel_at o)
+{
+	codebook(p + OFFSET(iq4_nl, qs), s, tern_iq4_nl, o.q);
+	o.s[0] = load_half(p, s);
+}
+
+static inline void panel_mxfp4(const uint8_t *p, ptrdiff_t s, struct panel_at o)
+{
+	vu32 e = load_byte(p, s), normal = (vu32)(e > 1u);
+
+	codebook(p + OFFSET(mxfp4, qs), s, tern_mxfp4, o.q);
+	/* 2^(e - 128): for e of 0 and 1 a subnormal bit, else an exponent */
+	o.s[0] = (vf32)((normal & (e - 1u) << 23) | (~normal & (0x00200000u + 0x00200000u * e)));
+}
+
+static inline void panel_q2_k(const uint8_t *p, ptrdiff_t s, struct panel_at o)
+{
+	vu32 sc[4], t[8], dm = load_dword(p + OFFSET(q2_k, d), s);
+	vf32 d = low_half(dm), dmin = high_half(dm);
+
+	load_dwords4(p, s, sc);
+	for (int n = 0; n < 2; n++, o.q += 32) {
+		bytes32(p + OFFSET(q2_k, qs) + 32 * n, s, t);
+		for (int i = 0; i < 32; i++)
+			o.q[i] = t[i % 8] >> (unsigned int)(i / 8 * 2) & PAIRS;
+	}
+	for (int i = 0; i < 16; i++) {
+		vu32 b = byte_of(sc, i);
+
+		o.s[i] = d * to_float(b & 15u);
+		o.m[i] = -(dmin * to_float(b >> 4));
+	}
+}
+
+/* Sixteen signed scales times d. */
+static inline void scales16(const vu32 sc[4], vf32 d, vf32 *s)
+{
+	for (int i = 0; i < 16; i++) {
+		vi32 v = (vi32)(sc[i / 4] << (unsigned int)(24 - i % 4 * 8)) >> 24;
+
+		s[i] = d * __builtin_convertvector(v, vf32);
+	}
+}
+
+/* The two bytes before the scales come along so that no load leaves the block. */
+static inline void scales_q3_k(const uint8_t *p, ptrdiff_t s, vf32 *out)
+{
+	vu32 t[4], sc[4];
+
+	load_dwords4(p + OFFSET(q3_k, scales) - 2, s, t);
+
+	vu32 a = t[0] >> 16 | t[1] << 16, b = t[1] >> 16 | t[2] << 16, c = t[2] >> 16 | t[3] << 16;
+	vf32 d = high_half(t[3]);
+
+	sc[0] = (a & NIBBLES) | (c & PAIRS) << 4;
+	sc[1] = (b & NIBBLES) | (c >> 2 & PAIRS) << 4;
+	sc[2] = (a >> 4 & NIBBLES) | (c >> 4 & PAIRS) << 4;
+	sc[3] = (b >> 4 & NIBBLES) | (c >> 6 & PAIRS) << 4;
+	for (int i = 0; i < 16; i++)
+		out[i] = d * __builtin_convertvector((vi32)byte_of(sc, i) - 32, vf32);
+}
+
+static inline void panel_q3_k(const uint8_t *p, ptrdiff_t s, struct panel_at o)
+{
+	vu32 t[8], h[8];
+
+	bytes32(p, s, h);
+	for (int n = 0; n < 2; n++, o.q += 32) {
+		bytes32(p + OFFSET(q3_k, qs) + 32 * n, s, t);
+		for (int i = 0; i < 32; i++)
+			o.q[i] = (t[i % 8] >> (unsigned int)(i / 8 * 2) & PAIRS) |
+				 (h[i % 8] >> (unsigned int)(4 * n + i / 8) & ONES) << 2;
+	}
+	scales_q3_k(p, s, o.s);
+}
+
+/* The header of Q4_K and Q5_K. */
+static inline void scales_k4(const uint8_t *p, ptrdiff_t s, struct panel_at o)
+{
+	vu32 t[4], sc[4], m[4];
+
+	load_dwords4(p, s, t);
+	sc[0] = t[1] & 0x3f3f3f3fu;
+	m[0] = t[2] & 0x3f3f3f3fu;
+	sc[1] = (t[3] & NIBBLES) | (t[1] >> 6 & PAIRS) << 4;
+	m[1] = (t[3] >> 4 & NIBBLES) | (t[2] >> 6 & PAIRS) << 4;
+
+	vf32 d = low_half(t[0]), dmin = high_half(t[0]);
+
+	for (int i = 0; i < 8; i++) {
+		o.s[i] = d * to_float(byte_of(sc, i));
+		o.m[i] = -(dmin * to_float(byte_of(m, i)));
+	}
+}
+
+static inline void nibbles_k4(const uint8_t *p, ptrdiff_t s, vu32 *q)
+{
+	vu32 t[4];
+
+	for (int i = 0; i < 8; i++) {
+		vu32 *low = q + i / 2 * 16 + i % 2 * 4;
+
+		load_dwords4(p + 16 * i, s, t);
+		for (int j = 0; j < 4; j++) {
+			low[j] = t[j] & NIBBLES;
+			low[8 + j] = t[j] >> 4 & NIBBLES;
+		}
+	}
+}
+
+static inline void panel_q4_k(const uint8_t *p, ptrdiff_t s, struct panel_at o)
+{
+	scales_k4(p, s, o);
+	nibbles_k4(p + OFFSET(q4_k, qs), s, o.q);
+}
+
+static inline void panel_q5_k(const uint8_t *p, ptrdiff_t s, struct panel_at o)
+{
+	vu32 h[8];
+
+	scales_k4(p, s, o);
+	nibbles_k4(p + OFFSET(q5_k, qs), s, o.q);
+	bytes32(p + OFFSET(q5_k, qh), s, h);
+	for (int i = 0; i < 64; i++)
+		o.q[i] |= (h[i % 8] >> (unsigned int)(i / 8) & ONES) << 4;
+}
+
+static inline void panel_q6_k(const uint8_t *p, ptrdiff_t s, struct panel_at o)
+{
+	vu32 sc[4], l[4], m[4], h[4];
+
+	for (int i = 0; i < 4; i++) { /* 16 elements of each quarter of a half */
+		const uint8_t *lo = p + 64 * (i / 2) + 16 * (i % 2);
+		vu32 *q = o.q + i / 2 * 32 + i % 2 * 4;
+
+		load_dwords4(lo, s, l);
+		load_dwords4(lo + 32, s, m);
+		load_dwords4(p + OFFSET(q6_k, qh) + 16 * i, s, h);
+		for (int j = 0; j < 4; j++) {
+			q[j] = (l[j] & NIBBLES) | (h[j] & PAIRS) << 4;
+			q[8 + j] = (m[j] & NIBBLES) | (h[j] >> 2 & PAIRS) << 4;
+			q[16 + j] = (l[j] >> 4 & NIBBLES) | (h[j] & PAIRS << 4);
+			q[24 + j] = (m[j] >> 4 & NIBBLES) | (h[j] >> 2 & PAIRS << 4);
+		}
+	}
+	load_dwords4(p + OFFSET(q6_k, scales), s, sc);
+	scales16(sc, load_half(p + OFFSET(q6_k, d), s), o.s);
+}
+
+static inline void panel_op32(const uint8_t *p, ptrdiff_t s, struct panel_at o)
+{
+	wide32(p, s, o.q);
+	o.s[0] = (vf32)load_dword(p + 32, s);
+}
+
+static inline void panel_op32m(const uint8_t *p, ptrdiff_t s, struct panel_at o)
+{
+	panel_op32(p, s, o);
+	o.m[0] = (vf32)load_dword(p + OFFSET(op32m, m), s);
+}
+
+static inline void panel_op16(const uint8_t *p, ptrdiff_t s, struct panel_at o)
+{
+	panel_op32(p, s, o);
+	o.s[1] = (vf32)load_dword(p + 36, s);
+}
+
+static inline void panel_op16m(const uint8_t *p, ptrdiff_t s, struct panel_at o)
+{
+	panel_op16(p, s, o);
+	o.m[0] = (vf32)load_dword(p + OFFSET(op16m, m), s);
+	o.m[1] = (vf32)load_dword(p + OFFSET(op16m, m) + 4, s);
+}
+
+/* ---- the table -------------------------------------------------------------- */
+/* What follows the blocks being decoded, to be fetched meanwhile: `bytes` of each row. */
+struct panel_next {
+	const uint8_t *p;
+	int64_t bytes;
+};
+
+static inline void fetch(struct panel_next next, ptrdiff_t s, int64_t part, int64_t parts)
+{
+	for (int64_t r = part * LANES / parts; r < (part + 1) * LANES / parts; r++)
+		for (int64_t i = 0; i < next.bytes; i += 64)
+			__builtin_prefetch(next.p + r * s + i, 0, 3);
+}
+
+/*	type, elements of a block, scales per 32, minimum, bias of the stored values, how many
+ *	dwords' products (in pairs, |a| <= 127) 16 bits can sum, wide: signed 8-bit weights */
+#define PANEL_TYPES(X)                               \
+	X(Q4_0, q4_0, 32, 1, 0, 8, 8, 0)             \
+	X(Q4_1, q4_1, 32, 1, 1, 0, 8, 0)             \
+	X(Q5_0, q5_0, 32, 1, 0, 16, 4, 0)            \
+	X(Q5_1, q5_1, 32, 1, 1, 0, 4, 0)             \
+	X(Q8_0, q8_0, 32, 1, 0, WIDE_BIAS, 1, 1)     \
+	X(Q2_K, q2_k, 256, 2, 1, 0, 4, 0)            \
+	X(Q3_K, q3_k, 256, 2, 0, 4, 4, 0)            \
+	X(Q4_K, q4_k, 256, 1, 1, 0, 8, 0)            \
+	X(Q5_K, q5_k, 256, 1, 1, 0, 4, 0)            \
+	X(Q6_K, q6_k, 256, 2, 0, 32, 2, 0)           \
+	X(IQ4_NL, iq4_nl, 32, 1, 0, WIDE_BIAS, 1, 1) \
+	X(MXFP4, mxfp4, 32, 1, 0, WIDE_BIAS, 1, 1)   \
+	X(OP32, op32, 32, 1, 0, WIDE_BIAS, 1, 1)     \
+	X(OP32M, op32m, 32, 1, 1, WIDE_BIAS, 1, 1)   \
+	X(OP16, op16, 32, 2, 0, WIDE_BIAS, 1, 1)     \
+	X(OP16M, op16m, 32, 2, 1, WIDE_BIAS, 1, 1)
+
+#define DECODER(code, name, elems, parts, min, bias, run, wide)                  \
+	static void decode_##name(const uint8_t *p, ptrdiff_t s, int64_t blocks, \
+				  struct panel_next next, struct panel *o)       \
+	{                                                                        \
+		struct panel_at at = {o->q, o->s, o->m};                         \
+                                                                                 \
+		for (int64_t i = 0; i < blocks; i++) {                           \
+			fetch(next, s, i, blocks);                               \
+			panel_##name(p, s, at);                                  \
+			p += sizeof(struct tern_block_##name);                   \
+			at.q += (elems) / 4;                                     \
+			at.s += (elems) / 32 * (parts);                          \
+			at.m += (elems) / 32 * (parts);                          \
+		}                                                                \
+	}
+PANEL_TYPES(DECODER)
+#undef DECODER
+
+#endif
