@@ -12,8 +12,10 @@
  *	    ISCA 2021, table of energy per operation: the same operations in 7 nm.
  *   [J17]  N. Jouppi et al., "In-Datacenter Performance Analysis of a Tensor Processing
  *	    Unit", ISCA 2017: in-order queues, systolic fill.
- *   [NVDLA] NVDLA hardware architecture specification (nvdla.org): CDMA/CMAC/CACC stages.
- *   [LP5]  JESD209-5 (LPDDR5): tRCD, tRP, RL at 6400 MT/s; 60-70 ns from controller to data.
+ *   [NVDLA] NVDLA hardware architectural specification (nvdla.org): each unit has two
+ *	    register groups, so that the next layer is set up while this one runs.
+ *   [LP5]  JESD209-5 (LPDDR5): tRCD and tRP of 18 ns each and a read latency of about 20 ns
+ *	    at 6400 MT/s, so 60 ns when a row must be opened.
  *   [M17]  M. O'Connor et al., "Fine-Grained DRAM", MICRO 2017: 4 to 14 pJ/bit by kind.
  *   [est]  our own estimate of a pipeline; the reason says of what.
  */
@@ -32,12 +34,12 @@
 	X(CP_JUMP,	    4, "cycle",	   2,	 12,  "refill of the fetch pipeline after a taken branch, CALL or RET", "[est] 4-stage in-order core") \
 	X(CP_DISPATCH,	    4, "cycle",	   2,	 16,  "capture of tiles and registers of one engine command", "[est] one descriptor per cycle, 2-4 named") \
 	X(CP_SPM_READ,	   12, "cycle",	   6,	 30,  "LDR from SPM, through its crossbar", "[est] bank access and two crossings") \
-	X(DRAM_READ,	  120, "ns",	  80,	250,  "request to first data: NoC, controller, DRAM", "[LP5] 60-70 ns of DRAM and controller, the rest on-chip network") \
+	X(DRAM_READ,	  120, "ns",	  80,	250,  "request to first data: NoC, controller, DRAM", "[LP5] 60 ns of DRAM; [est] queueing, controller and network on chip as much again") \
 	X(DRAM_WRITE,	   80, "ns",	  40,	200,  "last data sent until visible to readers", "[LP5] posted at the controller: no array access to wait for") \
-	X(DMA_ISSUE,	    8, "cycle",	   2,	 32,  "set-up of one LOAD or STORE that the next cannot overlap", "[NVDLA] ping-pong registers hide the rest") \
+	X(DMA_ISSUE,	    8, "cycle",	   2,	 32,  "set-up of one LOAD or STORE; holds the address generator, not DRAM, where earlier requests are still in flight", "[NVDLA] two register groups hide the rest") \
 	X(DMA_PIPE,	   16, "cycle",	   8,	 64,  "address generator, decoder or encoder, and SPM write: depth", "[est] 3 + 8 + 5 stages") \
-	X(MATRIX_ISSUE,	    4, "cycle",	   1,	 32,  "sequencer hand-over between two MATRIX commands", "[NVDLA] ping-pong registers; [J17] operands of the next are fetched during this") \
-	X(MATRIX_PIPE,	   32, "cycle",	  12,	128,  "fill and drain of the array: SPM read, dot product, scaling, rounding, SPM write", "[J17] systolic skew of 16 rows; [NVDLA] CMAC 7 and CACC 11 stages") \
+	X(MATRIX_ISSUE,	    4, "cycle",	   1,	 32,  "sequencer hand-over between two MATRIX commands", "[NVDLA] two register groups; [J17] operands of the next are fetched during this") \
+	X(MATRIX_PIPE,	   32, "cycle",	  12,	128,  "fill and drain of the array: SPM read, dot product, scaling, rounding, SPM write", "[J17] systolic skew, here of 16 rows; [est] 16 stages besides") \
 	X(MATRIX_CHAIN,	    4, "cycle",	   2,	  8,  "latency of the fp32 accumulation: fewer output quanta in flight leave the array idle", "[est] fp32 fma pipelines of 4 stages are common at 1 GHz") \
 	X(VECTOR_ISSUE,	    8, "cycle",	   4,	 64,  "set-up of one VECTOR command; its program is in the sequencer's memory", "[est] 8 tile descriptors") \
 	X(VECTOR_PIPE,	   24, "cycle",	  12,	 64,  "depth from SPM read to SPM write", "[est] 6 + 12 + 6 stages; drained between commands") \
