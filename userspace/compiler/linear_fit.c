@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+#include "compiler/linear_fit.h"
+
+/* Largest share of the local scratchpad for one result tile, and for the rows being
+ * normalised: the rest is for the activations, which set how often weights are read. */
+enum { RESULT_SHARE = 32, FILL_SHARE = 12, MAX_MT = 512, MAX_RC = 16 };
+
+static int64_t round_up(int64_t v, int64_t a)
+{
+	return (v + a - 1) / a * a;
+}
+
+static int64_t min64(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static void operand_types(const struct linear_need *need, struct linear_fit *f)
+{
+	const struct tern_type_info *w = tern_type_info(need->w_dtype);
+
+	if (w->kind == TERN_KIND_BLOCK) {
+		f->a_type = TERN_T_ACT;
+		f->b_type = tern_type_operand(need->w_dtype);
+		f->k = round_up(need->k, TERN_GROUP);
+	} else {
+		f->a_type = f->b_type = need->w_dtype;
+		f->k = need->k;
+	}
+	f->a_row = (uint32_t)round_up((int64_t)tern_type_row_bytes(f->a_type, (uint64_t)f->k), 8);
+	f->b_row = (uint32_t)round_up((int64_t)tern_type_row_bytes(f->b_type, (uint64_t)f->k), 8);
+}
+
+/* Weight tiles: whole rows if a quantum of them fits a slot (they are contiguous in the
+ * file), else a quantum of rows cut along k. */
+static bool fit_weights(const struct tern_caps *caps, const struct linear_need *need,
+			struct linear_fit *f)
+{
+	uint32_t slot = lower_slot_bytes(caps);
+	int64_t n0 = caps->n0, result = lower_spm_local(caps) / RESULT_SHARE;
+	const struct tern_type_info *b = tern_type_info(f->b_type);
+	int64_t blk = tern_type_info(need->w_dtype)->elems;
+	int64_t step = blk > 64 ? blk : 64;
+	int64_t cap_n = result / (4 * f->mt * need->ncols) / n0 * n0;
+
+	if (cap_n < n0)
+		cap_n = n0;
+	f->kc = f->k;
+	f->ksteps = 1;
+	f->nt = min64(slot / f->b_row / n0 * n0, cap_n);
+	if (f->nt >= n0) {
+		f->nt = min64(f->nt, round_up(need->n, n0));
+		return true;
+	}
+	f->nt = n0;
+	f->kc = (int64_t)slot / (n0 * b->bytes) * b->elems / step * step;
+	if (f->kc <= 0 || f->mt * f->nt > (int64_t)caps->acc)
+		return false;
+	f->ksteps = (f->k + f->kc - 1) / f->kc;
+	return f->ksteps <= LINEAR_MAX_KSTEPS;
+}
+
+static void fit_fill(const struct tern_caps *caps, const struct linear_need *need,
+		     struct linear_fit *f)
+{
+	int64_t budget = lower_spm_local(caps) / FILL_SHARE, row = f->k * f->in_elem;
+
+	f->kq = f->k;
+	f->parts = 1;
+	f->rc = budget / row;
+	if (f->rc > MAX_RC)
+		f->rc = MAX_RC;
+	if (f->rc > f->mt)
+		f->rc = f->mt;
+	if (f->rc >= 1)
+		return;
+	f->rc = 1;
+	if (need->norm) /* a norm wants its whole row */
+		return;
+	f->kq = budget / f->in_elem / TERN_GROUP * TERN_GROUP;
+	f->parts = (f->k + f->kq - 1) / f->kq;
+}
+
+static uint64_t aligned(uint64_t bytes)
+{
+	return (bytes + 63) / 64 * 64;
+}
+
+static uint64_t spm_need(const struct linear_need *need, const struct linear_fit *f)
+{
+	uint64_t result = aligned((uint64_t)(4 * f->mt * f->nt));
+	uint64_t bytes = 2 * aligned((uint64_t)f->mt * f->a_row);
+
+	bytes += 2 * aligned((uint64_t)(f->rc * f->kq * f->in_elem));
+	bytes += 2 * need->ncols * result;
+	if (need->epilogue)
+		bytes += 2 * result;
+	if (need->residual)
+		bytes += 2 * result;
+	if (need->bias)
+		bytes += 2 * aligned((uint64_t)(4 * f->nt));
+	if (need->norm)
+		bytes += 2 * aligned((uint64_t)(4 * f->k) * (need->norm_bias ? 2 : 1));
+	return bytes;
+}
+
+bool linear_fit(const struct tern_caps *caps, const struct linear_need *need,
+		struct linear_fit *f)
+{
+	int64_t m0 = caps->m0;
+
+	operand_types(need, f);
+	f->in_elem = tern_type_info(need->a_dtype)->bytes;
+	f->mt = round_up(min64(need->m, MAX_MT), m0);
+	while (f->mt >= 1) {
+		if (fit_weights(caps, need, f)) {
+			fit_fill(caps, need, f);
+			if (f->parts <= LINEAR_MAX_PARTS &&
+			    spm_need(need, f) <= lower_spm_local(caps))
+				return true;
+		}
+		f->mt = f->mt > m0 ? f->mt - m0 : f->mt / 2;
+	}
+	return false;
+}

@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Fusion. A pattern matches consecutive operators; a result inside the pattern is not
+ * written to memory, so it must be scratch that no operator outside the pattern reads.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "compiler/linear.h"
+#include "compiler/plan.h"
+#include "compiler/rope.h"
+
+struct tern_plan {
+	const struct tern_graph *g;
+	/* readers of storage s: op[first[s] .. first[s + 1]) */
+	uint32_t *first, *op;
+};
+
+int plan_create(const struct tern_graph *g, struct tern_plan **out)
+{
+	struct tern_plan *p = calloc(1, sizeof(*p));
+	uint32_t n = 0, *at;
+
+	if (!p)
+		return -ENOMEM;
+	p->g = g;
+	p->first = calloc(g->nstorages + 2ul, sizeof(*p->first));
+	if (!p->first)
+		goto fail;
+	at = p->first + 1; /* counts first, then running positions */
+	for (uint32_t o = 0; o < g->nops; o++)
+		for (int i = 0; i < TERN_MAX_SRC; i++)
+			if (g->ops[o].src[i] != TERN_NO_TENSOR) {
+				at[g->tensors[g->ops[o].src[i]].storage]++;
+				n++;
+			}
+	p->op = calloc(n + 1ul, sizeof(*p->op));
+	if (!p->op)
+		goto fail;
+	for (uint32_t s = 0, sum = 0; s < g->nstorages; s++) {
+		uint32_t count = at[s];
+
+		at[s] = sum;
+		sum += count;
+	}
+	for (uint32_t o = 0; o < g->nops; o++)
+		for (int i = 0; i < TERN_MAX_SRC; i++)
+			if (g->ops[o].src[i] != TERN_NO_TENSOR)
+				p->op[at[g->tensors[g->ops[o].src[i]].storage]++] = o;
+	*out = p;
+	return 0;
+fail:
+	plan_destroy(p);
+	return -ENOMEM;
+}
+
+void plan_destroy(struct tern_plan *plan)
+{
+	if (!plan)
+		return;
+	free(plan->first);
+	free(plan->op);
+	free(plan);
+}
+
+/* Is the tensor read by operators [lo, hi) alone, and by nobody after the run? */
+static bool private_to(const struct tern_plan *p, uint32_t tensor, uint32_t lo, uint32_t hi)
+{
+	const struct tern_tensor_desc *t = &p->g->tensors[tensor];
+	const struct tern_storage_desc *s = &p->g->storages[t->storage];
+
+	if (s->flags & (TERN_STORAGE_BOUND | TERN_STORAGE_KEEP))
+		return false;
+	for (uint32_t i = p->first[t->storage]; i < p->first[t->storage + 1]; i++)
+		if (p->op[i] < lo || p->op[i] >= hi)
+			return false;
+	return true;
+}
+
+static bool same_shape(const struct tern_tensor_desc *a, const struct tern_tensor_desc *b)
+{
+	return !memcmp(a->ne, b->ne, sizeof(a->ne)) &&
+	       !memcmp(a->ne_sym, b->ne_sym, sizeof(a->ne_sym));
+}
+
+static bool contiguous_f32(const struct tern_tensor_desc *t)
+{
+	return t->type == TERN_F32 && t->nb[0] == 4;
+}
+
+/* ---- linear groups ------------------------------------------------------------ */
+struct matcher {
+	const struct tern_plan *p;
+	const struct tern_target *target;
+	uint32_t at, end;
+};
+
+static const struct tern_op_desc *peek(const struct matcher *m, enum tern_opcode op)
+{
+	const struct tern_op_desc *o = &m->p->g->ops[m->at];
+
+	return m->at < m->end && o->op == op ? o : NULL;
+}
+
+static bool is_row_of(const struct tern_tensor_desc *row, const struct tern_tensor_desc *t)
+{
+	return contiguous_f32(row) && row->ne[0] == t->ne[0] && row->ne[1] == 1 &&
+	       row->ne[2] == 1 && row->ne[3] == 1 && !t->ne_sym[0];
+}
+
+/* An ADD that reads `prev` as its first source: bias or residual. */
+static bool match_add(struct matcher *m, uint32_t prev, struct linear_out *o)
+{
+	const struct tern_op_desc *add = peek(m, TERN_BINARY);
+	const struct tern_tensor_desc *ts = m->p->g->tensors;
+	const struct tern_tensor_desc *x, *d;
+	uint32_t other;
+
+	if (!add || add->i[0] != TERN_ADD || (add->src[0] != prev && add->src[1] != prev))
+		return false;
+	other = add->src[0] == prev ? add->src[1] : add->src[0];
+	if (other == prev)
+		return false;
+	x = &ts[other];
+	d = &ts[add->dst];
+	if (!contiguous_f32(d) || !same_shape(&ts[prev], d))
+		return false;
+	if (o->bias == TERN_NO_OP && o->residual == TERN_NO_OP && add->src[0] == prev &&
+	    is_row_of(x, d)) {
+		o->bias = m->at++;
+		return true;
+	}
+	if (o->residual == TERN_NO_OP && add->src[0] == prev && contiguous_f32(x) &&
+	    same_shape(x, d) && x->nb[1] == d->nb[1]) {
+		o->residual = m->at++;
+		return true;
+	}
+	return false;
+}
+
+static uint32_t out_tensor(const struct tern_graph *g, const struct linear_out *o)
+{
+	uint32_t op = o->residual != TERN_NO_OP ? o->residual
+		    : o->bias != TERN_NO_OP	? o->bias
+						: o->matmul;
+
+	return g->ops[op].dst;
+}
+
+static bool plain_matrix(const struct tern_graph *g, const struct tern_op_desc *mm)
+{
+	const struct tern_tensor_desc *w = &g->tensors[mm->src[0]], *a = &g->tensors[mm->src[1]];
+
+	return w->ne[2] == 1 && w->ne[3] == 1 && a->ne[2] == 1 && a->ne[3] == 1 &&
+	       g->storages[w->storage].flags & TERN_STORAGE_CONST;
+}
+
+/* MATMUL [ADD [ADD]] against activations `a`; false leaves the matcher where it was. */
+static bool match_product(struct matcher *m, uint32_t a, struct linear_plan *plan)
+{
+	const struct tern_graph *g = m->p->g;
+	const struct tern_op_desc *mm = peek(m, TERN_MATMUL), *first;
+	struct linear_out *o = &plan->out[plan->nout];
+	uint32_t start = m->at;
+
+	if (!mm || plan->nout == LINEAR_MAX || mm->src[1] != a || !plain_matrix(g, mm) ||
+	    g->tensors[mm->dst].type != TERN_F32)
+		return false;
+	first = &g->ops[plan->out[0].matmul];
+	if (plan->nout && g->tensors[first->src[0]].type != g->tensors[mm->src[0]].type)
+		return false;
+	*o = (struct linear_out){m->at++, TERN_NO_OP, TERN_NO_OP};
+	while (private_to(m->p, out_tensor(g, o), start, m->at + 1) &&
+	       match_add(m, out_tensor(g, o), o))
+		;
+	plan->nout++;
+	return true;
+}
+
+/* No result may overlap what the group still reads in other rows or columns. */
+static bool plan_safe(const struct tern_graph *g, const struct linear_plan *p, uint32_t a)
+{
+	for (uint32_t j = 0; j < p->nout; j++) {
+		const struct tern_tensor_desc *d = &g->tensors[out_tensor(g, &p->out[j])];
+
+		if (tern_tensor_overlap(d, &g->tensors[a]))
+			return false;
+		for (uint32_t i = 0; i < p->nout; i++) {
+			const struct linear_out *o = &p->out[i];
+
+			if (i != j && tern_tensor_overlap(d, &g->tensors[out_tensor(g, o)]))
+				return false;
+			if (i != j && o->residual != TERN_NO_OP &&
+			    tern_tensor_overlap(d, &g->tensors[g->ops[o->residual].src[1]]))
+				return false;
+		}
+	}
+	return true;
+}
+
+static void match_glu(struct matcher *m, struct linear_plan *p, uint32_t start)
+{
+	const struct tern_graph *g = m->p->g;
+	const struct tern_op_desc *glu = peek(m, TERN_GLU);
+	uint32_t gate, up;
+
+	if (!glu || p->nout != 2 || glu->src[1] == TERN_NO_TENSOR)
+		return;
+	gate = g->ops[p->out[0].matmul].dst;
+	up = g->ops[p->out[1].matmul].dst;
+	if (p->out[0].bias != TERN_NO_OP || p->out[1].bias != TERN_NO_OP ||
+	    p->out[0].residual != TERN_NO_OP || p->out[1].residual != TERN_NO_OP)
+		return;
+	if (glu->src[0] == up && glu->src[1] == gate) {
+		struct linear_out t = p->out[0];
+
+		p->out[0] = p->out[1];
+		p->out[1] = t;
+	} else if (glu->src[0] != gate || glu->src[1] != up) {
+		return;
+	}
+	if (private_to(m->p, gate, start, m->at + 1) && private_to(m->p, up, start, m->at + 1) &&
+	    contiguous_f32(&g->tensors[glu->dst]) &&
+	    same_shape(&g->tensors[gate], &g->tensors[glu->dst]))
+		p->glu = m->at++;
+}
+
+/* [norm] product+ [glu]. Returns the number of operators, 0: no match. */
+static uint32_t match_linear(struct matcher *m, struct linear_plan *p)
+{
+	const struct tern_graph *g = m->p->g;
+	uint32_t start = m->at, a, source;
+	const struct tern_op_desc *norm = &g->ops[start];
+	bool has_norm = norm->op == TERN_RMS_NORM || norm->op == TERN_NORM;
+
+	*p = (struct linear_plan){.norm = TERN_NO_OP, .glu = TERN_NO_OP};
+	if (has_norm) {
+		for (int i = 1; i <= 2; i++)
+			if (norm->src[i] != TERN_NO_TENSOR &&
+			    !is_row_of(&g->tensors[norm->src[i]], &g->tensors[norm->dst]))
+				return 0;
+		p->norm = m->at++;
+	} else if (norm->op != TERN_MATMUL) {
+		return 0;
+	}
+	a = has_norm ? norm->dst : norm->src[1];
+	source = has_norm ? norm->src[0] : a;
+	while (m->at < m->end && match_product(m, a, p))
+		;
+	if (!p->nout)
+		return 0;
+	match_glu(m, p, start);
+	if ((has_norm && !private_to(m->p, a, start, m->at)) || !plan_safe(g, p, source))
+		return 0;
+	return m->at - start;
+}
+
+/* Try the longest plan first, then without the last products, then none. */
+static uint32_t try_linear(struct tern_plan *plan, struct tern_lower *l, uint32_t op, uint32_t end)
+{
+	struct linear_plan p;
+
+	for (uint32_t stop = end; stop > op;) {
+		struct matcher m = {plan, l->target, op, stop};
+		uint32_t n = match_linear(&m, &p);
+
+		if (!n)
+			return 0;
+		if (linear_plan_fits(l->target, l->g, &p)) {
+			linear_plan_lower(l, &p);
+			return n;
+		}
+		stop = op + n - 1;
+	}
+	return 0;
+}
+
+/* ---- [RMS_NORM] [ROPE] [SET_ROWS] --------------------------------------------------- */
+static uint32_t try_rope_store(struct tern_plan *plan, struct tern_lower *l, uint32_t op,
+			       uint32_t end)
+{
+	const struct tern_graph *g = l->g;
+	uint32_t chain[3] = {TERN_NO_OP, TERN_NO_OP, TERN_NO_OP}, at = op, n;
+	static const enum tern_opcode want[3] = {TERN_RMS_NORM, TERN_ROPE, TERN_SET_ROWS};
+
+	for (int i = 0; i < 3 && at < end; i++) {
+		if (g->ops[at].op != want[i])
+			continue;
+		if (at > op && (g->ops[at].src[0] != g->ops[at - 1].dst ||
+				!private_to(plan, g->ops[at - 1].dst, op, at + 1)))
+			break;
+		chain[i] = at++;
+	}
+	n = at - op;
+	if (n < 2 || rope_store_solve(l->target, g, chain[0], chain[1], chain[2]))
+		return 0;
+	rope_store_lower(l, chain[0], chain[1], chain[2]);
+	return n;
+}
+
+uint32_t plan_lower(struct tern_plan *plan, struct tern_lower *l, uint32_t op, uint32_t end,
+		    uint32_t *fused)
+{
+	size_t marked = l->main.n;
+	uint32_t n = try_linear(plan, l, op, end);
+
+	if (!n)
+		n = try_rope_store(plan, l, op, end);
+	if (!n) {
+		tern_lowering(l->g->ops[op].op)->lower(l, op);
+		n = 1;
+	}
+	/* the group's first MARK says which operator carries the counters */
+	for (uint32_t i = 0; i < n; i++)
+		fused[i] = marked + 1 < l->main.n ? (uint32_t)l->main.w[marked + 1] : op;
+	return n;
+}
