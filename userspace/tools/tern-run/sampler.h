@@ -28,8 +28,8 @@ void sampler_free(struct sampler *s);
 
 /*
  * The token chosen, of n_vocab @logits; the lower number among equals. -EDOM
- * when a logit is not a number or all are minus infinity: the computation that
- * made them has failed.
+ * when a logit is not a number or plus infinity, or all are minus infinity: the
+ * computation that made them has failed.
  */
 int32_t sampler_next(struct sampler *s, const float *logits);
 
