@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: MIT
+/* Conversions for AVX-512 (F, BW, VL, DQ). */
+#include <immintrin.h>
+
+#define TERN_LEVEL(name) name##_avx512
+
+#include "convert_kernels.h"
