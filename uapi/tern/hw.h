@@ -143,4 +143,7 @@ struct tern_job {
 #define TERN_PTE_ADDR_MASK	0x0000fffffffff000ull
 #define TERN_NASIDS		64
 
+/* ---- Save area of a preempted context ---------------------------------------------- */
+#define TERN_SAVE_SPM		4096u /* SPM follows the state, then the accumulators */
+
 #endif /* TERN_HW_H */

@@ -60,8 +60,9 @@ struct tern_sim_run {
 };
 
 /* Parse "ref", "small", "large", "mac=1024,spm=512K,dram=25.6", "ref,check,no=softmax+rope",
- * ... into capabilities. Unknown keys are left for the caller: *rest (may be NULL) receives
- * the first unknown item. 0, or -EINVAL with a sentence in err. */
+ * ... into capabilities: a configuration (default ref), then changes to it. What the text
+ * does not name stays as it was in *opt; no_ops is empty without no=. 0, or -EINVAL with a
+ * sentence in err that begins with the item it is about. */
 int tern_sim_parse(const char *text, struct tern_caps *caps, struct tern_sim_options *opt,
 		   char *no_ops, size_t no_ops_len, char *err, size_t errlen);
 
