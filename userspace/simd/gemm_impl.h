@@ -107,7 +107,7 @@ INLINE void act_rows(int mr, struct act_kind t, const struct act_job *j)
 }
 
 typedef void (*act_fn)(const struct act_job *j);
-typedef void (*decode_fn)(const uint8_t *p, ptrdiff_t s, int64_t blocks, struct panel_next next,
+typedef void (*decode_fn)(const uint8_t *p, ptrdiff_t s, int64_t blocks, struct fetch fetch,
 			  struct panel *o);
 
 /*	suffix, rows of A */
@@ -212,14 +212,13 @@ static void decode_chunk(const struct columns *o, const struct tern_block_desc *
 	int64_t blocks = (left + t->elems - 1) / t->elems, bytes = blocks * t->bytes;
 	const uint8_t *row0 = (const uint8_t *)g->b + o->n * g->b_stride;
 	const uint8_t *p = row0 + (g->k0 + k) / t->elems * t->bytes;
-	/* next in this row, or at its end the first of the next rows */
-	const uint8_t *next = k + left < g->k
-				      ? p + bytes
-				      : row0 + LANES * g->b_stride + g->k0 / t->elems * t->bytes;
+	/* the same part of the next rows: far enough ahead for DRAM, near enough for L2 */
+	struct fetch fetch = {p + LANES * g->b_stride, g->b_stride, bytes, 0};
 	struct packed_rows rows = all_lanes(o, p, bytes, copy);
 
-	act_types[g->b_type].decode(rows.p, rows.stride, blocks,
-				    (struct panel_next){next, o->nr == LANES ? bytes : 0}, panel);
+	if (o->n + LANES < g->n1)
+		fetch.left = (int)min64(g->n1 - o->n - LANES, LANES);
+	act_types[g->b_type].decode(rows.p, rows.stride, blocks, fetch, panel);
 }
 
 static void act_columns(const struct columns *o, const struct tern_block_desc *t)

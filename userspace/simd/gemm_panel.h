@@ -22,10 +22,32 @@ struct panel {
 	vf32 m[CHUNK / 16]; /* a minimum per group */
 };
 
+/*
+ * Rows that will be decoded after these, to be fetched into L2 meanwhile: a row at a time, between
+ * the loads, so that no burst of misses fills the queues. Into L2 only: L1's few miss
+ * buffers are needed by the loads.
+ */
+struct fetch {
+	const uint8_t *p;
+	ptrdiff_t stride;
+	int64_t bytes; /* of each row */
+	int left;      /* rows */
+};
+
+static inline void fetch_row(struct fetch *f)
+{
+	if (f->left-- <= 0)
+		return;
+	for (int64_t i = 0; i < f->bytes; i += 64)
+		__builtin_prefetch(f->p + i, 0, 2);
+	f->p += f->stride;
+}
+
 /* Where a block goes. */
 struct panel_at {
 	vu32 *q;
 	vf32 *s, *m;
+	struct fetch *fetch;
 };
 
 #define NIBBLES		    0x0f0f0f0fu
@@ -91,6 +113,7 @@ static inline void panel_q4_0(const uint8_t *p, ptrdiff_t s, struct panel_at o)
 {
 	nibbles(p + OFFSET(q4_0, qs), s, o.q);
 	o.s[0] = load_half(p, s);
+	fetch_row(o.fetch);
 }
 
 static inline void panel_q4_1(const uint8_t *p, ptrdiff_t s, struct panel_at o)
@@ -100,6 +123,7 @@ static inline void panel_q4_1(const uint8_t *p, ptrdiff_t s, struct panel_at o)
 	nibbles(p + OFFSET(q4_1, qs), s, o.q);
 	o.s[0] = low_half(dm);
 	o.m[0] = high_half(dm);
+	fetch_row(o.fetch);
 }
 
 static inline void panel_q5_0(const uint8_t *p, ptrdiff_t s, struct panel_at o)
@@ -107,6 +131,7 @@ static inline void panel_q5_0(const uint8_t *p, ptrdiff_t s, struct panel_at o)
 	nibbles(p + OFFSET(q5_0, qs), s, o.q);
 	fifths(load_dword(p + OFFSET(q5_0, qh), s), o.q);
 	o.s[0] = load_half(p, s);
+	fetch_row(o.fetch);
 }
 
 static inline void panel_q5_1(const uint8_t *p, ptrdiff_t s, struct panel_at o)
@@ -117,12 +142,14 @@ static inline void panel_q5_1(const uint8_t *p, ptrdiff_t s, struct panel_at o)
 	fifths(load_dword(p + OFFSET(q5_1, qh), s), o.q);
 	o.s[0] = low_half(dm);
 	o.m[0] = high_half(dm);
+	fetch_row(o.fetch);
 }
 
 static inline void panel_q8_0(const uint8_t *p, ptrdiff_t s, struct panel_at o)
 {
 	wide32(p + OFFSET(q8_0, qs), s, o.q);
 	o.s[0] = load_half(p, s);
+	fetch_row(o.fetch);
 }
 
 static inline void codebook(const uint8_t *p, ptrdiff_t s, const int8_t table[16], vu32 *q)
@@ -136,6 +163,7 @@ static inline void panel_iq4_nl(const uint8_t *p, ptrdiff_t s, struct panel_at o
 {
 	codebook(p + OFFSET(iq4_nl, qs), s, tern_iq4_nl, o.q);
 	o.s[0] = load_half(p, s);
+	fetch_row(o.fetch);
 }
 
 static inline void panel_mxfp4(const uint8_t *p, ptrdiff_t s, struct panel_at o)
@@ -145,6 +173,7 @@ static inline void panel_mxfp4(const uint8_t *p, ptrdiff_t s, struct panel_at o)
 	codebook(p + OFFSET(mxfp4, qs), s, tern_mxfp4, o.q);
 	/* 2^(e - 128): for e of 0 and 1 a subnormal bit, else an exponent */
 	o.s[0] = (vf32)((normal & (e - 1u) << 23) | (~normal & (0x00200000u + 0x00200000u * e)));
+	fetch_row(o.fetch);
 }
 
 static inline void panel_q2_k(const uint8_t *p, ptrdiff_t s, struct panel_at o)
@@ -154,6 +183,8 @@ static inline void panel_q2_k(const uint8_t *p, ptrdiff_t s, struct panel_at o)
 
 	load_dwords4(p, s, sc);
 	for (int n = 0; n < 2; n++, o.q += 32) {
+		for (int i = 0; i < 4; i++)
+			fetch_row(o.fetch);
 		bytes32(p + OFFSET(q2_k, qs) + 32 * n, s, t);
 		for (int i = 0; i < 32; i++)
 			o.q[i] = t[i % 8] >> (unsigned int)(i / 8 * 2) & PAIRS;
@@ -200,6 +231,8 @@ static inline void panel_q3_k(const uint8_t *p, ptrdiff_t s, struct panel_at o)
 
 	bytes32(p, s, h);
 	for (int n = 0; n < 2; n++, o.q += 32) {
+		for (int i = 0; i < 4; i++)
+			fetch_row(o.fetch);
 		bytes32(p + OFFSET(q3_k, qs) + 32 * n, s, t);
 		for (int i = 0; i < 32; i++)
 			o.q[i] = (t[i % 8] >> (unsigned int)(i / 8 * 2) & PAIRS) |
@@ -227,7 +260,7 @@ static inline void scales_k4(const uint8_t *p, ptrdiff_t s, struct panel_at o)
 	}
 }
 
-static inline void nibbles_k4(const uint8_t *p, ptrdiff_t s, vu32 *q)
+static inline void nibbles_k4(const uint8_t *p, ptrdiff_t s, vu32 *q, struct fetch *fetch)
 {
 	vu32 t[4];
 
@@ -235,6 +268,7 @@ static inline void nibbles_k4(const uint8_t *p, ptrdiff_t s, vu32 *q)
 		vu32 *low = q + i / 2 * 16 + i % 2 * 4;
 
 		load_dwords4(p + 16 * i, s, t);
+		fetch_row(fetch);
 		for (int j = 0; j < 4; j++) {
 			low[j] = t[j] & NIBBLES;
 			low[8 + j] = t[j] >> 4 & NIBBLES;
@@ -245,7 +279,7 @@ static inline void nibbles_k4(const uint8_t *p, ptrdiff_t s, vu32 *q)
 static inline void panel_q4_k(const uint8_t *p, ptrdiff_t s, struct panel_at o)
 {
 	scales_k4(p, s, o);
-	nibbles_k4(p + OFFSET(q4_k, qs), s, o.q);
+	nibbles_k4(p + OFFSET(q4_k, qs), s, o.q, o.fetch);
 }
 
 static inline void panel_q5_k(const uint8_t *p, ptrdiff_t s, struct panel_at o)
@@ -253,7 +287,7 @@ static inline void panel_q5_k(const uint8_t *p, ptrdiff_t s, struct panel_at o)
 	vu32 h[8];
 
 	scales_k4(p, s, o);
-	nibbles_k4(p + OFFSET(q5_k, qs), s, o.q);
+	nibbles_k4(p + OFFSET(q5_k, qs), s, o.q, o.fetch);
 	bytes32(p + OFFSET(q5_k, qh), s, h);
 	for (int i = 0; i < 64; i++)
 		o.q[i] |= (h[i % 8] >> (unsigned int)(i / 8) & ONES) << 4;
@@ -268,7 +302,9 @@ static inline void panel_q6_k(const uint8_t *p, ptrdiff_t s, struct panel_at o)
 		vu32 *q = o.q + i / 2 * 32 + i % 2 * 4;
 
 		load_dwords4(lo, s, l);
+		fetch_row(o.fetch);
 		load_dwords4(lo + 32, s, m);
+		fetch_row(o.fetch);
 		load_dwords4(p + OFFSET(q6_k, qh) + 16 * i, s, h);
 		for (int j = 0; j < 4; j++) {
 			q[j] = (l[j] & NIBBLES) | (h[j] & PAIRS) << 4;
@@ -285,6 +321,7 @@ static inline void panel_op32(const uint8_t *p, ptrdiff_t s, struct panel_at o)
 {
 	wide32(p, s, o.q);
 	o.s[0] = (vf32)load_dword(p + 32, s);
+	fetch_row(o.fetch);
 }
 
 static inline void panel_op32m(const uint8_t *p, ptrdiff_t s, struct panel_at o)
@@ -307,19 +344,6 @@ static inline void panel_op16m(const uint8_t *p, ptrdiff_t s, struct panel_at o)
 }
 
 /* ---- the table -------------------------------------------------------------- */
-/* What follows the blocks being decoded, to be fetched meanwhile: `bytes` of each row. */
-struct panel_next {
-	const uint8_t *p;
-	int64_t bytes;
-};
-
-static inline void fetch(struct panel_next next, ptrdiff_t s, int64_t part, int64_t parts)
-{
-	for (int64_t r = part * LANES / parts; r < (part + 1) * LANES / parts; r++)
-		for (int64_t i = 0; i < next.bytes; i += 64)
-			__builtin_prefetch(next.p + r * s + i, 0, 3);
-}
-
 /*	type, elements of a block, scales per 32, minimum, bias of the stored values, how many
  *	dwords' products (in pairs, |a| <= 127) 16 bits can sum, wide: signed 8-bit weights */
 #define PANEL_TYPES(X)                               \
@@ -342,18 +366,19 @@ static inline void fetch(struct panel_next next, ptrdiff_t s, int64_t part, int6
 
 #define DECODER(code, name, elems, parts, min, bias, run, wide)                  \
 	static void decode_##name(const uint8_t *p, ptrdiff_t s, int64_t blocks, \
-				  struct panel_next next, struct panel *o)       \
+				  struct fetch fetch, struct panel *o)           \
 	{                                                                        \
-		struct panel_at at = {o->q, o->s, o->m};                         \
+		struct panel_at at = {o->q, o->s, o->m, &fetch};                 \
                                                                                  \
 		for (int64_t i = 0; i < blocks; i++) {                           \
-			fetch(next, s, i, blocks);                               \
 			panel_##name(p, s, at);                                  \
 			p += sizeof(struct tern_block_##name);                   \
 			at.q += (elems) / 4;                                     \
 			at.s += (elems) / 32 * (parts);                          \
 			at.m += (elems) / 32 * (parts);                          \
 		}                                                                \
+		while (fetch.left > 0)                                           \
+			fetch_row(&fetch);                                       \
 	}
 PANEL_TYPES(DECODER)
 #undef DECODER
