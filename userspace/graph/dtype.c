@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: MIT */
+// SPDX-License-Identifier: MIT
 /* Data types of tensors: the public part of the contract's table of types. */
 #include "graph/graph.h"
 
@@ -8,8 +8,9 @@
 #define DTYPES(X)                                                                             \
 	X(F32)                                                                                \
 	X(F16)                                                                                \
-	X(BF16) X(I32) X(I64) X(Q4_0) X(Q4_1) X(Q5_0) X(Q5_1) X(Q8_0) X(Q2_K) X(Q3_K) X(Q4_K) \
-		X(Q5_K) X(Q6_K) X(IQ4_NL) X(MXFP4)
+	X(BF16)                                                                               \
+	X(I32) X(I64) X(Q4_0) X(Q4_1) X(Q5_0) X(Q5_1) X(Q8_0) X(Q2_K) X(Q3_K) X(Q4_K) X(Q5_K) \
+		X(Q6_K) X(IQ4_NL) X(MXFP4)
 
 #define NTYPES 64 /* codes of memory types are below it */
 

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: MIT */
+// SPDX-License-Identifier: MIT
 /* Graphs: made and checked in one call, immutable afterwards. */
 #include "graph/priv.h"
 

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: MIT */
+// SPDX-License-Identifier: MIT
 /* The operators: a row each. Adding one: README.md. */
 #include "graph/shapes.h"
 

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: MIT */
+// SPDX-License-Identifier: MIT
 /* Splitting a graph between NPU and CPU. */
 #include "graph/partition.h"
 #include "cpu/cpu.h"

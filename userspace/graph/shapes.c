@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: MIT */
+// SPDX-License-Identifier: MIT
 /*
  * What shapes and parameters each operator takes: ggml's rules, as <tern.h> states them.
  * Two symbolic sizes are equal when they name the same symbol. Each function returns NULL or the

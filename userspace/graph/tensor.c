@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: MIT */
+// SPDX-License-Identifier: MIT
 /* Tensors as byte ranges of their storage. */
 #include "graph/priv.h"
 

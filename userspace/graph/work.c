@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: MIT */
+// SPDX-License-Identifier: MIT
 /*
  * What a graph asks for, counted from its shapes alone: the numerator of matrix share and
  * DRAM share (design, section 8). Nothing here may look at a program.

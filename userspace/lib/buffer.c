@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: MIT */
+// SPDX-License-Identifier: MIT
 /* Buffers: memory that host and device share, allocated or wrapped. */
 #include "lib/device.h"
 

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: MIT */
+// SPDX-License-Identifier: MIT
 #include "lib/clock.h"
 
 #define LOOK_EVERY_NS 5000000

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: MIT */
+// SPDX-License-Identifier: MIT
 /* Devices: names, targets, lifetime. */
 #include "lib/device.h"
 #include "lib/clock.h"

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: MIT */
+// SPDX-License-Identifier: MIT
 /*
  * The last error of a thread, and logging. Both are all the state the library has outside
  * its handles.

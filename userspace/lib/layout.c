@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: MIT */
+// SPDX-License-Identifier: MIT
 /*
  * Scratch memory of a session.
  *
@@ -15,9 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ALIGN	  64u /* a burst, and what host kernels like */
-#define JOB_ALIGN TERN_PAGE_SIZE
-#define NEVER	  UINT32_MAX
+#define ALIGN	     64u /* a burst, and what host kernels like */
+#define JOB_ALIGN    TERN_PAGE_SIZE
+#define SCRATCH_BITS 46u /* a quarter of the addresses there are */
+#define NEVER	     UINT32_MAX
 
 struct life {
 	uint32_t first, last; /* ticks; first NEVER: not used */
@@ -181,8 +182,6 @@ static size_t list_edges(const struct tern_graph *g, const struct life *lives, s
 	return n;
 }
 
-/* Sizes are below 2^47 each, so that even millions of storages do not wrap; that the
- * sum can be addressed is checked when it is allocated. */
 static void place_storages(const struct tern_graph *g, const struct edge *edges, size_t n,
 			   struct arena *a, struct tern_layout *out)
 {
@@ -199,6 +198,18 @@ static void place_storages(const struct tern_graph *g, const struct edge *edges,
 		else
 			out->storage[s] = arena_take(a, size);
 	}
+}
+
+static bool too_large(const struct tern_graph *g)
+{
+	uint64_t sum = 0;
+	uint32_t i;
+
+	for (i = 0; i < g->nstorages && !(sum >> SCRATCH_BITS); i++) {
+		if (!(g->storages[i].flags & TERN_STORAGE_BOUND))
+			sum += align_up(g->storages[i].size, ALIGN);
+	}
+	return sum >> SCRATCH_BITS;
 }
 
 static int lay_scratch(const struct tern_program *p, struct tern_layout *out)
@@ -222,7 +233,7 @@ static int lay_scratch(const struct tern_program *p, struct tern_layout *out)
 	free(lives);
 	free(edges);
 	free(a.gaps);
-	return ret;
+	return ret ? tern_fail(ret, "no memory to lay out %u storages", g->nstorages) : 0;
 }
 
 /* ---- jobs ---------------------------------------------------------------------------- */
@@ -240,28 +251,38 @@ static void lay_jobs(const struct tern_program *p, struct tern_layout *out)
 		out->image[i] = out->image_bytes;
 		out->image_bytes += align_up(c->words * sizeof(uint64_t), ALIGN);
 		if (c->scratch_bytes > job)
-			job = c->scratch_bytes;
+			job = c->scratch_bytes; /* below 2^SCRATCH_BITS too: blob.c checks */
 	}
 	out->job_scratch = align_up(out->scratch_bytes, JOB_ALIGN);
 	out->scratch_bytes = out->job_scratch + align_up(job, ALIGN);
 }
 
-int tern_layout_make(const struct tern_program *p, struct tern_layout *out)
+static int alloc_tables(const struct tern_program *p, struct tern_layout *out)
 {
-	memset(out, 0, sizeof(*out));
 	out->storage = calloc(p->graph->nstorages + 1u, sizeof(*out->storage));
 	out->args = calloc(p->part.nsegs + 1u, sizeof(*out->args));
 	out->image = calloc(p->part.nsegs + 1u, sizeof(*out->image));
-	if (!out->storage || !out->args || !out->image || lay_scratch(p, out)) {
+	if (out->storage && out->args && out->image)
+		return 0;
+	return tern_fail(-ENOMEM, "no memory to lay out %u storages", p->graph->nstorages);
+}
+
+int tern_layout_make(const struct tern_program *p, struct tern_layout *out)
+{
+	int ret;
+
+	memset(out, 0, sizeof(*out));
+	if (too_large(p->graph))
+		return tern_fail(-ENOMEM, "the graph's scratch storages exceed 2^%u bytes",
+				 SCRATCH_BITS);
+	ret = alloc_tables(p, out);
+	if (!ret)
+		ret = lay_scratch(p, out);
+	if (ret)
 		tern_layout_fini(out);
-		return tern_fail(-ENOMEM, "no memory to lay out %u storages", p->graph->nstorages);
-	}
-	lay_jobs(p, out);
-	if (out->scratch_bytes >> 47) {
-		tern_layout_fini(out);
-		return tern_fail(-ENOMEM, "the graph's scratch storages exceed 2^47 bytes");
-	}
-	return 0;
+	else
+		lay_jobs(p, out);
+	return ret;
 }
 
 void tern_layout_fini(struct tern_layout *l)

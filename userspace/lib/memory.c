@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: MIT */
+// SPDX-License-Identifier: MIT
 /* Device addresses and their permissions. */
 #include "lib/memory.h"
 #include "graph/graph.h"

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: MIT */
+// SPDX-License-Identifier: MIT
 /* Programs: compiled, counted, shared. */
 #include "lib/program.h"
 #include "lib/clock.h"
@@ -160,7 +160,7 @@ static int compile_segments(struct tern_program *p)
 	return ret;
 }
 
-static struct tern_graph *clone(const struct tern_graph *g)
+static struct tern_graph *copy_of(const struct tern_graph *g)
 {
 	const struct tern_graph_desc desc = {
 		.storages = g->storages,
@@ -186,7 +186,7 @@ int tern_compile(struct tern_device *dev, const struct tern_graph *graph, struct
 	if (!dev || !graph || !out)
 		return tern_fail(-EINVAL, "tern_compile: dev, graph and out must not be NULL");
 	*out = NULL;
-	copy = clone(graph);
+	copy = copy_of(graph);
 	if (!copy)
 		return tern_fail(-ENOMEM, "no memory to copy a graph of %u operators", graph->nops);
 	ret = tern_program_new(dev, copy, &p);

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: MIT */
+// SPDX-License-Identifier: MIT
 /* Memory of this process as device memory; the transport of devices without an NPU. */
 #include "lib/transport.h"
 #include "graph/graph.h"

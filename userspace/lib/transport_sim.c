@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: MIT */
+// SPDX-License-Identifier: MIT
 /* The NPU as a model in this process: no module, no root, the same commands and faults. */
 #include "lib/clock.h"
 #include "lib/transport.h"

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT
+/* Sessions: their memory and lifetime. */
+#include "lib/session.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static int alloc_memory(struct tern_session *s)
+{
+	const struct tern_layout *l = &s->prog->layout;
+	struct tern_transport *t = s->prog->dev->transport;
+	int ret = 0;
+
+	if (l->scratch_bytes)
+		ret = t->ops->alloc(t, l->scratch_bytes, &s->scratch);
+	if (!ret && l->args_bytes)
+		ret = t->ops->alloc(t, l->args_bytes, &s->args);
+	if (!ret && s->prog->npu_ops)
+		ret = t->ops->context_create(t, &s->ctx);
+	return ret;
+}
+
+static int alloc_tables(struct tern_session *s)
+{
+	const struct tern_graph *g = s->prog->graph;
+
+	s->bind = calloc(g->nstorages + 1u, sizeof(*s->bind));
+	s->job_ops = calloc(g->nops + 1u, sizeof(*s->job_ops));
+	s->run_ops = calloc(g->nops + 1u, sizeof(*s->run_ops));
+	s->ops = calloc(g->nops + 1u, sizeof(*s->ops));
+	if (s->bind && s->job_ops && s->run_ops && s->ops)
+		return 0;
+	return tern_fail(-ENOMEM, "no memory for a session of %u operators", g->nops);
+}
+
+static void session_free(struct tern_session *s)
+{
+	struct tern_transport *t = s->prog->dev->transport;
+
+	tern_worker_destroy(s->worker);
+	if (s->trace)
+		tern_trace_end(s->trace);
+	if (s->ctx)
+		t->ops->context_destroy(s->ctx);
+	if (s->args.host)
+		t->ops->free(t, &s->args);
+	if (s->scratch.host)
+		t->ops->free(t, &s->scratch);
+	tern_session_unbind_all(s);
+	free(s->job_ops);
+	free(s->run_ops);
+	free(s->ops);
+	pthread_mutex_destroy(&s->lock);
+	tern_program_unref(s->prog);
+	free(s);
+}
+
+int tern_session_create(struct tern_program *prog, struct tern_session **out)
+{
+	struct tern_session *s;
+	int ret;
+
+	if (!prog || !out)
+		return tern_fail(-EINVAL, "tern_session_create: prog and out must not be NULL");
+	*out = NULL;
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return tern_fail(-ENOMEM, "no memory for a session");
+	s->prog = tern_program_ref(prog);
+	s->dirty = true;
+	pthread_mutex_init(&s->lock, NULL);
+	ret = alloc_tables(s);
+	if (!ret)
+		ret = alloc_memory(s);
+	if (ret) {
+		session_free(s);
+		return ret;
+	}
+	*out = s;
+	return 0;
+}
+
+void tern_session_destroy(struct tern_session *s)
+{
+	if (!s)
+		return;
+	tern_session_stop(s);
+	session_free(s);
+}
+
+/* Nothing but one store: signal handlers call it. */
+void tern_session_stop(struct tern_session *s)
+{
+	if (s)
+		__atomic_store_n(&s->stop, 1, __ATOMIC_RELAXED);
+}
+
+void *tern_session_storage(struct tern_session *s, uint32_t storage)
+{
+	const struct tern_storage_desc *st;
+
+	if (!s || storage >= s->prog->graph->nstorages) {
+		tern_fail(-EINVAL, "tern_session_storage: there is no storage %u", storage);
+		return NULL;
+	}
+	st = &s->prog->graph->storages[storage];
+	if (!(st->flags & TERN_STORAGE_KEEP)) {
+		tern_fail(-EINVAL,
+			  "storage %u '%s' is not marked TERN_STORAGE_KEEP, so it holds nothing "
+			  "after a run",
+			  storage, st->name ? st->name : "");
+		return NULL;
+	}
+	if (s->prog->layout.storage[storage] == TERN_NOT_SCRATCH || !s->scratch.host) {
+		tern_fail(-ENODATA, "storage %u '%s' is used by no operator", storage,
+			  st->name ? st->name : "");
+		return NULL;
+	}
+	return tern_session_host(s, storage);
+}
+
+int tern_session_trace(struct tern_session *s, FILE *out)
+{
+	struct tern_trace *old;
+	int ret = 0;
+
+	if (!s)
+		return tern_fail(-EINVAL, "tern_session_trace: s must not be NULL");
+	pthread_mutex_lock(&s->lock);
+	if (s->busy) {
+		ret = tern_fail(-EBUSY, "a run is under way: wait for its fence, then trace");
+	} else {
+		old = s->trace;
+		s->trace = NULL;
+		if (old)
+			ret = tern_trace_end(old);
+		if (!ret && out) {
+			s->trace = tern_trace_start(out, s->prog->graph,
+						    s->prog->dev->target.caps.clock_khz);
+			ret = s->trace ? 0 : tern_fail(-ENOMEM, "no memory for a trace");
+		}
+	}
+	pthread_mutex_unlock(&s->lock);
+	return ret;
+}
