@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The inside of the model. Private to sim/.
+ *
+ * A command passes through these rooms, in this order:
+ *
+ *   cp.c        fetch, scalar commands, and dispatch of engine commands
+ *   sync.c      shadow counts of semaphores, roles, END
+ *   resolve.c   tiles and registers captured and checked (resolve_*.c per engine)
+ *   dma.c matrix.c vector.c   what the command does to SPM and memory
+ *   timing.c    what it costs
+ *
+ * Beside them: mem.c reaches the context's memory, defer.c keeps LOADs that nobody has
+ * read yet, check.c finds undefined behaviour, threads.c spreads work.
+ *
+ * Every function that can meet a fault records it with sim_fault() and returns its code; 0
+ * is success. All run on the caller's thread, except the bodies given to sim_parallel().
+ */
+#ifndef TERN_SIM_INTERNAL_H
+#define TERN_SIM_INTERNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <tern/hw.h>
+
+#include "isa/codec.h"
+#include "sim/constants.h"
+#include "sim/resolved.h"
+#include "sim/sim.h"
+#include "simd/simd.h"
+
+/* Commands and micro-programs the model keeps a private copy of: 128 MiB. */
+#define SIM_MAX_IMAGE_WORDS (1u << 24)
+/* Sizes fit a lane index, so that products of two of them cannot overflow. */
+#define SIM_MAX_SIZE	   INT32_MAX
+#define SIM_DEFAULT_BUDGET (1ull << 40)
+#define SIM_DONE	   (-1) /* handler: the job has ended well */
+
+struct sim_pool;
+struct sim_defer;
+struct sim_check;
+
+/* One command, decoded and validated at its first visit; by image word. */
+struct sim_slot {
+	uint8_t ready;
+	uint8_t op, words, a, b, c, d;
+	uint8_t queue;
+	uint16_t flags;
+	uint8_t eager;	/* LOAD: what it brings is read as data, so do not defer it */
+	uint32_t vprog; /* VECTOR: index of its analysed micro-program */
+};
+
+/* A tile descriptor as TILE left it: `regs` says which values are register numbers. */
+struct sim_tile {
+	int64_t v[TERN_TILE_NFIELDS];
+	uint32_t regs;
+};
+
+/* Bytes [lo, hi) that a tile's elements lie in, gaps included. */
+struct sim_range {
+	uint64_t lo, hi;
+};
+
+/* How the tiles of a VECTOR command are used; found once per command of the image. */
+struct sim_vprog {
+	uint32_t first, n;
+	uint8_t tiles;		/* mask of those named */
+	uint8_t read, written;	/* masks */
+	uint8_t fresh;		/* written before they are read */
+	uint8_t quantised;	/* targets of STQ */
+	uint8_t whole;		/* any element of the row may be touched */
+	uint8_t single;		/* LDS, STS: elements up to `last` are touched */
+	uint64_t loads, stores; /* bit 8 * loop + tile: LD, or ST, PACK and STQ in that loop */
+	uint8_t count[64];	/* how often, by the same index */
+	uint32_t cost[8];	/* per element, in loops over each tile */
+	uint8_t loops[8], reducing[8]; /* how many of them; how many with a reduction */
+	uint32_t scalars;	       /* instructions outside loops */
+	uint64_t last[8];
+};
+
+/* One LOAD or STORE: the part of the SPM tile that has a counterpart in memory. */
+struct sim_dma {
+	int64_t lo[TERN_NDIMS], hi[TERN_NDIMS]; /* SPM coordinates */
+	bool whole;				/* all of the SPM tile */
+	bool rows;
+	struct sim_range mem; /* rows: of all rows an index could name */
+	unsigned char *host;  /* of mem.lo when it is one piece, else NULL */
+	struct tern_rtile index;
+	struct sim_range index_range;
+};
+
+struct sim_tlb_entry {
+	uint64_t va, len;
+	unsigned char *host;
+	unsigned int access;
+};
+#define SIM_TLB 8
+
+struct tern_sim {
+	struct tern_caps caps;
+	struct tern_sim_options opt;
+	const struct tern_simd *simd;
+	struct tern_timing *timing; /* NULL: no timing */
+	const struct tern_timing_constants *constants;
+	struct sim_pool *pool;
+	struct sim_defer *defer; /* NULL in checking mode */
+	struct sim_check *check; /* NULL: off */
+
+	unsigned char *spm;
+	float *acc;
+	/* Since the last clearing, only these may differ from zero. */
+	struct sim_range spm_dirty;
+	uint64_t acc_dirty;
+
+	/* The image: copied, because the context could change its memory meanwhile. */
+	uint64_t *image;
+	size_t image_cap, image_words;
+	struct tern_image_header hdr;
+	struct sim_slot *slots;
+	size_t nslots;
+	struct sim_vprog *vprogs;
+	size_t nvprogs, vprogs_cap;
+
+	/* The job. */
+	struct tern_sim_run *run;
+	uint64_t budget, steps;
+	uint64_t cp_cycles; /* not yet told to the timing walk */
+	struct sim_tlb_entry tlb[SIM_TLB];
+	unsigned int tlb_next;
+	uint32_t pc, next, mark;
+	uint32_t stack[TERN_CALL_DEPTH];
+	unsigned int depth;
+	int64_t regs[TERN_NREGS];
+	struct sim_tile tiles[TERN_NTILES];
+	int32_t shadow[TERN_NSEMS];
+	bool nomem; /* the host ran out of memory */
+
+	/* The command being dispatched. */
+	struct tern_rcmd cmd;
+	struct sim_range range[TERN_VECTOR_TILES]; /* of cmd.t[] */
+	struct sim_dma dma;
+	uint8_t queue;			/* for faults */
+	uint32_t mac_div[TERN_T_COUNT]; /* of the full rate, by type of operand b */
+};
+
+/* ---- sim.c ---------------------------------------------------------------- */
+/* Record the first fault of the job; returns code. */
+int sim_fault(struct tern_sim *s, int code, uint64_t addr, uint64_t info);
+void sim_spm_clear(struct tern_sim *s);
+
+/* ---- image.c: the private copy of the program ------------------------------ */
+int sim_image_load(struct tern_sim *s);
+/* The command at image word pc, decoded; NULL after a fault. */
+struct sim_slot *sim_fetch(struct tern_sim *s, uint32_t pc);
+
+/* ---- cp.c, dispatch.c ------------------------------------------------------- */
+int sim_cp_run(struct tern_sim *s);
+void sim_cp_flush(struct tern_sim *s); /* tell timing about scalar work so far */
+uint64_t sim_now(struct tern_sim *s);
+int sim_dispatch(struct tern_sim *s, struct sim_slot *slot);
+int sim_spend(struct tern_sim *s, uint64_t cycles); /* BUDGET fault when used up */
+
+/* ---- sync.c ------------------------------------------------------------------ */
+void sim_sync_start(struct tern_sim *s);
+/* Unpack the sync word into cmd, check roles, move the shadow counts. */
+int sim_sync(struct tern_sim *s, struct tern_rcmd *cmd, uint64_t word);
+int sim_sync_end(struct tern_sim *s);
+
+/* ---- mem.c: the context's memory ------------------------------------------- */
+/* Host pointer for va; *len shrinks to what follows it in one piece. NULL: not mapped (no
+ * fault recorded). */
+void *sim_mem_at(struct tern_sim *s, uint64_t va, uint64_t *len, unsigned int access);
+/* All of [va, va + len) when it is one piece, else NULL (no fault recorded). */
+void *sim_mem_whole(struct tern_sim *s, uint64_t va, uint64_t len, unsigned int access);
+/* len bytes, in place or gathered into tmp; NULL after a fault. */
+const void *sim_mem_read(struct tern_sim *s, uint64_t va, void *tmp, uint64_t len);
+int sim_mem_write(struct tern_sim *s, uint64_t va, const void *src, uint64_t len);
+
+/* ---- tile.c: geometry --------------------------------------------------------- */
+/* Bytes of n elements in a row without gaps. */
+int64_t sim_row_bytes(unsigned int type, int64_t n);
+/* Distance of elements e.g. 0 and n of a row: n may end inside a row only at a block. */
+int64_t sim_elem_offset(const struct tern_rtile *t, int64_t n);
+/* Range of `size` elements per dimension from addr; false when it overflows. */
+bool sim_tile_range(const struct tern_rtile *t, const int64_t *size, struct sim_range *out);
+/* Do no two elements share a byte? */
+bool sim_tile_distinct(const struct tern_rtile *t, const int64_t *size);
+/* Do the elements cover every byte of their range? */
+bool sim_tile_dense(const struct tern_rtile *t, const struct sim_range *range);
+/* Do two tiles of known ranges share a byte? Gaps are respected, except of tiles whose rows
+ * interleave or are very many: then it may say yes where the answer is no. */
+bool sim_tile_overlap(const struct tern_rtile *a, const struct tern_rtile *b);
+/* Call fn for every run of bytes without gaps, in no particular order; with the same
+ * exception for tiles whose gaps are not worth knowing. */
+void sim_tile_runs(const struct tern_rtile *t, void (*fn)(void *, uint64_t lo, uint64_t hi),
+		   void *ctx);
+static inline bool sim_ranges_meet(const struct sim_range *a, const struct sim_range *b)
+{
+	return a->lo < b->hi && b->lo < a->hi;
+}
+
+/* ---- resolve.c, resolve_dma.c, resolve_vector.c -------------------------------- */
+/* Read the descriptor of tile n into t; sizes are checked, *empty is set by a zero. */
+int sim_capture(struct tern_sim *s, unsigned int n, struct tern_rtile *t, bool *empty);
+/* Type, strides, alignment and range of cmd.t[i]. */
+int sim_check_tile(struct tern_sim *s, unsigned int i, bool spm);
+int sim_check_shape(struct tern_sim *s, struct tern_rtile *t, bool spm);
+int sim_check_place(struct tern_sim *s, const struct tern_rtile *t, const int64_t *size,
+		    struct sim_range *range);
+int sim_resolve_dma(struct tern_sim *s, const struct sim_slot *slot, struct tern_rcmd *c);
+int sim_resolve_matrix(struct tern_sim *s, const struct sim_slot *slot, struct tern_rcmd *c);
+int sim_resolve_vector(struct tern_sim *s, const struct sim_slot *slot, struct tern_rcmd *c);
+/* Analyse the micro-program of a VECTOR command. */
+int sim_vprog_add(struct tern_sim *s, struct sim_slot *slot, const uint64_t *w);
+
+/* ---- the engines ---------------------------------------------------------------- */
+int sim_load(struct tern_sim *s, struct tern_rcmd *c, struct sim_slot *slot);
+int sim_store(struct tern_sim *s, struct tern_rcmd *c, struct sim_slot *slot);
+int sim_matrix(struct tern_sim *s, struct tern_rcmd *c, struct sim_slot *slot);
+int sim_vector(struct tern_sim *s, struct tern_rcmd *c, struct sim_slot *slot);
+/* The row index at coordinates x of the SPM tile, checked against the memory tile. */
+int sim_dma_index(struct tern_sim *s, const struct tern_rcmd *c, const int64_t *x, int64_t *out);
+
+/* n elements from memory (host, or va when host is NULL) to SPM, converted. */
+struct sim_span {
+	unsigned int from, to; /* types */
+	uint64_t va;
+	const unsigned char *host;
+	int64_t from_step; /* bytes between elements, PLAIN types */
+	unsigned char *dst;
+	int64_t to_step;
+	int64_t n;
+};
+int sim_span_load(struct tern_sim *s, const struct sim_span *p);
+
+/* ---- spm.c: what touches SPM says so here first ----------------------------------- */
+void sim_spm_reads(struct tern_sim *s, const struct sim_range *r);
+/* covers: every byte of the range will be written. */
+void sim_spm_writes(struct tern_sim *s, const struct tern_rtile *t, const struct sim_range *r,
+		    bool covers);
+
+/* ---- defer.c: LOADs that nobody has read yet ----------------------------------------- */
+struct sim_defer *sim_defer_create(void);
+void sim_defer_destroy(struct sim_defer *d);
+void sim_defer_reset(struct tern_sim *s);
+/* Take over the resolved LOAD; false: it must be executed. */
+bool sim_defer_load(struct tern_sim *s, const struct tern_rcmd *c, struct sim_slot *slot);
+void sim_defer_read(struct tern_sim *s, uint64_t lo, uint64_t hi);
+void sim_defer_write(struct tern_sim *s, const struct tern_rtile *t, const struct sim_range *r,
+		     bool covers);
+/* Host bytes [p, p + len) are about to change. */
+void sim_defer_source(struct tern_sim *s, const unsigned char *p, uint64_t len);
+
+/* Where a MATRIX operand plane really is. */
+struct sim_view {
+	const unsigned char *ptr;
+	int64_t stride;
+	unsigned int type;
+	int64_t k0;
+};
+/* Plane (dimensions 0 and 1) of tile t at addr: in SPM, or in memory when its LOAD is
+ * pending and the plane is part of it; settles what it cannot use. blocks_ok: the reader
+ * can decode. */
+void sim_defer_view(struct tern_sim *s, const struct tern_rtile *t, uint64_t addr, bool blocks_ok,
+		    struct sim_view *v);
+
+/* ---- check.c: checking mode ------------------------------------------------------------ */
+int sim_check_create(struct tern_sim *s);
+void sim_check_destroy(struct sim_check *k);
+void sim_check_start(struct tern_sim *s);
+/* Waits of the command: what it is ordered after. CP: a CP command without sync. */
+void sim_check_begin(struct tern_sim *s, const struct tern_rcmd *c);
+/* Signals of the command. */
+void sim_check_end(struct tern_sim *s, const struct tern_rcmd *c);
+/* FENCE, YIELD: the CP waited for every queue. */
+void sim_check_drain(struct tern_sim *s);
+void sim_check_forget(struct tern_sim *s); /* YIELD: SPM and accumulators lose their contents */
+/* All accesses of a resolved engine command: UNINIT, OPAQUE, RACE. */
+int sim_check_command(struct tern_sim *s, const struct tern_rcmd *c, const struct sim_slot *slot);
+/* An access of the CP. */
+int sim_check_cp(struct tern_sim *s, uint64_t addr, uint64_t len, bool spm, bool write);
+
+/* ---- threads.c ---------------------------------------------------------------------------- */
+struct sim_pool *sim_pool_create(unsigned int threads); /* NULL: no memory */
+void sim_pool_destroy(struct sim_pool *p);
+unsigned int sim_pool_size(const struct sim_pool *p);
+/* fn(ctx, i, worker) for every i below n, on any worker (< sim_pool_size), in any order. */
+void sim_parallel(struct sim_pool *p, unsigned int n,
+		  void (*fn)(void *ctx, unsigned int i, unsigned int worker), void *ctx);
+
+#endif
