@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Conversions for AVX-512 (F, BW, VL, DQ). */
+#include "vector_flags.h"
+
 #include <immintrin.h>
 
 #define TERN_LEVEL(name) name##_avx512

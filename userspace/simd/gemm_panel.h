@@ -71,12 +71,6 @@ static inline vu32 byte_of(const vu32 t[4], int i)
 	return t[i / 4] >> (unsigned int)(8 * (i % 4)) & 0xffu;
 }
 
-/* Bits 0..3 to bit 0 of bytes 0..3: each product bit lands alone. */
-static inline vu32 spread_bits(vu32 x)
-{
-	return (x & 15u) * 0x00204081u & ONES;
-}
-
 static inline void nibbles(const uint8_t *p, ptrdiff_t s, vu32 *q)
 {
 	vu32 t[4];
@@ -88,10 +82,17 @@ static inline void nibbles(const uint8_t *p, ptrdiff_t s, vu32 *q)
 	}
 }
 
-static inline void fifths(vu32 qh, vu32 *q)
+/* Nibbles with the fifth bits qh. */
+static inline void fives(const uint8_t *p, ptrdiff_t s, vu32 qh, vu32 *q)
 {
-	for (int i = 0; i < 8; i++)
-		q[i] |= spread_bits(qh >> (unsigned int)(4 * i)) << 4;
+	vu32 t[4];
+
+	load_dwords4(p, s, t);
+#pragma GCC unroll 4
+	for (int i = 0; i < 4; i++) {
+		q[i] = (t[i] & NIBBLES) | sixteens(qh, i);
+		q[4 + i] = (t[i] >> 4 & NIBBLES) | sixteens(qh, 4 + i);
+	}
 }
 
 static inline void bytes32(const uint8_t *p, ptrdiff_t s, vu32 *q)
@@ -128,8 +129,7 @@ static inline void panel_q4_1(const uint8_t *p, ptrdiff_t s, struct panel_at o)
 
 static inline void panel_q5_0(const uint8_t *p, ptrdiff_t s, struct panel_at o)
 {
-	nibbles(p + OFFSET(q5_0, qs), s, o.q);
-	fifths(load_dword(p + OFFSET(q5_0, qh), s), o.q);
+	fives(p + OFFSET(q5_0, qs), s, load_dword(p + OFFSET(q5_0, qh), s), o.q);
 	o.s[0] = load_half(p, s);
 	fetch_row(o.fetch);
 }
@@ -138,8 +138,7 @@ static inline void panel_q5_1(const uint8_t *p, ptrdiff_t s, struct panel_at o)
 {
 	vu32 dm = load_dword(p, s);
 
-	nibbles(p + OFFSET(q5_1, qs), s, o.q);
-	fifths(load_dword(p + OFFSET(q5_1, qh), s), o.q);
+	fives(p + OFFSET(q5_1, qs), s, load_dword(p + OFFSET(q5_1, qh), s), o.q);
 	o.s[0] = low_half(dm);
 	o.m[0] = high_half(dm);
 	fetch_row(o.fetch);
@@ -154,9 +153,14 @@ static inline void panel_q8_0(const uint8_t *p, ptrdiff_t s, struct panel_at o)
 
 static inline void codebook(const uint8_t *p, ptrdiff_t s, const int8_t table[16], vu32 *q)
 {
-	nibbles(p, s, q);
-	for (int i = 0; i < 8; i++)
-		q[i] = store_wide(lookup_bytes(table, q[i]));
+	vu32 t[4], values = store_wide(load_table(table));
+
+	load_dwords4(p, s, t);
+#pragma GCC unroll 4
+	for (int i = 0; i < 4; i++) {
+		q[i] = lookup_bytes(values, t[i] & NIBBLES);
+		q[4 + i] = lookup_bytes(values, t[i] >> 4 & NIBBLES);
+	}
 }
 
 static inline void panel_iq4_nl(const uint8_t *p, ptrdiff_t s, struct panel_at o)
@@ -176,24 +180,36 @@ static inline void panel_mxfp4(const uint8_t *p, ptrdiff_t s, struct panel_at o)
 	fetch_row(o.fetch);
 }
 
+/* Sixteen bytes of two-bit values: elements 0.., 32.., 64.. and 96.. of a half block. */
+static inline void pairs16(const uint8_t *p, ptrdiff_t s, vu32 *q)
+{
+	vu32 t[4];
+
+	load_dwords4(p, s, t);
+#pragma GCC unroll 4
+	for (int j = 0; j < 4; j++)
+#pragma GCC unroll 4
+		for (int i = 0; i < 4; i++)
+			q[8 * j + i] = t[i] >> (unsigned int)(2 * j) & PAIRS;
+}
+
 static inline void panel_q2_k(const uint8_t *p, ptrdiff_t s, struct panel_at o)
 {
-	vu32 sc[4], t[8], dm = load_dword(p + OFFSET(q2_k, d), s);
-	vf32 d = low_half(dm), dmin = high_half(dm);
+	vu32 sc[4], dm = load_dword(p + OFFSET(q2_k, d), s);
+	vf32 d = low_half(dm), dmin = -high_half(dm);
 
 	load_dwords4(p, s, sc);
-	for (int n = 0; n < 2; n++, o.q += 32) {
-		for (int i = 0; i < 4; i++)
-			fetch_row(o.fetch);
-		bytes32(p + OFFSET(q2_k, qs) + 32 * n, s, t);
-		for (int i = 0; i < 32; i++)
-			o.q[i] = t[i % 8] >> (unsigned int)(i / 8 * 2) & PAIRS;
+	for (int c = 0; c < 4; c++) {
+		pairs16(p + OFFSET(q2_k, qs) + 16 * c, s, o.q + c / 2 * 32 + c % 2 * 4);
+		fetch_row(o.fetch);
+		fetch_row(o.fetch);
 	}
+#pragma GCC unroll 16
 	for (int i = 0; i < 16; i++) {
 		vu32 b = byte_of(sc, i);
 
 		o.s[i] = d * to_float(b & 15u);
-		o.m[i] = -(dmin * to_float(b >> 4));
+		o.m[i] = dmin * to_float(b >> 4);
 	}
 }
 
@@ -225,18 +241,38 @@ static inline void scales_q3_k(const uint8_t *p, ptrdiff_t s, vf32 *out)
 		out[i] = d * __builtin_convertvector((vi32)byte_of(sc, i) - 32, vf32);
 }
 
+/* Bit `from` of every byte moved to bit `to`, the others cleared. */
+static inline vu32 move_bit(vu32 x, int from, int to)
+{
+	x = from > to ? x >> (unsigned int)(from - to) : x << (unsigned int)(to - from);
+	return x & ONES << to;
+}
+
+/* Sixteen bytes of a half block's low bits, with the third bits of h from bit `bit` on. */
+static inline void triples16(const uint8_t *p, ptrdiff_t s, const vu32 h[4], int bit, vu32 *q)
+{
+	vu32 t[4];
+
+	load_dwords4(p, s, t);
+#pragma GCC unroll 4
+	for (int j = 0; j < 4; j++)
+#pragma GCC unroll 4
+		for (int i = 0; i < 4; i++)
+			q[8 * j + i] = (t[i] >> (unsigned int)(2 * j) & PAIRS) |
+				       move_bit(h[i], bit + j, 2);
+}
+
 static inline void panel_q3_k(const uint8_t *p, ptrdiff_t s, struct panel_at o)
 {
-	vu32 t[8], h[8];
+	const uint8_t *qs = p + OFFSET(q3_k, qs);
+	vu32 h[4];
 
-	bytes32(p, s, h);
-	for (int n = 0; n < 2; n++, o.q += 32) {
+	for (int c = 0; c < 2; c++, o.q += 4) {
+		load_dwords4(p + 16 * c, s, h);
+		triples16(qs + 16 * c, s, h, 0, o.q);
+		triples16(qs + 16 * c + 32, s, h, 4, o.q + 32);
 		for (int i = 0; i < 4; i++)
 			fetch_row(o.fetch);
-		bytes32(p + OFFSET(q3_k, qs) + 32 * n, s, t);
-		for (int i = 0; i < 32; i++)
-			o.q[i] = (t[i % 8] >> (unsigned int)(i / 8 * 2) & PAIRS) |
-				 (h[i % 8] >> (unsigned int)(4 * n + i / 8) & ONES) << 2;
 	}
 	scales_q3_k(p, s, o.s);
 }
@@ -252,45 +288,63 @@ static inline void scales_k4(const uint8_t *p, ptrdiff_t s, struct panel_at o)
 	sc[1] = (t[3] & NIBBLES) | (t[1] >> 6 & PAIRS) << 4;
 	m[1] = (t[3] >> 4 & NIBBLES) | (t[2] >> 6 & PAIRS) << 4;
 
-	vf32 d = low_half(t[0]), dmin = high_half(t[0]);
+	vf32 d = low_half(t[0]), dmin = -high_half(t[0]);
 
 	for (int i = 0; i < 8; i++) {
 		o.s[i] = d * to_float(byte_of(sc, i));
-		o.m[i] = -(dmin * to_float(byte_of(m, i)));
+		o.m[i] = dmin * to_float(byte_of(m, i));
 	}
 }
 
-static inline void nibbles_k4(const uint8_t *p, ptrdiff_t s, vu32 *q, struct fetch *fetch)
+/* Sixteen bytes of a quarter block: elements 0.. and 32.. */
+static inline void nibbles_k4(const uint8_t *p, ptrdiff_t s, vu32 *q)
 {
 	vu32 t[4];
 
-	for (int i = 0; i < 8; i++) {
-		vu32 *low = q + i / 2 * 16 + i % 2 * 4;
-
-		load_dwords4(p + 16 * i, s, t);
-		fetch_row(fetch);
-		for (int j = 0; j < 4; j++) {
-			low[j] = t[j] & NIBBLES;
-			low[8 + j] = t[j] >> 4 & NIBBLES;
-		}
+	load_dwords4(p, s, t);
+#pragma GCC unroll 4
+	for (int i = 0; i < 4; i++) {
+		q[i] = t[i] & NIBBLES;
+		q[8 + i] = t[i] >> 4 & NIBBLES;
 	}
 }
 
 static inline void panel_q4_k(const uint8_t *p, ptrdiff_t s, struct panel_at o)
 {
 	scales_k4(p, s, o);
-	nibbles_k4(p + OFFSET(q4_k, qs), s, o.q, o.fetch);
+	for (int i = 0; i < 8; i++) {
+		nibbles_k4(p + OFFSET(q4_k, qs) + 16 * i, s, o.q + i / 2 * 16 + i % 2 * 4);
+		fetch_row(o.fetch);
+	}
+}
+
+/* As nibbles_k4, with the fifth bits of h from bit `bit` on. */
+static inline void fifths_k4(const uint8_t *p, ptrdiff_t s, const vu32 h[4], int bit, vu32 *q)
+{
+	vu32 t[4];
+
+	load_dwords4(p, s, t);
+#pragma GCC unroll 4
+	for (int i = 0; i < 4; i++) {
+		q[i] = (t[i] & NIBBLES) | move_bit(h[i], bit, 4);
+		q[8 + i] = (t[i] >> 4 & NIBBLES) | move_bit(h[i], bit + 1, 4);
+	}
 }
 
 static inline void panel_q5_k(const uint8_t *p, ptrdiff_t s, struct panel_at o)
 {
-	vu32 h[8];
+	vu32 h[4];
 
 	scales_k4(p, s, o);
-	nibbles_k4(p + OFFSET(q5_k, qs), s, o.q, o.fetch);
-	bytes32(p + OFFSET(q5_k, qh), s, h);
-	for (int i = 0; i < 64; i++)
-		o.q[i] |= (h[i % 8] >> (unsigned int)(i / 8) & ONES) << 4;
+	for (int c = 0; c < 2; c++, o.q += 4) {
+		load_dwords4(p + OFFSET(q5_k, qh) + 16 * c, s, h);
+#pragma GCC unroll 4
+		for (int j = 0; j < 4; j++) {
+			fifths_k4(p + OFFSET(q5_k, qs) + 32 * j + 16 * c, s, h, 2 * j,
+				  o.q + 16 * j);
+			fetch_row(o.fetch);
+		}
+	}
 }
 
 static inline void panel_q6_k(const uint8_t *p, ptrdiff_t s, struct panel_at o)

@@ -111,11 +111,25 @@ static inline vu32 load_words(const void *p)
 	return (vu32)_mm256_cvtepu16_epi32(_mm_loadu_si128(p));
 }
 
-static inline vu32 lookup_bytes(const int8_t table[16], vu32 x)
+static inline vu32 load_table(const int8_t table[16])
 {
-	__m256i t = _mm256_broadcastsi128_si256(_mm_loadu_si128((const void *)table));
+	return (vu32)_mm256_broadcastsi128_si256(_mm_loadu_si128((const void *)table));
+}
 
-	return (vu32)_mm256_shuffle_epi8(t, (__m256i)x);
+static inline vu32 lookup_bytes(vu32 table, vu32 x)
+{
+	return (vu32)_mm256_shuffle_epi8((__m256i)table, (__m256i)x);
+}
+
+static inline vu32 sixteens(vu32 bits, int i)
+{
+	__m256i spread =
+		_mm256_broadcastsi128_si256(_mm_setr_epi32(0, 0x04040404, 0x08080808, 0x0c0c0c0c));
+	__m256i byte = _mm256_add_epi8(spread, _mm256_set1_epi8((char)(i / 2)));
+	__m256i mask = _mm256_set1_epi32(i % 2 ? (int)0x80402010u : 0x08040201);
+	__m256i set = _mm256_and_si256(_mm256_shuffle_epi8((__m256i)bits, byte), mask);
+
+	return (vu32)_mm256_and_si256(_mm256_cmpeq_epi8(set, mask), _mm256_set1_epi8(16));
 }
 
 static inline vf32 splat(float f)

@@ -130,12 +130,28 @@ static inline vu32 load_words(const void *p)
 	return (vu32)_mm512_cvtepu16_epi32(_mm256_loadu_si256(p));
 }
 
-/* table[] of each byte, which is 0..15. */
-static inline vu32 lookup_bytes(const int8_t table[16], vu32 x)
+/* Sixteen bytes in every 128 bits, for lookup_bytes. */
+static inline vu32 load_table(const int8_t table[16])
 {
-	__m512i t = _mm512_broadcast_i32x4(_mm_loadu_si128((const void *)table));
+	return (vu32)_mm512_broadcast_i32x4(_mm_loadu_si128((const void *)table));
+}
 
-	return (vu32)_mm512_shuffle_epi8(t, (__m512i)x);
+/* The table's entry for each byte, which is 0..15. */
+static inline vu32 lookup_bytes(vu32 table, vu32 x)
+{
+	return (vu32)_mm512_shuffle_epi8((__m512i)table, (__m512i)x);
+}
+
+/* 16 in byte b of every lane whose bit 4 i + b is set; i is 0..7. */
+static inline vu32 sixteens(vu32 bits, int i)
+{
+	__m512i spread =
+		_mm512_broadcast_i32x4(_mm_setr_epi32(0, 0x04040404, 0x08080808, 0x0c0c0c0c));
+	__m512i byte = _mm512_add_epi8(spread, _mm512_set1_epi8((char)(i / 2)));
+	__m512i mask = _mm512_set1_epi32(i % 2 ? (int)0x80402010u : 0x08040201);
+	__mmask64 k = _mm512_test_epi8_mask(_mm512_shuffle_epi8((__m512i)bits, byte), mask);
+
+	return (vu32)_mm512_maskz_mov_epi8(k, _mm512_set1_epi8(16));
 }
 
 static inline vf32 splat(float f)

@@ -47,9 +47,21 @@ struct tern_vred {
 
 /* n is a multiple of 16; d overlaps no source. */
 typedef void tern_valu_fn(void *d, const void *a, const void *b, const void *c, int64_t n);
-/* n elements between a buffer and memory, `stride` bytes apart. */
-typedef void tern_vload_fn(void *d, const unsigned char *p, int64_t stride, int64_t n);
-typedef void tern_vstore_fn(unsigned char *p, int64_t stride, const void *a, int64_t n);
+/* One element from or to memory. */
+typedef void tern_vload_fn(uint32_t *d, const unsigned char *p);
+typedef void tern_vstore_fn(unsigned char *p, const uint32_t *a);
+
+/* The part of a tile that one strip covers, and how a buffer holds it. */
+struct tern_vspan {
+	unsigned char *const *row; /* element 0 of each row */
+	int64_t nrows;
+	int64_t offset, stride; /* of the first element; between elements, bytes */
+	int64_t count;		/* elements of each row */
+	int64_t seg;		/* words of the buffer per row, at least count */
+};
+/* Load pads each row with zeros. Broadcast fills it with its element 0. */
+typedef void tern_vload_rows_fn(uint32_t *d, const struct tern_vspan *m);
+typedef void tern_vstore_rows_fn(const struct tern_vspan *m, const uint32_t *a);
 /* Elements i0 .. i0 + n of a row; i0 = 0 begins, `last` completes. */
 typedef void tern_vred_fn(struct tern_vred *st, const void *a, int64_t i0, int64_t n, bool last);
 
@@ -57,6 +69,10 @@ struct tern_vkernels {
 	tern_valu_fn *alu[TERN_VRUN_OPS];
 	tern_vload_fn *load[TERN_VRUN_PLAIN_TYPES];
 	tern_vstore_fn *store[TERN_VRUN_PLAIN_TYPES];
+	tern_vload_rows_fn *load_rows[TERN_VRUN_PLAIN_TYPES];
+	tern_vstore_rows_fn *store_rows[TERN_VRUN_PLAIN_TYPES];
+	/* seg (a multiple of 16) copies of each of n values */
+	void (*expand)(uint32_t *d, const uint32_t *values, int64_t n, int64_t seg);
 	tern_vred_fn *reduce[5]; /* from TERN_V_RSUM */
 	void (*quantise)(const float *src, void *dst, int64_t n);
 };
@@ -89,7 +105,8 @@ struct tern_vprogram {
 	unsigned int tiles;	  /* mask of those used */
 	int64_t max_length;
 	uint16_t s_buf[TERN_SCALAR_REGS]; /* buffer of an S register used in loops */
-	uint32_t s_used;
+	uint32_t s_used;		  /* inside loops */
+	uint32_t s_named;		  /* anywhere */
 	uint16_t imm_buf[TERN_VECTOR_MAX_INSTRS];
 	uint32_t imm[TERN_VECTOR_MAX_INSTRS];
 	struct tern_vop ops[TERN_VECTOR_MAX_INSTRS];

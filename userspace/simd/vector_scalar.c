@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Plain C: the reference, and what other machines (NEON) vectorise. */
+#include "vector_flags.h"
+
 #if defined(__SSE__)
 #include <immintrin.h>
 #endif
