@@ -18,7 +18,7 @@
 
 #include "compiler/attention.h"
 
-enum { MAX_ROWS = 128, MAX_CHUNK = 256, MIN_CHUNK = 32 };
+enum { MAX_ROWS = 64, MAX_CHUNK = 512, MIN_CHUNK = 32 };
 
 struct attention_fit {
 	unsigned int kt, vt; /* operand types of MATRIX */
@@ -366,11 +366,14 @@ static void begin_program(const struct attention *x, struct vprog *p)
 	vp(p, TERN_V_STOP, 0, 0, 0, 0);
 }
 
-/* V0 = score of this element, masked. S0: first position of the chunk; S9: last position the row's
- * token may see; S10: the position before the first. */
+/*
+ * V0 = score of this element. `hide`: element i counts if S10 < i <= S9; the masked score is
+ * written back, so that only the first pass pays for the comparison.
+ */
 static void score(const struct attention *x, struct vprog *p, bool hide)
 {
 	float cap = x->op->f[TERN_ATTENTION_F_SOFTCAP];
+	bool changed = hide || x->mask || cap != 0.0f;
 
 	vp(p, TERN_V_LD, 0, 0, 0, 0);
 	if (cap != 0.0f) {
@@ -381,30 +384,38 @@ static void score(const struct attention *x, struct vprog *p, bool hide)
 		vp(p, TERN_V_LD, 1, 5, 0, 0);
 		vp(p, TERN_V_ADD, 0, 0, 1, 0);
 	}
-	if (!hide)
-		return;
-	vp(p, TERN_V_MOV, 3, V_IMM, 0, f32_bits(-INFINITY));
-	vp(p, TERN_V_LANE, 1, 0, 0, 0);
-	vp(p, TERN_V_IADD, 1, 1, vS(0), 0);
-	if (x->causal) {
+	if (hide)
+		vp(p, TERN_V_LANE, 1, 0, 0, 0);
+	if (hide && x->causal) {
 		vp(p, TERN_V_ILT, 2, vS(9), 1, 0);
-		vp(p, TERN_V_SEL, 0, 2, 3, 0);
+		vp(p, TERN_V_SEL, 0, 2, vS(17), 0);
 	}
-	if (x->window > 0) {
+	if (hide && x->window > 0) {
 		vp(p, TERN_V_ILT, 2, vS(10), 1, 0);
-		vp(p, TERN_V_SEL, 0, 2, 0, 3);
+		vp(p, TERN_V_SEL, 0, 2, 0, vS(17));
 	}
+	if (changed)
+		vp(p, TERN_V_ST, 0, 0, 0, 0);
 }
 
-/* Tiles: 0 S, 1 P, 2 m, 3 l, 4 corr, 5 mask. S1: last position the tile's first token may see. */
+/* S9, S10: last element of this chunk that the row's token sees, and the one before the
+ * first. S0: first position of the chunk; S1: last position the tile's first token sees. */
+static void visible_lanes(const struct attention *x, struct vprog *p)
+{
+	vp(p, TERN_V_ROW, vS(8), 0, 0, 2);
+	vp(p, TERN_V_IADD, vS(9), vS(8), vS(1), 0);
+	vp(p, TERN_V_ISUB, vS(9), vS(9), vS(0), 0);
+	vp(p, TERN_V_MOV, vS(17), V_IMM, 0, f32_bits(-INFINITY));
+	if (x->window > 0)
+		vp(p, TERN_V_ISUB, vS(10), vS(9), V_IMM, (uint32_t)x->window);
+}
+
+/* Tiles: 0 S, 1 P, 2 m, 3 l, 4 corr, 5 mask. */
 static void softmax_program(const struct attention *x, struct vprog *p, bool hide)
 {
 	*p = (struct vprog){0};
-	if (hide) {
-		vp(p, TERN_V_ROW, vS(8), 0, 0, 2);
-		vp(p, TERN_V_IADD, vS(9), vS(8), vS(1), 0);
-		vp(p, TERN_V_ISUB, vS(10), vS(9), V_IMM, (uint32_t)x->window);
-	}
+	if (hide)
+		visible_lanes(x, p);
 	vp(p, TERN_V_LDS, vS(11), 2, 0, 0);
 	lanes(p, 0);
 	score(x, p, hide);
@@ -418,7 +429,7 @@ static void softmax_program(const struct attention *x, struct vprog *p, bool hid
 	vp(p, TERN_V_SUB, vS(14), vS(11), vS(13), 0);
 	vp(p, TERN_V_EXP, vS(14), vS(14), 0, 0);
 	lanes(p, 0);
-	score(x, p, hide);
+	vp(p, TERN_V_LD, 0, 0, 0, 0);
 	vp(p, TERN_V_SUB, 0, 0, vS(13), 0);
 	vp(p, TERN_V_EXP, 0, 0, 0, 0);
 	vp(p, TERN_V_ST, 1, 0, 0, 0);

@@ -366,18 +366,37 @@ static void release_norm(struct linear *x)
 	tern_emit_sync(&x->l->code, TERN_Q_VECTOR, &s);
 }
 
-static void fill_program(struct linear *x, struct vprog *p)
+/* Tiles: 0 operand, 1 row as loaded, 2 and 3 the norm's weights. */
+static void norm_program(const struct linear *x, struct vprog *p)
 {
-	unsigned int st = x->f.a_type == TERN_T_ACT ? TERN_V_STQ : TERN_V_ST;
+	struct row_kernel k = {.op = x->norm, .dim[0] = {.max = x->a->ne[0], .mul = 1}};
+	const struct norm_tiles t = {
+		.x = 1,
+		.y = 0,
+		.scale = x->norm_w ? 2 : TERN_NONE,
+		.bias = x->norm_b ? 3 : TERN_NONE,
+		.quantise = x->f.a_type == TERN_T_ACT,
+	};
 
+	for (unsigned int i = 0; i < NORM_STATES; i++)
+		vp(p, TERN_V_MOV, vS(ROW_S_STATE + i), V_IMM, 0, 0);
+	norm_sum(p, x->norm, 1);
+	if (x->norm->op == TERN_NORM)
+		norm_spread(p, &k, 1);
+	norm_apply(p, &k, x->norm, &t);
+	vp(p, TERN_V_STOP, 0, 0, 0, 0);
+}
+
+static void fill_program(const struct linear *x, struct vprog *p)
+{
 	*p = (struct vprog){0};
 	if (x->norm) {
-		norm_body(p, x->norm, 1, x->norm_w ? 2 : TERN_NONE, x->norm_b ? 3 : TERN_NONE, st, 0);
+		norm_program(x, p);
 		return;
 	}
 	vp(p, TERN_V_LANES, 0, 0, 0, 1);
 	vp(p, TERN_V_LD, 0, 1, 0, 0);
-	vp(p, st, 0, 0, 0, 0);
+	vp(p, x->f.a_type == TERN_T_ACT ? TERN_V_STQ : TERN_V_ST, 0, 0, 0, 0);
 	vp(p, TERN_V_ENDL, 0, 0, 0, 0);
 	vp(p, TERN_V_STOP, 0, 0, 0, 0);
 }
@@ -529,17 +548,21 @@ static void epilogue_program(const struct linear *x, uint32_t j, struct vprog *p
 			     uint8_t tiles[TERN_VECTOR_TILES], unsigned int *ntiles)
 {
 	const struct linear_out *o = &x->p->out[j];
+	enum tern_unary gate = x->glu ? fn_of_glu((enum tern_glu)x->glu->i[0]) : 0;
 
 	*p = (struct vprog){0};
 	tiles[0] = x->t_out_v;
 	tiles[1] = x->t_cv[0];
 	*ntiles = 2;
+	if (x->glu)
+		fn_constants(p, gate, ROW_S_FREE);
 	vp(p, TERN_V_LANES, 0, 0, 0, 0);
 	vp(p, TERN_V_LD, 0, 1, 0, 0);
 	if (x->glu) {
 		tiles[*ntiles] = x->t_cv[1];
-		vp(p, TERN_V_LD, 1, (*ntiles)++, 0, 0);
-		glu_body(p, x->glu->i[0], 0, 0, 1, 2);
+		fn_apply(p, gate, 0, ROW_S_FREE);
+		vp(p, TERN_V_LD, FN_V, (*ntiles)++, 0, 0);
+		vp(p, TERN_V_MUL, 0, 0, FN_V, 0);
 	}
 	if (o->bias != TERN_NO_OP) {
 		tiles[*ntiles] = x->t_bias_v;

@@ -253,6 +253,9 @@ static uint32_t match_linear(struct matcher *m, struct linear_plan *p)
 	match_glu(m, p, start);
 	if ((has_norm && !private_to(m->p, a, start, m->at)) || !plan_safe(g, p, source))
 		return 0;
+	if (p->glu != TERN_NO_OP &&
+	    tern_tensor_overlap(&g->tensors[g->ops[p->glu].dst], &g->tensors[source]))
+		return 0;
 	return m->at - start;
 }
 
@@ -276,6 +279,14 @@ static uint32_t try_linear(struct tern_plan *plan, struct tern_lower *l, uint32_
 	return 0;
 }
 
+/* Views of the same bytes: one may join or permute what the other has as dimensions. */
+static bool same_elements(const struct tern_tensor_desc *a, const struct tern_tensor_desc *b)
+{
+	return a->storage == b->storage && a->type == b->type && a->offset == b->offset &&
+	       a->offset_sym == b->offset_sym && a->offset_mul == b->offset_mul &&
+	       a->ne[0] * tern_nrows(a->ne) == b->ne[0] * tern_nrows(b->ne);
+}
+
 /* ---- [RMS_NORM] [ROPE] [SET_ROWS] --------------------------------------------------- */
 static uint32_t try_rope_store(struct tern_plan *plan, struct tern_lower *l, uint32_t op,
 			       uint32_t end)
@@ -287,7 +298,8 @@ static uint32_t try_rope_store(struct tern_plan *plan, struct tern_lower *l, uin
 	for (int i = 0; i < 3 && at < end; i++) {
 		if (g->ops[at].op != want[i])
 			continue;
-		if (at > op && (g->ops[at].src[0] != g->ops[at - 1].dst ||
+		if (at > op && (!same_elements(&g->tensors[g->ops[at].src[0]],
+					       &g->tensors[g->ops[at - 1].dst]) ||
 				!private_to(plan, g->ops[at - 1].dst, op, at + 1)))
 			break;
 		chain[i] = at++;
