@@ -73,9 +73,11 @@ static uint64_t need(const struct tern_op_desc *op, const struct tern_tensor_des
 	uint64_t n = 0;
 
 	n += 2 * al((uint64_t)(m * dk * 4)) + 2 * al((uint64_t)(m * dk * elem(f->kt)));
-	n += 2 * al((uint64_t)(f->pc * dk * elem(f->kt))) + 2 * al((uint64_t)(f->pc * dv * elem(f->vt)));
+	n += 2 * al((uint64_t)(f->pc * dk * elem(f->kt))) +
+	     2 * al((uint64_t)(f->pc * dv * elem(f->vt)));
 	n += 2 * al((uint64_t)(m * f->pc * 4)) + 2 * al((uint64_t)(m * f->pc * elem(f->vt)));
-	n += 5 * al((uint64_t)(m * dv * 4)) + 3 * al((uint64_t)(4 * m)) + 2 * al((uint64_t)(4 * f->r));
+	n += 5 * al((uint64_t)(m * dv * 4)) + 3 * al((uint64_t)(4 * m)) +
+	     2 * al((uint64_t)(4 * f->r));
 	if (op->src[3] != TERN_NO_TENSOR)
 		n += 2 * al((uint64_t)(f->pc * f->tt * elem(tensors[op->src[3]].type)));
 	return n;
@@ -125,17 +127,20 @@ int attention_solve(const struct tern_target *t, const struct tern_op_desc *op,
 		return tern_fail(-EOPNOTSUPP, "ATTENTION: q and the result must be F32, k and v a "
 					      "type LOAD decodes");
 	if (q->ne_sym[0] || q->ne_sym[2] || q->ne_sym[3] || k->ne_sym[2] || k->ne_sym[3])
-		return tern_fail(-EOPNOTSUPP, "ATTENTION: only tokens and positions may be symbolic");
+		return tern_fail(-EOPNOTSUPP,
+				 "ATTENTION: only tokens and positions may be symbolic");
 	if (q->ne[3] != k->ne[3] || q->ne[3] != v->ne[3] || q->ne[2] % k->ne[2] ||
 	    v->ne[2] != k->ne[2])
 		return tern_fail(-EOPNOTSUPP, "ATTENTION: heads and batches of k and v must match");
 	if (op->f[TERN_ATTENTION_F_MAX_BIAS] != 0.0f)
 		return tern_fail(-EOPNOTSUPP, "ATTENTION: ALiBi (max_bias %g) is not lowered",
 				 (double)op->f[TERN_ATTENTION_F_MAX_BIAS]);
-	if (op->src[3] != TERN_NO_TENSOR && (ts[op->src[3]].ne[2] != 1 || ts[op->src[3]].ne[3] != 1 ||
-					     (ts[op->src[3]].type != TERN_F16 && ts[op->src[3]].type != TERN_F32)))
-		return tern_fail(-EOPNOTSUPP, "ATTENTION: the mask must be F16 or F32 and shared by "
-					      "heads and batches");
+	if (op->src[3] != TERN_NO_TENSOR &&
+	    (ts[op->src[3]].ne[2] != 1 || ts[op->src[3]].ne[3] != 1 ||
+	     (ts[op->src[3]].type != TERN_F16 && ts[op->src[3]].type != TERN_F32)))
+		return tern_fail(-EOPNOTSUPP,
+				 "ATTENTION: the mask must be F16 or F32 and shared by "
+				 "heads and batches");
 	if (!fit(&t->caps, op, ts, &f))
 		return tern_fail(-EOPNOTSUPP, "ATTENTION: heads of %lld do not fit the scratchpad",
 				 (long long)q->ne[0]);
@@ -167,9 +172,9 @@ static void alloc(struct attention *x)
 	const struct attention_fit *f = &x->f;
 	int64_t m = f->r * f->tt, dk = x->q->ne[0], dv = x->d->ne[0];
 	unsigned int *regs[] = {
-		&x->q_off, &x->kh_off, &x->vh_off, &x->d_off, &x->h_q,	&x->h_d,    &x->tleft,
-		&x->tcur,  &x->rows,   &x->limit,  &x->kv,    &x->pcur, &x->pload, &x->tmp,
-		&x->kv_end, &x->kv_load, &x->k_off, &x->v_off, &x->m_off,  &x->h_s,
+		&x->q_off,  &x->kh_off,	 &x->vh_off, &x->d_off, &x->h_q,   &x->h_d,   &x->tleft,
+		&x->tcur,   &x->rows,	 &x->limit,  &x->kv,	&x->pcur,  &x->pload, &x->tmp,
+		&x->kv_end, &x->kv_load, &x->k_off,  &x->v_off, &x->m_off, &x->h_s,
 	};
 
 	for (size_t i = 0; i < sizeof(regs) / sizeof(regs[0]); i++)
@@ -239,10 +244,10 @@ static void query_tiles(struct attention *x)
 	int64_t dk = x->q->ne[0], ke = elem(f->kt);
 	struct tern_val c = imm(dk), z = imm(0);
 
-	x->t_q_mem = tile3(x, x->q->type, false, reg(x->q_base), reg(x->q_off),
-			   (struct dims){{c, imm(f->r), reg(x->tcur)},
-					 {(int64_t)x->q->nb[0], (int64_t)x->q->nb[2],
-					  (int64_t)x->q->nb[1]}});
+	x->t_q_mem = tile3(
+		x, x->q->type, false, reg(x->q_base), reg(x->q_off),
+		(struct dims){{c, imm(f->r), reg(x->tcur)},
+			      {(int64_t)x->q->nb[0], (int64_t)x->q->nb[2], (int64_t)x->q->nb[1]}});
 	x->t_q_in = tile3(x, TERN_T_F32, true, reg(x->qin.prod), z, rows3(x, c, 4 * dk));
 	x->t_q_v = tile3(x, TERN_T_F32, true, reg(x->qin.cons), z, rows3(x, c, 4 * dk));
 	x->t_q16 = tile3(x, f->kt, true, reg(x->act.prod), z, rows3(x, c, ke * dk));
@@ -297,10 +302,10 @@ static void score_tiles(struct attention *x)
 	x->t_c = tile3(x, TERN_T_F32, true, imm(x->corr), z, rows3(x, one, 4));
 	x->t_out_v = tile3(x, TERN_T_F32, true, reg(x->out.prod), z, rows3(x, c, 4 * dv));
 	x->t_out = tile3(x, TERN_T_F32, true, reg(x->out.cons), z, rows3(x, c, 4 * dv));
-	x->t_d = tile3(x, x->d->type, false, reg(x->d_base), reg(x->d_off),
-		       (struct dims){{c, imm(f->r), reg(x->tcur)},
-				     {(int64_t)x->d->nb[0], (int64_t)x->d->nb[1],
-				      (int64_t)x->d->nb[2]}});
+	x->t_d = tile3(
+		x, x->d->type, false, reg(x->d_base), reg(x->d_off),
+		(struct dims){{c, imm(f->r), reg(x->tcur)},
+			      {(int64_t)x->d->nb[0], (int64_t)x->d->nb[1], (int64_t)x->d->nb[2]}});
 }
 
 /* Mask rows are tokens: [positions, 1, tokens], broadcast over the heads. */

@@ -104,8 +104,7 @@ static uint64_t spm_need(const struct linear_need *need, const struct linear_fit
 	return bytes;
 }
 
-bool linear_fit(const struct tern_caps *caps, const struct linear_need *need,
-		struct linear_fit *f)
+bool linear_fit(const struct tern_caps *caps, const struct linear_need *need, struct linear_fit *f)
 {
 	int64_t m0 = caps->m0;
 

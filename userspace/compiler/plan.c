@@ -142,7 +142,7 @@ static bool match_add(struct matcher *m, uint32_t prev, struct linear_out *o)
 static uint32_t out_tensor(const struct tern_graph *g, const struct linear_out *o)
 {
 	uint32_t op = o->residual != TERN_NO_OP ? o->residual
-		    : o->bias != TERN_NO_OP	? o->bias
+		      : o->bias != TERN_NO_OP	? o->bias
 						: o->matmul;
 
 	return g->ops[op].dst;

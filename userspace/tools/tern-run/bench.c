@@ -23,17 +23,18 @@ static int parse(struct run *r, struct plan *plan)
 	while (*s) {
 		char key = *s++, *end;
 		unsigned long v = strtoul(s, &end, 10);
-		uint32_t *to = key == 'p' ? &plan->p
-			     : key == 'n' ? &plan->n
-			     : key == 'r' ? &plan->r
-			     : key == 'd' ? &plan->d
-					  : NULL;
+		uint32_t *to = key == 'p'   ? &plan->p
+			       : key == 'n' ? &plan->n
+			       : key == 'r' ? &plan->r
+			       : key == 'd' ? &plan->d
+					    : NULL;
 
 		if (!to || end == s || (*end && *end != ',') || v > UINT32_MAX)
-			return gguf_fail(-EINVAL, r->err, sizeof(r->err),
-					 "--bench %s: write it as p512,n32,r5 (prefill, decode steps, "
-					 "repeats; d512: decode behind that many tokens)",
-					 r->opt->bench);
+			return gguf_fail(
+				-EINVAL, r->err, sizeof(r->err),
+				"--bench %s: write it as p512,n32,r5 (prefill, decode steps, "
+				"repeats; d512: decode behind that many tokens)",
+				r->opt->bench);
 		*to = (uint32_t)v;
 		s = *end ? end + 1 : end;
 	}

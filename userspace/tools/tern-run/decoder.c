@@ -32,10 +32,8 @@ static int make_buffers(struct decoder *d, char *err, size_t errlen)
 		struct tern_buffer **buf;
 		uint64_t size;
 	} bufs[] = {
-		{&d->cache, d->layout.cache_bytes},
-		{&d->tokens, 4ull * d->p.batch},
-		{&d->positions, 4ull * d->p.batch},
-		{&d->rows, 8ull * d->p.batch},
+		{&d->cache, d->layout.cache_bytes},	   {&d->tokens, 4ull * d->p.batch},
+		{&d->positions, 4ull * d->p.batch},	   {&d->rows, 8ull * d->p.batch},
 		{&d->logits, 4ull * rows * d->m->n_vocab},
 	};
 	/* cast: the mapping is read-only, and so is the device's view of it */
@@ -138,8 +136,8 @@ int decoder_run(struct decoder *d, const int32_t *tokens, uint32_t n, uint32_t p
 
 	if (!n || n > d->p.batch || past + n > d->p.ctx)
 		return gguf_fail(-EINVAL, err, errlen,
-				 "%u tokens at position %u exceed a batch of %u or a context of %u", n,
-				 past, d->p.batch, d->p.ctx);
+				 "%u tokens at position %u exceed a batch of %u or a context of %u",
+				 n, past, d->p.batch, d->p.ctx);
 	for (uint32_t i = 0; i < n; i++) {
 		tok[i] = tokens[i];
 		pos[i] = (int32_t)(past + i);

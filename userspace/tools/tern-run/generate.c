@@ -160,10 +160,11 @@ static int tokenize(struct run *r, struct token_list *list)
 		return gguf_fail(-EINVAL, r->err, sizeof(r->err),
 				 "the prompt is empty; give some text with -p");
 	if (list->n >= r->opt->ctx)
-		return gguf_fail(-E2BIG, r->err, sizeof(r->err),
-				 "the prompt has %zu tokens but the context holds %u; shorten it or "
-				 "raise --ctx (the model was trained with %u)",
-				 list->n, r->opt->ctx, r->model->ctx_train);
+		return gguf_fail(
+			-E2BIG, r->err, sizeof(r->err),
+			"the prompt has %zu tokens but the context holds %u; shorten it or "
+			"raise --ctx (the model was trained with %u)",
+			list->n, r->opt->ctx, r->model->ctx_train);
 	return 0;
 }
 
@@ -179,8 +180,9 @@ static int decode_loop(struct run *r, struct sampler *s, struct output *o, uint3
 		int32_t id = sampler_next(s, logits);
 
 		if (id < 0) {
-			rc = gguf_fail(id, r->err, sizeof(r->err),
-				       "the model's logits are not numbers; the file may be damaged");
+			rc = gguf_fail(
+				id, r->err, sizeof(r->err),
+				"the model's logits are not numbers; the file may be damaged");
 			break;
 		}
 		if (vocab_is_eog(r->model->vocab, id))

@@ -26,13 +26,14 @@ static const struct option_row {
 	{"device", "NAME", "sim:ref (default), sim:small, sim:large, cpu, ...", 'd', OPT_STRING,
 	 AT(device), 0, 0},
 	{"threads", "N", "host threads (all cores)", 't', OPT_U32, AT(threads), 1, 1024},
-	{"ctx", "N", "context, in tokens (the model's, at most 4096)", 'c', OPT_U32, AT(ctx), 2, 1e7},
+	{"ctx", "N", "context, in tokens (the model's, at most 4096)", 'c', OPT_U32, AT(ctx), 2,
+	 1e7},
 	{"temp", "T", "temperature; 0 takes the likeliest token (0.8)", 0, OPT_F32,
 	 AT(sampling.temperature), 0, 100},
-	{"top-k", "K", "sample among the K likeliest; 0: all (40)", 0, OPT_U32, AT(sampling.top_k), 0,
-	 1e9},
-	{"top-p", "P", "... up to this probability; 1: all (0.95)", 0, OPT_F32, AT(sampling.top_p), 0,
-	 1},
+	{"top-k", "K", "sample among the K likeliest; 0: all (40)", 0, OPT_U32, AT(sampling.top_k),
+	 0, 1e9},
+	{"top-p", "P", "... up to this probability; 1: all (0.95)", 0, OPT_F32, AT(sampling.top_p),
+	 0, 1},
 	{"seed", "S", "of the sampling (0)", 0, OPT_U64, AT(sampling.seed), 0, 0},
 	{"stats", NULL, "print speed, shares of peak, energy", 0, OPT_FLAG, AT(stats), 0, 0},
 	{"explain", NULL, "print where each operator ran, why, and its cost", 0, OPT_FLAG,
@@ -118,8 +119,8 @@ static int parse_options(int argc, char **argv, struct options *opt)
 	int c, rc;
 
 	for (int i = 0; i < N_ROWS; i++) {
-		longs[i] = (struct option){rows[i].name, rows[i].arg ? required_argument : no_argument,
-					   NULL, 256 + i};
+		longs[i] = (struct option){
+			rows[i].name, rows[i].arg ? required_argument : no_argument, NULL, 256 + i};
 		if (rows[i].letter)
 			snprintf(shorts + strlen(shorts), 3, "%c%s", rows[i].letter,
 				 rows[i].arg ? ":" : "");
@@ -144,7 +145,8 @@ static int parse_options(int argc, char **argv, struct options *opt)
 	}
 	opt->model = argv[optind];
 	if (!opt->prompt && !opt->perplexity && !opt->bench) {
-		fprintf(stderr, "tern-run: give a text to continue with -p, or --perplexity FILE\n");
+		fprintf(stderr,
+			"tern-run: give a text to continue with -p, or --perplexity FILE\n");
 		return 3;
 	}
 	return 0;
@@ -202,7 +204,8 @@ static int with_reports(struct run *r)
 		if (opt->stats && !opt->bench)
 			stats_print(r, opt->json ? stderr : stdout);
 		if (opt->show_explain)
-			tern_explain(decoder_session(r->dec), opt->json ? stderr : stdout, opt->json);
+			tern_explain(decoder_session(r->dec), opt->json ? stderr : stdout,
+				     opt->json);
 	}
 	return status;
 }

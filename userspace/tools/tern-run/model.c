@@ -146,10 +146,11 @@ static void load_sizes(struct loader *ld)
 		if (i == 1) /* absent: no grouped queries */
 			memcpy(v, tmp, m->n_layers * sizeof(*v));
 		else
-			ld->rc = gguf_require(m->gguf, key_of(ld, buf, keys[i]), ld->err, ld->errlen);
+			ld->rc = gguf_require(m->gguf, key_of(ld, buf, keys[i]), ld->err,
+					      ld->errlen);
 		if (!ld->rc)
-			ld->rc = gguf_get_u32_each(m->gguf, key_of(ld, buf, keys[i]), v, m->n_layers,
-						   ld->err, ld->errlen);
+			ld->rc = gguf_get_u32_each(m->gguf, key_of(ld, buf, keys[i]), v,
+						   m->n_layers, ld->err, ld->errlen);
 	}
 	for (uint32_t i = 0; i < m->n_layers && !ld->rc; i++) {
 		struct model_layer *l = &m->layers[i];
@@ -158,10 +159,11 @@ static void load_sizes(struct loader *ld)
 		l->kv_heads = tmp[m->n_layers + i];
 		l->ffn = tmp[2 * m->n_layers + i];
 		if (!l->heads || !l->kv_heads || !l->ffn || l->heads % l->kv_heads)
-			ld->rc = gguf_fail(-EINVAL, ld->err, ld->errlen,
-					   "layer %u has %u heads, %u key heads and %u feed-forward "
-					   "units; none may be 0 and key heads must divide heads",
-					   i, l->heads, l->kv_heads, l->ffn);
+			ld->rc =
+				gguf_fail(-EINVAL, ld->err, ld->errlen,
+					  "layer %u has %u heads, %u key heads and %u feed-forward "
+					  "units; none may be 0 and key heads must divide heads",
+					  i, l->heads, l->kv_heads, l->ffn);
 	}
 	heads0 = tmp[0];
 	free(tmp);
@@ -181,10 +183,9 @@ static void load_sizes(struct loader *ld)
 /* ---- weights -------------------------------------------------------------------- */
 static bool usable(uint32_t type)
 {
-	static const uint32_t types[] = {GGML_F32,  GGML_F16,  GGML_BF16, GGML_Q4_0,
-					 GGML_Q4_1, GGML_Q5_0, GGML_Q5_1, GGML_Q8_0,
-					 GGML_Q2_K, GGML_Q3_K, GGML_Q4_K, GGML_Q5_K,
-					 GGML_Q6_K, GGML_IQ4_NL, GGML_MXFP4};
+	static const uint32_t types[] = {GGML_F32,  GGML_F16,  GGML_BF16, GGML_Q4_0,   GGML_Q4_1,
+					 GGML_Q5_0, GGML_Q5_1, GGML_Q8_0, GGML_Q2_K,   GGML_Q3_K,
+					 GGML_Q4_K, GGML_Q5_K, GGML_Q6_K, GGML_IQ4_NL, GGML_MXFP4};
 
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
 		if (types[i] == type)
@@ -209,10 +210,11 @@ static const struct gguf_tensor *weight(struct loader *ld, bool opt, uint64_t ne
 		return NULL;
 	}
 	if (t->ne[0] != ne0 || t->ne[1] != (ne1 ? ne1 : 1) || t->ne[2] != 1 || t->ne[3] != 1)
-		ld->rc = gguf_fail(-EINVAL, ld->err, ld->errlen,
-				   "tensor \"%s\" is %llu x %llu, but the metadata asks for %llu x %llu",
-				   name, (unsigned long long)t->ne[0], (unsigned long long)t->ne[1],
-				   (unsigned long long)ne0, (unsigned long long)(ne1 ? ne1 : 1));
+		ld->rc = gguf_fail(
+			-EINVAL, ld->err, ld->errlen,
+			"tensor \"%s\" is %llu x %llu, but the metadata asks for %llu x %llu", name,
+			(unsigned long long)t->ne[0], (unsigned long long)t->ne[1],
+			(unsigned long long)ne0, (unsigned long long)(ne1 ? ne1 : 1));
 	else if (ne1 ? !usable(t->type) : t->type != GGML_F32)
 		ld->rc = gguf_fail(-EOPNOTSUPP, ld->err, ld->errlen,
 				   "tensor \"%s\" has type %s, which is not supported here", name,

@@ -111,8 +111,9 @@ void stats_print(const struct run *r, FILE *out)
 	row(out, "NPU time", p.npu_ms, d.npu_ms, 3, " ms");
 	row(out, "operators run on the NPU", (double)ps->npu_ops, (double)ds->npu_ops, 0, "");
 	row(out, "operators run on the CPU", (double)ps->cpu_ops, (double)ds->cpu_ops, 0, "");
-	fprintf(out, "%-34s %16u   (%llu runs, %.1f ms, %.1f KiB of commands)\n", "programs compiled",
-		decoder_compiled(r->dec), (unsigned long long)(ps->runs + ds->runs),
+	fprintf(out, "%-34s %16u   (%llu runs, %.1f ms, %.1f KiB of commands)\n",
+		"programs compiled", decoder_compiled(r->dec),
+		(unsigned long long)(ps->runs + ds->runs),
 		1e-6 * (double)program_attr(r, TERN_PROGRAM_COMPILE_NS),
 		(double)program_attr(r, TERN_PROGRAM_IMAGE_BYTES) / 1024);
 }
@@ -159,8 +160,9 @@ void stats_json(const struct run *r, FILE *out)
 	fprintf(out, "{\"device\": ");
 	json_string(out, tern_device_name(decoder_device(r->dec)),
 		    __builtin_strlen(tern_device_name(decoder_device(r->dec))));
-	fprintf(out, ", \"programs_compiled\": %u, \"compile_ms\": %.3f, \"image_bytes\": %llu,\n "
-		     "\"prefill\": ",
+	fprintf(out,
+		", \"programs_compiled\": %u, \"compile_ms\": %.3f, \"image_bytes\": %llu,\n "
+		"\"prefill\": ",
 		decoder_compiled(r->dec), 1e-6 * (double)program_attr(r, TERN_PROGRAM_COMPILE_NS),
 		(unsigned long long)program_attr(r, TERN_PROGRAM_IMAGE_BYTES));
 	phase_json(r, &r->prefill, out);
