@@ -9,8 +9,8 @@ struct float_panel {
 
 struct float_job {
 	const struct float_panel *b;
-	const float *a;
-	int64_t a_stride, k; /* a_stride in floats */
+	const float *a; /* rows FCHUNK apart */
+	int64_t k;
 	struct c_at c;
 	bool zero;
 };
@@ -27,7 +27,7 @@ INLINE void float_rows(int mr, const struct float_job *j)
 
 #pragma GCC unroll 8
 		for (int i = 0; i < mr; i++)
-			acc[i] = fma_lanes(splat(j->a[i * j->a_stride + k]), b, acc[i]);
+			acc[i] = fma_lanes(splat(j->a[i * FCHUNK + k]), b, acc[i]);
 	}
 #pragma GCC unroll 8
 	for (int i = 0; i < mr; i++)
@@ -73,26 +73,21 @@ static void load_row(unsigned int type, const uint8_t *p, float *dst, int64_t n)
 		v = load_lanes(type, p + i * size);
 		memcpy(dst + i, &v, sizeof(v));
 	}
+	if (i == n)
+		return;
 	memcpy(copy, p + i * size, (size_t)((n - i) * size));
 	v = load_lanes(type, copy);
 	memcpy(dst + i, &v, (size_t)(n - i) * sizeof(float));
 }
 
-/* mr rows of `k` elements; in place if they are f32 and aligned, else exact copies. */
-static const float *open_a(const struct tern_gemm *g, int64_t m, int64_t mr, int64_t k,
-			   int64_t left, float *copy, int64_t *stride)
+/* mr rows of A from k on, exactly; copies even of f32, for the reason given at nk_part. */
+static void open_a(const struct tern_gemm *g, int64_t m, int64_t mr, int64_t k, int64_t left,
+		   float *copy)
 {
-	int size = float_size(g->a_type);
-	const uint8_t *a = (const uint8_t *)g->a + m * g->a_stride + k * size;
+	const uint8_t *a = (const uint8_t *)g->a + m * g->a_stride + k * float_size(g->a_type);
 
-	if (size == 4 && ((uintptr_t)a | (uintptr_t)g->a_stride) % 4 == 0) {
-		*stride = g->a_stride / 4;
-		return (const float *)a;
-	}
-	*stride = FCHUNK;
 	for (int64_t i = 0; i < mr; i++)
 		load_row(g->a_type, a + i * g->a_stride, copy + i * FCHUNK, left);
-	return copy;
 }
 
 /* ---- B --------------------------------------------------------------------------- */
@@ -136,43 +131,41 @@ static void block_chunk(const struct columns *o, const struct tern_block_desc *t
 	panel_floats(&packed, t, o->g->b_type, o->g->a_type, left, panel);
 }
 
-/* Four dwords of all rows: 4 elements of F32, 8 of the others. */
-static void split_dwords(unsigned int type, const vu32 t[4], vf32 *b)
+/*
+ * B as N x K. Rows are copied first, to f32 and apart: a power of two between them would put all
+ * their lines into one set of L1, where each is needed for several loads.
+ */
+#define PART	    128 /* elements of a row at a time */
+#define PART_STRIDE (PART * 4 + 64)
+
+static void nk_part(const struct columns *o, const uint8_t *p, int64_t left, struct fetch *fetch,
+		    vf32 *b)
 {
-	for (int i = 0; i < 4; i++) {
-		if (type == TERN_T_F32) {
-			b[i] = (vf32)t[i];
-		} else if (type == TERN_T_F16) {
-			b[2 * i] = low_half(t[i]);
-			b[2 * i + 1] = high_half(t[i]);
-		} else {
-			b[2 * i] = (vf32)(t[i] << 16);
-			b[2 * i + 1] = (vf32)(t[i] & 0xffff0000u);
-		}
+	uint8_t copy[LANES * PART_STRIDE] __attribute__((aligned(VBYTES)));
+	vu32 t[4];
+
+	for (int64_t r = 0; r < LANES; r++) {
+		float *row = (float *)(copy + r * PART_STRIDE);
+
+		fetch_row(fetch);
+		load_row(o->g->b_type, p + (r < o->nr ? r : 0) * o->g->b_stride, row, left);
+		memset(row + left, 0, 16);
+	}
+	for (int64_t i = 0; i < left; i += 4) {
+		load_dwords4(copy + 4 * i, PART_STRIDE, t);
+		memcpy(b + i, t, sizeof(t));
 	}
 }
 
-/* B as N x K. The last, partial 16 bytes of a row are read from a padded copy. */
 static void nk_chunk(const struct columns *o, int64_t k, int64_t left, struct float_panel *panel)
 {
 	const struct tern_gemm *g = o->g;
 	int size = float_size(g->b_type);
-	int64_t step = 16 / size, k1 = 0;
-	uint8_t tail[LANES * 16] = {0};
-	vu32 t[4];
 	const uint8_t *p = (const uint8_t *)g->b + o->n * g->b_stride + (g->k0 + k) * size;
+	struct fetch fetch = next_rows(o, p, left * size);
 
-	for (; o->nr == LANES && k1 + step <= left; k1 += step) {
-		load_dwords4(p + k1 * size, g->b_stride, t);
-		split_dwords(g->b_type, t, panel->b + k1);
-	}
-	for (; k1 < left; k1 += step) {
-		for (int64_t r = 0; r < o->nr; r++)
-			memcpy(tail + 16 * r, p + r * g->b_stride + k1 * size,
-			       (size_t)(min64(step, left - k1) * size));
-		load_dwords4(tail, 16, t);
-		split_dwords(g->b_type, t, panel->b + k1);
-	}
+	for (int64_t i = 0; i < left; i += PART)
+		nk_part(o, p + i * size, min64(left - i, PART), &fetch, panel->b + i);
 }
 
 /* B as K x N: rows of the panel lie in memory as they are. */
@@ -190,29 +183,61 @@ static void kn_chunk(const struct columns *o, int64_t k, int64_t left, struct fl
 	}
 }
 
-static void float_columns(const struct columns *o, const struct tern_block_desc *t)
+static void float_panel(const struct columns *o, const struct tern_block_desc *t, int64_t k,
+			int64_t left, struct float_panel *panel)
 {
-	const struct tern_gemm *g = o->g;
-	struct float_panel panel;
-	float c_copy[MROWS * LANES] = {0}, a_copy[MROWS * FCHUNK];
+	if (t)
+		block_chunk(o, t, k, left, panel);
+	else if (o->g->kn)
+		kn_chunk(o, k, left, panel);
+	else
+		nk_chunk(o, k, left, panel);
+}
+
+/* Columns of several panels, so that A is read (and converted) less often. */
+#define PANELS 4
+struct float_block {
+	const struct tern_gemm *g;
+	struct columns columns[PANELS];
+	int panels;
+};
+
+static void float_chunk(const struct float_block *f, const struct float_panel *panels, int64_t k,
+			int64_t left)
+{
+	const struct tern_gemm *g = f->g;
+	float c_copy[MROWS * LANES] = {0}, a[MROWS * FCHUNK];
+	struct float_job j = {.a = a, .k = left, .zero = k == 0 && !g->accumulate};
+	int64_t mr;
 	int fn;
 
-	for (int64_t k = 0; k < g->k; k += FCHUNK) {
-		int64_t left = min64(g->k - k, FCHUNK), mr;
-
-		if (t)
-			block_chunk(o, t, k, left, &panel);
-		else
-			g->kn ? kn_chunk(o, k, left, &panel) : nk_chunk(o, k, left, &panel);
-		for (int64_t m = g->m0; m < g->m1; m += mr) {
-			struct float_job j = {
-				.b = &panel, .k = left, .zero = k == 0 && !g->accumulate};
-
-			mr = row_count(g->m1 - m, &fn);
-			j.a = open_a(g, m, mr, k, left, a_copy, &j.a_stride);
-			j.c = open_c(o, m, mr, c_copy);
+	for (int64_t m = g->m0; m < g->m1; m += mr) {
+		mr = row_count(g->m1 - m, &fn);
+		open_a(g, m, mr, k, left, a);
+		for (int i = 0; i < f->panels; i++) {
+			j.b = &panels[i];
+			j.c = open_c(&f->columns[i], m, mr, c_copy);
 			float_fns[fn](&j);
-			close_c(o, m, mr, c_copy);
+			close_c(&f->columns[i], m, mr, c_copy);
+		}
+	}
+}
+
+static void gemm_floats(const struct tern_gemm *g, const struct tern_block_desc *t)
+{
+	struct float_panel panels[PANELS];
+
+	for (int64_t n = g->n0; n < g->n1;) {
+		struct float_block f = {.g = g};
+
+		for (; f.panels < PANELS && n < g->n1; n += LANES)
+			f.columns[f.panels++] = (struct columns){g, n, min64(g->n1 - n, LANES)};
+		for (int64_t k = 0; k < g->k; k += FCHUNK) {
+			int64_t left = min64(g->k - k, FCHUNK);
+
+			for (int i = 0; i < f.panels; i++)
+				float_panel(&f.columns[i], t, k, left, &panels[i]);
+			float_chunk(&f, panels, k, left);
 		}
 	}
 }

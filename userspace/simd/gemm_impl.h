@@ -14,7 +14,7 @@
 #include "gemm_panel.h"
 
 #define INLINE static inline __attribute__((always_inline))
-#define FCHUNK 256 /* elements of k in a panel of floats */
+#define FCHUNK 256 /* elements of k in a panel of floats; a whole block of every type */
 
 static vf32 load_c(const float *p)
 {
@@ -203,6 +203,14 @@ static struct packed_rows all_lanes(const struct columns *o, const uint8_t *p, i
 	return (struct packed_rows){copy, bytes};
 }
 
+/* The part at p of the rows after these: far enough ahead for DRAM, near enough for L2. */
+static struct fetch next_rows(const struct columns *o, const uint8_t *p, int64_t bytes)
+{
+	int64_t s = o->g->b_stride, left = min64(o->g->n1 - o->n - LANES, LANES);
+
+	return (struct fetch){p + LANES * s, s, bytes, (int)left};
+}
+
 /* Elements [k, k + left) of the columns, in whole blocks, to a panel. */
 static void decode_chunk(const struct columns *o, const struct tern_block_desc *t, int64_t k,
 			 int64_t left, struct panel *panel)
@@ -212,13 +220,9 @@ static void decode_chunk(const struct columns *o, const struct tern_block_desc *
 	int64_t blocks = (left + t->elems - 1) / t->elems, bytes = blocks * t->bytes;
 	const uint8_t *row0 = (const uint8_t *)g->b + o->n * g->b_stride;
 	const uint8_t *p = row0 + (g->k0 + k) / t->elems * t->bytes;
-	/* the same part of the next rows: far enough ahead for DRAM, near enough for L2 */
-	struct fetch fetch = {p + LANES * g->b_stride, g->b_stride, bytes, 0};
 	struct packed_rows rows = all_lanes(o, p, bytes, copy);
 
-	if (o->n + LANES < g->n1)
-		fetch.left = (int)min64(g->n1 - o->n - LANES, LANES);
-	act_types[g->b_type].decode(rows.p, rows.stride, blocks, fetch, panel);
+	act_types[g->b_type].decode(rows.p, rows.stride, blocks, next_rows(o, p, bytes), panel);
 }
 
 static void act_columns(const struct columns *o, const struct tern_block_desc *t)
@@ -250,20 +254,25 @@ static void act_columns(const struct columns *o, const struct tern_block_desc *t
 
 #include "gemm_float.h"
 
+static void gemm_acts(const struct tern_gemm *g, const struct tern_block_desc *t)
+{
+	for (int64_t n = g->n0; n < g->n1; n += LANES) {
+		struct columns o = {g, n, min64(g->n1 - n, LANES)};
+
+		act_columns(&o, t);
+	}
+}
+
 static void gemm_lanes(const struct tern_gemm *g)
 {
 	const struct tern_block_desc *t = tern_block_desc(g->b_type);
 
 	if (g->k <= 0)
-		tern_gemm_scalar(g);
-	for (int64_t n = g->n0; n < g->n1 && g->k > 0; n += LANES) {
-		struct columns o = {g, n, min64(g->n1 - n, LANES)};
-
-		if (g->a_type == TERN_T_ACT)
-			act_columns(&o, t);
-		else
-			float_columns(&o, t);
-	}
+		tern_gemm_scalar(g); /* zeros, or nothing */
+	else if (g->a_type == TERN_T_ACT)
+		gemm_acts(g, t);
+	else
+		gemm_floats(g, t);
 }
 
 #endif
