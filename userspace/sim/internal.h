@@ -191,8 +191,8 @@ bool sim_tile_dense(const struct tern_rtile *t, const struct sim_range *range);
 /* Do two tiles of known ranges share a byte? Gaps are respected, except of tiles whose rows
  * interleave or are very many: then it may say yes where the answer is no. */
 bool sim_tile_overlap(const struct tern_rtile *a, const struct tern_rtile *b);
-/* Call fn for every run of bytes without gaps, in no particular order; with the same
- * exception for tiles whose gaps are not worth knowing. */
+/* Call fn for every run of bytes without gaps, in no particular order; where rows interleave,
+ * once for the whole range. */
 void sim_tile_runs(const struct tern_rtile *t, void (*fn)(void *, uint64_t lo, uint64_t hi),
 		   void *ctx);
 static inline bool sim_ranges_meet(const struct sim_range *a, const struct sim_range *b)
@@ -269,7 +269,7 @@ void sim_defer_view(struct tern_sim *s, const struct tern_rtile *t, uint64_t add
 int sim_check_create(struct tern_sim *s);
 void sim_check_destroy(struct sim_check *k);
 void sim_check_start(struct tern_sim *s);
-/* Waits of the command: what it is ordered after. CP: a CP command without sync. */
+/* Waits of the command: what it is ordered after. */
 void sim_check_begin(struct tern_sim *s, const struct tern_rcmd *c);
 /* Signals of the command. */
 void sim_check_end(struct tern_sim *s, const struct tern_rcmd *c);
