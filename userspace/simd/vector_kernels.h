@@ -15,6 +15,19 @@ typedef int32_t vi __attribute__((may_alias));
 typedef uint32_t vu __attribute__((may_alias));
 #define UNALIGNED(type) __attribute__((may_alias, aligned(1))) type
 
+/* Vectors of the machine's width, for what loops do not express well. */
+#if defined(__AVX512F__)
+#define WIDTH 16
+#elif defined(__AVX__)
+#define WIDTH 8
+#else
+#define WIDTH 4
+#endif
+#define PARTS (TERN_VRUN_LANES / WIDTH)
+typedef float vecf __attribute__((vector_size(WIDTH * 4), may_alias, aligned(4)));
+typedef int32_t veci __attribute__((vector_size(WIDTH * 4), may_alias, aligned(4)));
+typedef int32_t vecw __attribute__((vector_size(WIDTH * 4), may_alias, aligned(1)));
+
 /* ---- elementwise --------------------------------------------------------------- */
 /* Names x, y, z are the operands. */
 #define KERNEL(name, out, in, expr)                                                               \
@@ -105,6 +118,26 @@ static void k_cos(void *d, const void *a, const void *b, const void *c, int64_t 
 }
 
 /* ---- loads and stores ------------------------------------------------------------ */
+static inline void copy_words(unsigned char *d, const unsigned char *p, int64_t n)
+{
+	int64_t i = 0;
+
+	for (; i + WIDTH <= n; i += WIDTH)
+		*(vecw *)(d + 4 * i) = *(const vecw *)(p + 4 * i);
+	for (; i < n; i++)
+		memcpy(d + 4 * i, p + 4 * i, 4);
+}
+
+static void expand(uint32_t *d, const uint32_t *values, int64_t n, int64_t seg)
+{
+	for (int64_t r = 0; r < n; r++, d += seg) {
+		const veci v = (veci){0} + (int32_t)values[r];
+
+		for (int64_t i = 0; i < seg; i += WIDTH)
+			*(veci *)(d + i) = v;
+	}
+}
+
 /* The strides worth a loop of their own: adjacent, and every second (interleaved RoPE). */
 #define LOAD(name, type, expr)                                                             \
 	static void ld_##name(void *dp, const unsigned char *p, int64_t stride, int64_t n) \
@@ -134,12 +167,20 @@ static void k_cos(void *d, const void *a, const void *b, const void *c, int64_t 
 		}                                                                          \
 	}
 
-LOAD(word, uint32_t, x)
+LOAD(word_strided, uint32_t, x)
 LOAD(f16_strided, uint16_t, tern_f32_bits(tern_half(x)))
 LOAD(bf16, uint16_t, (uint32_t)x << 16)
 LOAD(i8, int8_t, (uint32_t)(int32_t)x)
 LOAD(i16, int16_t, (uint32_t)(int32_t)x)
 LOAD(i64, uint64_t, (uint32_t)x)
+
+static void ld_word(void *d, const unsigned char *p, int64_t stride, int64_t n)
+{
+	if (stride == 4)
+		copy_words(d, p, n);
+	else
+		ld_word_strided(d, p, stride, n);
+}
 
 static void ld_f16(void *d, const unsigned char *p, int64_t stride, int64_t n)
 {
@@ -173,12 +214,20 @@ static void ld_f16(void *d, const unsigned char *p, int64_t stride, int64_t n)
 		}                                                                          \
 	}
 
-STORE(word, uint32_t, x)
+STORE(word_strided, uint32_t, x)
 STORE(f16_strided, uint16_t, tern_to_half(tern_bits_f32(x)))
 STORE(bf16, uint16_t, tern_to_bf16(tern_bits_f32(x)))
 STORE(i8, uint8_t, x)
 STORE(i16, uint16_t, x)
 STORE(i64, int64_t, (int32_t)x)
+
+static void st_word(unsigned char *p, int64_t stride, const void *a, int64_t n)
+{
+	if (stride == 4)
+		copy_words(p, a, n);
+	else
+		st_word_strided(p, stride, a, n);
+}
 
 static void st_f16(unsigned char *p, int64_t stride, const void *a, int64_t n)
 {
@@ -188,19 +237,31 @@ static void st_f16(unsigned char *p, int64_t stride, const void *a, int64_t n)
 		st_f16_strided(p, stride, a, n);
 }
 
-/* ---- reductions -------------------------------------------------------------------- */
-/* Vectors of the machine's width, so that the 16 partial results stay in registers. */
-#if defined(__AVX512F__)
-#define WIDTH 16
-#elif defined(__AVX__)
-#define WIDTH 8
-#else
-#define WIDTH 4
-#endif
-#define PARTS (TERN_VRUN_LANES / WIDTH)
-typedef float vecf __attribute__((vector_size(WIDTH * 4), may_alias, aligned(4)));
-typedef int32_t veci __attribute__((vector_size(WIDTH * 4), may_alias, aligned(4)));
+/* Rows of 32 elements are common: a call for each would cost as much as they do. */
+#define ROWS(name)                                                                \
+	static void ldr_##name(uint32_t *d, const struct tern_vspan *m)           \
+	{                                                                         \
+		for (int64_t r = 0; r < m->nrows; r++, d += m->seg) {             \
+			ld_##name(d, m->row[r] + m->offset, m->stride, m->count); \
+			for (int64_t i = m->count; i < m->seg; i++)               \
+				d[i] = 0;                                         \
+		}                                                                 \
+	}                                                                         \
+                                                                                  \
+	static void str_##name(const struct tern_vspan *m, const uint32_t *a)     \
+	{                                                                         \
+		for (int64_t r = 0; r < m->nrows; r++, a += m->seg)               \
+			st_##name(m->row[r] + m->offset, m->stride, a, m->count); \
+	}
 
+ROWS(word)
+ROWS(f16)
+ROWS(bf16)
+ROWS(i8)
+ROWS(i16)
+ROWS(i64)
+
+/* ---- reductions -------------------------------------------------------------------- */
 #define SUM(e, p) ((e) + (p))
 #define MAX(e, p) ((e) > (p) ? (e) : (p))
 #define MIN(e, p) ((e) < (p) ? (e) : (p))
@@ -224,7 +285,7 @@ typedef int32_t veci __attribute__((vector_size(WIDTH * 4), may_alias, aligned(4
 			       bool last)                                                   \
 	{                                                                                   \
 		const vf *a = ap;                                                           \
-		float p[TERN_VRUN_LANES];                                                   \
+		float p[TERN_VRUN_LANES], q[4];                                             \
 		vecf acc[PARTS];                                                            \
 		int64_t i = 0;                                                              \
                                                                                             \
@@ -241,11 +302,11 @@ typedef int32_t veci __attribute__((vector_size(WIDTH * 4), may_alias, aligned(4
 			memcpy(st->part.f, p, sizeof(p));                                   \
 			return;                                                             \
 		}                                                                           \
-		for (int h = TERN_VRUN_LANES / 2; h; h /= 2)                                \
-			for (int j = 0; j < h; j++)                                         \
-				p[j] = op(p[j + h], p[j]);                                  \
-		st->result = tern_f32_bits(p[0]);                                           \
-		if (p[0] != p[0])                                                           \
+		for (int j = 0; j < 4; j++)                                                 \
+			q[j] = op(op(p[j + 12], p[j + 4]), op(p[j + 8], p[j]));             \
+		q[0] = op(op(q[3], q[1]), op(q[2], q[0]));                                  \
+		st->result = tern_f32_bits(q[0]);                                           \
+		if (q[0] != q[0])                                                           \
 			st->result = TERN_QNAN_BITS;                                        \
 	}
 
@@ -292,6 +353,13 @@ static void red_isum(struct tern_vred *st, const void *ap, int64_t i0, int64_t n
 }
 
 /* ---- tables ------------------------------------------------------------------------ */
+#define TYPES(p)                                                                          \
+	{                                                                                 \
+		[TERN_T_F32] = p##_word, [TERN_T_I32] = p##_word, [TERN_T_F16] = p##_f16, \
+		[TERN_T_BF16] = p##_bf16, [TERN_T_I8] = p##_i8, [TERN_T_I16] = p##_i16,   \
+		[TERN_T_I64] = p##_i64,                                                   \
+	}
+
 static const struct tern_vkernels kernels = {
 	.alu =
 		{
@@ -311,26 +379,11 @@ static const struct tern_vkernels kernels = {
 			[TERN_V_SHR] = k_shr,	[TERN_V_SAR] = k_sar,	  [TERN_V_I2F] = k_i2f,
 			[TERN_V_F2I] = k_f2i,
 		},
-	.load =
-		{
-			[TERN_T_F32] = ld_word,
-			[TERN_T_I32] = ld_word,
-			[TERN_T_F16] = ld_f16,
-			[TERN_T_BF16] = ld_bf16,
-			[TERN_T_I8] = ld_i8,
-			[TERN_T_I16] = ld_i16,
-			[TERN_T_I64] = ld_i64,
-		},
-	.store =
-		{
-			[TERN_T_F32] = st_word,
-			[TERN_T_I32] = st_word,
-			[TERN_T_F16] = st_f16,
-			[TERN_T_BF16] = st_bf16,
-			[TERN_T_I8] = st_i8,
-			[TERN_T_I16] = st_i16,
-			[TERN_T_I64] = st_i64,
-		},
+	.load = TYPES(ld),
+	.store = TYPES(st),
+	.load_rows = TYPES(ldr),
+	.store_rows = TYPES(str),
+	.expand = expand,
 	.reduce = {red_sum, red_max, red_min, red_amax, red_isum},
 	.quantise = TERN_LEVEL(tern_quantise_act),
 };

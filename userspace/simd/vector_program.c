@@ -62,11 +62,6 @@ static bool plain(const struct builder *b, const struct tern_vtile *t)
 	return t->type < TERN_VRUN_PLAIN_TYPES && b->k->load[t->type];
 }
 
-static bool word_type(const struct tern_vtile *t)
-{
-	return t->type == TERN_T_F32 || t->type == TERN_T_I32;
-}
-
 /* ---- operands ---------------------------------------------------------------- */
 static bool is_s(unsigned int x)
 {
@@ -90,10 +85,17 @@ static unsigned int find_imm(struct builder *b, uint32_t value)
 	return p->nimm++;
 }
 
+/* A row starts with these at their initial value. */
+static uint8_t name_scalar(struct builder *b, unsigned int x)
+{
+	b->p->s_named |= 1u << (x - TERN_V_S0);
+	return (uint8_t)(x - TERN_V_S0);
+}
+
 static uint16_t scalar_operand(struct builder *b, unsigned int x, uint32_t imm)
 {
 	if (is_s(x))
-		return (uint16_t)(x - TERN_V_S0);
+		return name_scalar(b, x);
 	if (x == TERN_V_IMM)
 		return (uint16_t)(TERN_SCALAR_REGS + find_imm(b, imm));
 	return NO_BUF;
@@ -107,7 +109,7 @@ static uint16_t lane_operand(struct builder *b, unsigned int x, uint32_t imm)
 	if (x < TERN_VECTOR_REGS)
 		return b->written >> x & 1 ? b->phys[x] : NO_BUF;
 	if (is_s(x)) {
-		i = x - TERN_V_S0;
+		i = name_scalar(b, x);
 		if (!(p->s_used >> i & 1))
 			p->s_buf[i] = new_buf(b);
 		p->s_used |= 1u << i;
@@ -152,8 +154,10 @@ static bool dest(struct builder *b, struct tern_vop *o, unsigned int d)
 {
 	if (b->inside)
 		return lane_dest(b, o, d);
-	o->d = (uint16_t)(d - TERN_V_S0);
-	return is_s(d);
+	if (!is_s(d))
+		return false;
+	o->d = name_scalar(b, d);
+	return true;
 }
 
 /* ---- one instruction --------------------------------------------------------- */
@@ -200,7 +204,7 @@ static int build_load(struct builder *b, struct tern_vop *o, const struct instr 
 	o->imm = in->imm;
 	if (in->op == TERN_V_LD && t->size[0] < b->part->length && t->size[0] != 1)
 		return TERN_FAULT_SHAPE;
-	o->direct = in->op == TERN_V_LD && word_type(t) && t->stride[0] == 4 &&
+	o->direct = in->op == TERN_V_LD && tern_vrun_word(t) && t->stride[0] == 4 &&
 		    t->size[0] >= b->part->length;
 	if (in->op == TERN_V_LDX) {
 		b->can_fault = true;
@@ -229,7 +233,7 @@ static int build_store(struct builder *b, struct tern_vop *o, const struct instr
 	b->can_fault = true;
 	if (in->b >= TERN_VECTOR_REGS || !source(b, &o->b, in->b, 0) || !is_s(in->imm))
 		return TERN_FAULT_VECTOR_PROGRAM;
-	o->sreg = (uint8_t)(in->imm - TERN_V_S0);
+	o->sreg = name_scalar(b, in->imm);
 	o->carry = b->part->ncarry++;
 	return 0;
 }
@@ -250,7 +254,7 @@ static int build_element(struct builder *b, struct tern_vop *o, const struct ins
 		return TERN_FAULT_INDEX;
 	}
 	o->tile = load ? in->a : in->d;
-	o->sreg = (uint8_t)(s - TERN_V_S0);
+	o->sreg = name_scalar(b, s);
 	o->imm = in->imm;
 	return 0;
 }
@@ -259,7 +263,7 @@ static int build_row(struct builder *b, struct tern_vop *o, const struct instr *
 {
 	if (b->inside || !is_s(in->d) || in->imm < 1 || in->imm >= TERN_NDIMS)
 		return TERN_FAULT_VECTOR_PROGRAM;
-	o->sreg = (uint8_t)(in->d - TERN_V_S0);
+	o->sreg = name_scalar(b, in->d);
 	o->imm = in->imm;
 	return 0;
 }
@@ -279,7 +283,7 @@ static int build_reduce(struct builder *b, struct tern_vop *o, const struct inst
 		return lane_dest(b, o, in->d) ? 0 : TERN_FAULT_VECTOR_PROGRAM;
 	if (!is_s(in->d))
 		return TERN_FAULT_VECTOR_PROGRAM;
-	o->sreg = (uint8_t)(in->d - TERN_V_S0);
+	o->sreg = name_scalar(b, in->d);
 	return 0;
 }
 
@@ -335,62 +339,6 @@ static int build_op(struct builder *b, struct tern_vop *o, const struct instr *i
 	}
 }
 
-/* ---- saving copies -------------------------------------------------------------- */
-static bool writes_memory(const struct tern_vop *o)
-{
-	return o->op == TERN_V_ST || o->op == TERN_V_STQ || o->op == TERN_V_CMPX ||
-	       o->op == TERN_V_PACK;
-}
-
-static bool reads(const struct tern_vop *o, uint16_t buf)
-{
-	return o->a == buf || o->b == buf || o->c == buf;
-}
-
-/* Is `buf` needed by operations [i, end), before it is written again? */
-static bool live(const struct tern_vop *ops, unsigned int i, unsigned int end, uint16_t buf)
-{
-	for (; i < end; i++) {
-		if (reads(&ops[i], buf))
-			return true;
-		if (ops[i].d == buf)
-			return false;
-	}
-	return false;
-}
-
-/* A pointer into the tile serves as long as nothing that may change the tile comes before
- * the register's last use. */
-static bool stays_intact(const struct tern_vop *ops, unsigned int i, unsigned int end)
-{
-	const uint16_t buf = ops[i].d;
-
-	for (i++; i < end; i++) {
-		if (writes_memory(&ops[i]))
-			return !live(ops, i + 1, end, buf) || ops[i].d == buf;
-		if (ops[i].d == buf)
-			return true;
-	}
-	return true;
-}
-
-static void find_direct(struct builder *b, unsigned int end)
-{
-	struct tern_vop *ops = b->p->ops;
-
-	for (unsigned int i = b->part->first; i < end; i++) {
-		const struct tern_vtile *t;
-
-		if (ops[i].direct)
-			ops[i].direct = stays_intact(ops, i, end);
-		if (!ops[i].fn || i + 1 >= end || ops[i + 1].op != TERN_V_ST)
-			continue;
-		t = &b->run->t[ops[i + 1].tile];
-		ops[i].to_tile = word_type(t) && t->stride[0] == 4 && ops[i + 1].a == ops[i].d &&
-				 !live(ops, i + 2, end, ops[i].d);
-	}
-}
-
 /* ---- the whole -------------------------------------------------------------------- */
 static void begin_part(struct builder *b, int64_t length)
 {
@@ -406,7 +354,7 @@ static void end_part(struct builder *b)
 {
 	b->part->count = (uint16_t)(b->p->nops - b->part->first);
 	if (b->inside)
-		find_direct(b, b->p->nops);
+		tern_vprogram_direct(b->p->ops + b->part->first, b->part->count, b->run);
 	if (!b->part->count)
 		b->p->nparts--;
 }
@@ -464,7 +412,7 @@ static void choose_strip(struct builder *b)
 static void begin_program(struct tern_vprogram *p)
 {
 	p->nops = p->nparts = p->nbufs = p->nimm = 0;
-	p->tiles = p->s_used = 0;
+	p->tiles = p->s_used = p->s_named = 0;
 	p->max_length = 0;
 }
 

@@ -2,8 +2,8 @@
 /*
  * Running micro-programs. Private to vector*.c.
  *
- * A call predecodes its program once (vector_program.c), then runs it over batches of
- * rows (vector_exec.c). Each V register is a buffer of one *strip*: a part of one long
+ * A call predecodes its program once (vector_program.c, vector_direct.c), then runs it
+ * over batches of rows (vector_exec.c, vector_ops.c). Each V register is a buffer of one *strip*: a part of one long
  * row, or several short rows side by side, each padded to 16 elements. So what an
  * instruction costs to dispatch is shared by a few hundred elements even where rows are
  * short. Only the kernels (vector_kernels.h) are compiled per instruction set.
@@ -35,6 +35,12 @@ static inline int64_t tern_vrun_pad(int64_t n)
 	return (n + TERN_VRUN_LANES - 1) & ~(int64_t)(TERN_VRUN_LANES - 1);
 }
 
+/* Are its elements what a buffer holds? */
+static inline bool tern_vrun_word(const struct tern_vtile *t)
+{
+	return t->type == TERN_T_F32 || t->type == TERN_T_I32;
+}
+
 /* Reduction in progress over one row. */
 struct tern_vred {
 	union {
@@ -47,9 +53,9 @@ struct tern_vred {
 
 /* n is a multiple of 16; d overlaps no source. */
 typedef void tern_valu_fn(void *d, const void *a, const void *b, const void *c, int64_t n);
-/* One element from or to memory. */
-typedef void tern_vload_fn(uint32_t *d, const unsigned char *p);
-typedef void tern_vstore_fn(unsigned char *p, const uint32_t *a);
+/* n elements between a buffer and memory, `stride` bytes apart. */
+typedef void tern_vload_fn(void *d, const unsigned char *p, int64_t stride, int64_t n);
+typedef void tern_vstore_fn(unsigned char *p, int64_t stride, const void *a, int64_t n);
 
 /* The part of a tile that one strip covers, and how a buffer holds it. */
 struct tern_vspan {
@@ -59,7 +65,7 @@ struct tern_vspan {
 	int64_t count;		/* elements of each row */
 	int64_t seg;		/* words of the buffer per row, at least count */
 };
-/* Load pads each row with zeros. Broadcast fills it with its element 0. */
+/* The same for all rows of a span; loads pad with zeros. */
 typedef void tern_vload_rows_fn(uint32_t *d, const struct tern_vspan *m);
 typedef void tern_vstore_rows_fn(const struct tern_vspan *m, const uint32_t *a);
 /* Elements i0 .. i0 + n of a row; i0 = 0 begins, `last` completes. */
@@ -116,6 +122,8 @@ struct tern_vprogram {
 /* Predecode and check against the tiles. 0 or a fault code. */
 int tern_vprogram_build(struct tern_vprogram *p, const struct tern_vrun *run,
 			const struct tern_vkernels *k, uint64_t *bad);
+/* Mark the operations of one loop that can work in their tiles (vector_direct.c). */
+void tern_vprogram_direct(struct tern_vop *ops, unsigned int n, const struct tern_vrun *run);
 int tern_vprogram_run(const struct tern_vrun *run, const struct tern_vkernels *k, uint64_t *bad);
 
 #endif
