@@ -1,0 +1,439 @@
+// SPDX-License-Identifier: MIT
+/* libtern from device to session: results, and each refusal of each entry point. */
+#include "lib_fixture.h"
+
+#include <sys/mman.h>
+
+/* ---- devices ------------------------------------------------------------------------ */
+
+START_TEST(devices_are_named)
+{
+	static const struct {
+		const char *name, *text;
+		int code;
+	} bad[] = {
+		{"gpu", "there is no device 'gpu'", -ENODEV},
+		{"", "there is no device", -ENODEV},
+		{"simm:ref", "there is no device", -ENODEV},
+		{"cpu:4", "takes threads=N", -EINVAL},
+		{"cpu:threads=", "not a number", -EINVAL},
+		{"cpu:threads=0", "from 1 to", -EINVAL},
+		{"cpu:threads=9999", "from 1 to", -EINVAL},
+		{"cpu:threads=2x", "not a number", -EINVAL},
+		{"sim:medium", "device sim", -EINVAL},
+		{"sim:mac=7", "device sim", -EINVAL},
+		{"sim:ref,no=softmux", "no=softmux: there is no such operator", -EINVAL},
+		{"sim:ref,no=rope+", "", 0},
+	};
+	struct tern_device *dev;
+	size_t i;
+
+	unsetenv("TERN_DEVICE");
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		int ret = tern_device_open(bad[i].name[0] ? bad[i].name : "?", &dev);
+
+		if (!bad[i].code) {
+			must(ret);
+			tern_device_close(dev);
+			continue;
+		}
+		expect_error(ret, bad[i].code, bad[i].text);
+		ck_assert_ptr_null(dev);
+	}
+	expect_error(tern_device_open("cpu", NULL), -EINVAL, "NULL");
+	tern_device_close(NULL);
+	ck_assert_ptr_null(tern_device_name(NULL));
+}
+END_TEST
+
+START_TEST(the_environment_names_the_default)
+{
+	struct tern_device *dev;
+	uint64_t v = 9;
+
+	unsetenv("TERN_DEVICE");
+	must(tern_device_open(NULL, &dev));
+	ck_assert_str_eq(tern_device_name(dev), "sim:ref");
+	must(tern_device_get(dev, TERN_DEVICE_MAC_INT8, &v));
+	ck_assert_uint_eq(v, 4096);
+	must(tern_device_get(dev, TERN_DEVICE_CLOCK_KHZ, &v));
+	ck_assert_uint_eq(v, 1000000);
+	must(tern_device_get(dev, TERN_DEVICE_SPM_BYTES, &v));
+	ck_assert_uint_eq(v, 2 << 20);
+	must(tern_device_get(dev, TERN_DEVICE_DRAM_X256, &v));
+	ck_assert_uint_eq(v, 13107);
+	tern_device_close(dev);
+	setenv("TERN_DEVICE", "cpu:threads=3", 1);
+	must(tern_device_open(NULL, &dev));
+	must(tern_device_get(dev, TERN_DEVICE_IS_NPU, &v));
+	ck_assert_uint_eq(v, 0);
+	must(tern_device_get(dev, TERN_DEVICE_THREADS, &v));
+	ck_assert_uint_eq(v, 3);
+	expect_error(tern_device_get(dev, (enum tern_device_attr)99, &v), -EINVAL, "99 is unknown");
+	expect_error(tern_device_get(dev, TERN_DEVICE_THREADS, NULL), -EINVAL, "NULL");
+	tern_device_close(dev);
+	unsetenv("TERN_DEVICE");
+}
+END_TEST
+
+START_TEST(operators_are_asked_for)
+{
+	struct gb *g = rig_graph();
+	struct tern_device *npu, *cpu, *masked;
+
+	must(tern_device_open("sim:ref", &npu));
+	must(tern_device_open("sim:ref,no=soft-max+Scale", &masked));
+	must(tern_device_open("cpu", &cpu));
+	must(tern_op_supported(npu, &g->ops[0], g->tensors));
+	must(tern_op_supported(npu, &g->ops[2], g->tensors));
+	must(tern_op_supported(masked, &g->ops[2], g->tensors));
+	ck_assert_int_eq(tern_op_supported(masked, &g->ops[0], g->tensors), -EOPNOTSUPP);
+	ck_assert_int_eq(tern_op_supported(cpu, &g->ops[0], g->tensors), -EOPNOTSUPP);
+	ck_assert_str_ne(tern_last_error(), "");
+	g->ops[0].src[0] = NONE;
+	expect_error(tern_op_supported(npu, &g->ops[0], g->tensors), -EINVAL, "lacks a source");
+	expect_error(tern_op_supported(NULL, &g->ops[0], g->tensors), -EINVAL, "NULL");
+	expect_error(tern_op_supported(npu, NULL, g->tensors), -EINVAL, "NULL");
+	expect_error(tern_op_supported(npu, &g->ops[0], NULL), -EINVAL, "NULL");
+	tern_device_close(npu);
+	tern_device_close(masked);
+	tern_device_close(cpu);
+	free(g);
+}
+END_TEST
+
+/* ---- buffers ---------------------------------------------------------------------------- */
+
+START_TEST(buffers_are_zeroed_pages)
+{
+	struct tern_device *dev;
+	struct tern_buffer *b;
+	unsigned char *p;
+	int i;
+
+	must(tern_device_open(_i ? "cpu" : "sim:small", &dev));
+	must(tern_buffer_create(dev, 5000, &b));
+	ck_assert_uint_eq(tern_buffer_size(b), 5000);
+	p = tern_buffer_data(b);
+	ck_assert_uint_eq((uintptr_t)p % 4096, 0);
+	for (i = 0; i < 5000; i++)
+		ck_assert_uint_eq(p[i], 0);
+	/* The device lives as long as its buffers. */
+	tern_device_close(dev);
+	p[4999] = 1;
+	tern_buffer_destroy(b);
+	tern_buffer_destroy(NULL);
+	ck_assert_ptr_null(tern_buffer_data(NULL));
+	ck_assert_uint_eq(tern_buffer_size(NULL), 0);
+}
+END_TEST
+
+START_TEST(buffers_are_refused)
+{
+	struct tern_device *dev;
+	struct tern_buffer *b;
+	char mem[16];
+
+	must(tern_device_open("sim:small", &dev));
+	expect_error(tern_buffer_create(dev, 0, &b), -EINVAL, "at least one byte");
+	ck_assert_ptr_null(b);
+	expect_error(tern_buffer_create(dev, UINT64_MAX, &b), -ENOMEM, "48-bit");
+	expect_error(tern_buffer_create(NULL, 1, &b), -EINVAL, "NULL");
+	expect_error(tern_buffer_create(dev, 1, NULL), -EINVAL, "NULL");
+	expect_error(tern_buffer_wrap(dev, NULL, 1, 0, &b), -EINVAL, "no memory to wrap");
+	expect_error(tern_buffer_wrap(dev, mem, 0, 0, &b), -EINVAL, "no memory to wrap");
+	expect_error(tern_buffer_wrap(dev, mem, 16, 6, &b), -EINVAL, "flags 0x6");
+	expect_error(tern_buffer_wrap(dev, mem, UINT64_MAX, 0, &b), -EINVAL, "end of memory");
+	expect_error(tern_buffer_wrap(dev, mem, 1, 0, NULL), -EINVAL, "NULL");
+	tern_device_close(dev);
+}
+END_TEST
+
+/* ---- programs and runs -------------------------------------------------------------------- */
+
+static const struct {
+	const char *device;
+	uint64_t npu, cpu, segments;
+} targets[] = {
+	{"sim:ref", 4, 0, 1},
+	{"sim:small,threads=1", 4, 0, 1},
+	{"sim:large", 4, 0, 1},
+	{"sim:ref,check", 4, 0, 1},
+	{"sim:ref,no=scale", 2, 2, 3},
+	{"sim:ref,no=matmul+binary", 2, 2, 3},
+	{"sim:ref,no=binary", 3, 1, 3},
+	{"sim:ref,no=scale+binary+matmul", 0, 4, 1},
+	{"cpu", 0, 4, 1},
+	{"cpu:threads=2", 0, 4, 1},
+};
+#define NTARGETS ((int)(sizeof(targets) / sizeof(targets[0])))
+
+START_TEST(results_are_right_wherever_operators_run)
+{
+	static const int64_t tokens[] = {1, 8, 3};
+	struct tern_stats st;
+	struct rig r;
+	size_t i;
+
+	rig_open(&r, targets[_i].device);
+	ck_assert_uint_eq(rig_attr(&r, TERN_PROGRAM_NPU_OPS), targets[_i].npu);
+	ck_assert_uint_eq(rig_attr(&r, TERN_PROGRAM_CPU_OPS), targets[_i].cpu);
+	ck_assert_uint_eq(rig_attr(&r, TERN_PROGRAM_SEGMENTS), targets[_i].segments);
+	ck_assert_int_eq(rig_attr(&r, TERN_PROGRAM_IMAGE_BYTES) != 0, targets[_i].npu != 0);
+	for (i = 0; i < 3; i++) {
+		memset(tern_buffer_data(r.buf[RIG_Y]), 0, 4 * RIG_N * RIG_TOKENS);
+		rig_run(&r, tokens[i]);
+		rig_check(&r, tokens[i]);
+	}
+	tern_session_stats(r.s, &st);
+	ck_assert_uint_eq(st.runs, 3);
+	ck_assert_uint_eq(st.npu_ops, 3 * targets[_i].npu);
+	ck_assert_uint_eq(st.cpu_ops, 3 * targets[_i].cpu);
+	ck_assert_int_eq(st.cycles != 0, targets[_i].npu != 0);
+	ck_assert_int_eq(st.cpu_ns != 0, targets[_i].cpu != 0);
+	rig_close(&r);
+}
+END_TEST
+
+/* x, b, w and y once each, whatever the program moves; 12 tokens in all. */
+START_TEST(the_graphs_own_work_is_counted)
+{
+	const uint64_t bytes = 4 * (12 * RIG_K + 12 * RIG_N + 2 * (RIG_K + RIG_K * RIG_N));
+	struct tern_stats st;
+	struct rig r;
+
+	rig_open(&r, _i ? "sim:ref,no=matmul" : "sim:ref");
+	rig_run(&r, 4);
+	rig_run(&r, 8);
+	tern_session_stats(r.s, &st);
+	ck_assert_uint_eq(st.graph_bytes, bytes);
+	ck_assert_double_eq(st.graph_mac_cycles, 12.0 * RIG_K * RIG_N * 8 / 4096);
+	tern_session_reset_stats(r.s);
+	tern_session_stats(r.s, &st);
+	ck_assert_uint_eq(st.runs + st.graph_bytes + st.cycles + st.host_ns, 0);
+	rig_close(&r);
+}
+END_TEST
+
+START_TEST(kept_storages_can_be_read)
+{
+	struct rig r;
+	const float *a;
+	int i;
+
+	rig_open(&r, targets[_i].device);
+	rig_run(&r, 8);
+	a = tern_session_storage(r.s, RIG_A);
+	ck_assert_ptr_nonnull(a);
+	for (i = 0; i < RIG_K * 8; i++)
+		ck_assert_float_eq(a[i], 2 * rig_number((uint32_t)i) + 1);
+	ck_assert_ptr_null(tern_session_storage(r.s, RIG_C));
+	ck_assert_ptr_nonnull(strstr(tern_last_error(), "'c' is not marked TERN_STORAGE_KEEP"));
+	ck_assert_ptr_null(tern_session_storage(r.s, RIG_NSTORAGES));
+	ck_assert_ptr_null(tern_session_storage(NULL, 0));
+	rig_close(&r);
+}
+END_TEST
+
+/* Weights in a file mapped read-only, at an odd place: no copy, the same low bits. */
+START_TEST(wrapped_memory_is_used_in_place)
+{
+	const size_t bytes = 4 * RIG_K * RIG_N;
+	struct tern_buffer *w;
+	unsigned char *mem;
+	struct rig r;
+
+	rig_open(&r, _i ? "cpu" : "sim:ref");
+	mem = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ck_assert_ptr_ne(mem, MAP_FAILED);
+	memcpy(mem + 4092, tern_buffer_data(r.buf[RIG_W]), bytes);
+	ck_assert_int_eq(mprotect(mem, 3 * 4096, PROT_READ), 0);
+	must(tern_buffer_wrap(r.dev, mem + 4091, bytes + 1, TERN_WRAP_READ_ONLY, &w));
+	ck_assert_ptr_eq(tern_buffer_data(w), mem + 4091);
+	expect_error(tern_session_bind_one(r.s, RIG_W, w, 0), -EINVAL, "elements of 4 bytes");
+	must(tern_session_bind_one(r.s, RIG_W, w, 1));
+	memset(tern_buffer_data(r.buf[RIG_W]), 0, bytes);
+	rig_run(&r, 8);
+	rig_check(&r, 8);
+	expect_error(tern_session_bind_one(r.s, RIG_Y, w, 1), -EACCES, "read-only");
+	tern_buffer_destroy(w);
+	rig_close(&r);
+	munmap(mem, 3 * 4096);
+}
+END_TEST
+
+START_TEST(bindings_are_refused)
+{
+	struct tern_binding bind[RIG_NSTORAGES] = {0};
+	struct tern_device *other;
+	struct tern_buffer *foreign;
+	struct rig r;
+	int i;
+
+	rig_open(&r, "sim:ref");
+	for (i = 0; i < 4; i++)
+		bind[i].buffer = r.buf[i];
+	expect_error(tern_session_bind(r.s, bind, 3), -EINVAL, "7 storages, but 3 bindings");
+	expect_error(tern_session_bind(r.s, NULL, RIG_NSTORAGES), -EINVAL, "NULL");
+	expect_error(tern_session_bind(NULL, bind, RIG_NSTORAGES), -EINVAL, "NULL");
+	bind[RIG_W].buffer = NULL;
+	expect_error(tern_session_bind(r.s, bind, RIG_NSTORAGES), -EINVAL, "storage 2 'w' needs");
+	bind[RIG_W].buffer = r.buf[RIG_B];
+	expect_error(tern_session_bind(r.s, bind, RIG_NSTORAGES), -ERANGE,
+		     "'w' has 2048 bytes, the buffer only 128");
+	expect_error(tern_session_bind_one(r.s, RIG_X, r.buf[RIG_X], 4), -ERANGE, "only 1020");
+	expect_error(tern_session_bind_one(r.s, RIG_X, r.buf[RIG_X], UINT64_MAX), -ERANGE,
+		     "only 0");
+	expect_error(tern_session_bind_one(r.s, RIG_A, r.buf[RIG_X], 0), -EINVAL, "is scratch");
+	expect_error(tern_session_bind_one(r.s, 70, r.buf[RIG_X], 0), -EINVAL, "no number 70");
+	expect_error(tern_session_bind_one(NULL, 0, r.buf[RIG_X], 0), -EINVAL, "NULL");
+	must(tern_device_open("sim:ref", &other));
+	must(tern_buffer_create(other, 4096, &foreign));
+	expect_error(tern_session_bind_one(r.s, RIG_X, foreign, 0), -EXDEV, "another");
+	tern_buffer_destroy(foreign);
+	tern_device_close(other);
+	/* What was refused changed nothing. */
+	rig_run(&r, 8);
+	rig_check(&r, 8);
+	rig_close(&r);
+}
+END_TEST
+
+START_TEST(storages_share_bytes_only_to_read)
+{
+	struct tern_buffer *b;
+	struct rig r;
+	int64_t tokens = 1;
+
+	rig_open(&r, _i ? "cpu" : "sim:ref");
+	must(tern_buffer_create(r.dev, 8192, &b));
+	/* b inside w: both constant */
+	must(tern_session_bind_one(r.s, RIG_W, b, 0));
+	must(tern_session_bind_one(r.s, RIG_B, b, 64));
+	must(tern_session_run(r.s, &tokens, 1));
+	/* y inside w */
+	must(tern_session_bind_one(r.s, RIG_Y, b, 1024));
+	expect_error(tern_session_run(r.s, &tokens, 1), -EINVAL, "make them one storage");
+	must(tern_session_bind_one(r.s, RIG_Y, b, 2048));
+	must(tern_session_run(r.s, &tokens, 1));
+	/* y before and into x */
+	must(tern_session_bind_one(r.s, RIG_X, b, 2048 + 508));
+	expect_error(tern_session_run(r.s, &tokens, 1), -EINVAL, "share");
+	must(tern_session_bind_one(r.s, RIG_X, b, 4096));
+	must(tern_session_run(r.s, &tokens, 1));
+	tern_buffer_destroy(b); /* the session keeps it */
+	must(tern_session_run(r.s, &tokens, 1));
+	rig_close(&r);
+}
+END_TEST
+
+START_TEST(runs_are_refused)
+{
+	struct tern_session *s;
+	struct tern_fence *f;
+	int64_t tokens = 0;
+	struct rig r;
+
+	rig_open(&r, "sim:ref");
+	expect_error(tern_session_run(r.s, &tokens, 1), -EINVAL, "'tokens' must be 1 to 8, not 0");
+	tokens = 9;
+	expect_error(tern_session_submit(r.s, &tokens, 1, &f), -EINVAL, "not 9");
+	ck_assert_ptr_null(f);
+	tokens = 1;
+	expect_error(tern_session_run(r.s, &tokens, 2), -EINVAL, "has 1 symbols");
+	expect_error(tern_session_run(r.s, NULL, 0), -EINVAL, "has 1 symbols");
+	expect_error(tern_session_run(NULL, &tokens, 1), -EINVAL, "no session");
+	expect_error(tern_session_submit(r.s, &tokens, 1, NULL), -EINVAL, "NULL");
+	expect_error(tern_session_submit(NULL, &tokens, 1, &f), -EINVAL, "NULL");
+	must(tern_session_create(r.prog, &s));
+	expect_error(tern_session_run(s, &tokens, 1), -EINVAL, "storage 0 'x' is not bound");
+	tern_session_destroy(s);
+	tern_session_destroy(NULL);
+	tern_session_stop(NULL);
+	expect_error(tern_session_create(NULL, &s), -EINVAL, "NULL");
+	expect_error(tern_session_create(r.prog, NULL), -EINVAL, "NULL");
+	rig_run(&r, 8);
+	rig_check(&r, 8);
+	rig_close(&r);
+}
+END_TEST
+
+START_TEST(compiling_is_refused)
+{
+	struct gb *g = rig_graph();
+	struct tern_graph *graph = gb_create(g);
+	struct tern_program *prog;
+	struct tern_device *dev;
+	uint64_t v;
+
+	must(tern_device_open("sim:ref", &dev));
+	expect_error(tern_compile(NULL, graph, &prog), -EINVAL, "NULL");
+	expect_error(tern_compile(dev, NULL, &prog), -EINVAL, "NULL");
+	expect_error(tern_compile(dev, graph, NULL), -EINVAL, "NULL");
+	must(tern_compile(dev, graph, &prog));
+	expect_error(tern_program_get(prog, (enum tern_program_attr)77, &v), -EINVAL, "77");
+	expect_error(tern_program_get(NULL, TERN_PROGRAM_NPU_OPS, &v), -EINVAL, "NULL");
+	must(tern_program_get(prog, TERN_PROGRAM_COMPILE_NS, &v));
+	ck_assert_uint_gt(v, 0);
+	tern_program_destroy(prog);
+	tern_program_destroy(NULL);
+	tern_graph_destroy(graph);
+	tern_device_close(dev);
+	free(g);
+}
+END_TEST
+
+/* Everything destroyed in the worst order, with a session still able to run. */
+START_TEST(lifetimes_do_not_depend_on_order)
+{
+	struct rig r;
+	int i;
+
+	rig_open(&r, _i ? "cpu" : "sim:ref");
+	tern_device_close(r.dev);
+	tern_program_destroy(r.prog);
+	for (i = 0; i < 3; i++)
+		tern_buffer_destroy(r.buf[i]);
+	rig_run(&r, 8);
+	rig_check(&r, 8);
+	tern_session_destroy(r.s);
+	tern_buffer_destroy(r.buf[3]);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+	Suite *s = suite_create("libtern");
+	TCase *t = tcase_create("devices and buffers");
+
+	tcase_add_test(t, devices_are_named);
+	tcase_add_test(t, the_environment_names_the_default);
+	tcase_add_test(t, operators_are_asked_for);
+	tcase_add_loop_test(t, buffers_are_zeroed_pages, 0, 2);
+	tcase_add_test(t, buffers_are_refused);
+	suite_add_tcase(s, t);
+
+	t = tcase_create("programs and sessions");
+	tcase_add_loop_test(t, results_are_right_wherever_operators_run, 0, NTARGETS);
+	tcase_add_loop_test(t, the_graphs_own_work_is_counted, 0, 2);
+	tcase_add_loop_test(t, kept_storages_can_be_read, 0, NTARGETS);
+	tcase_add_loop_test(t, wrapped_memory_is_used_in_place, 0, 2);
+	tcase_add_test(t, bindings_are_refused);
+	tcase_add_loop_test(t, storages_share_bytes_only_to_read, 0, 2);
+	tcase_add_test(t, runs_are_refused);
+	tcase_add_test(t, compiling_is_refused);
+	tcase_add_loop_test(t, lifetimes_do_not_depend_on_order, 0, 2);
+	suite_add_tcase(s, t);
+	return s;
+}
+
+int main(void)
+{
+	SRunner *r = srunner_create(suite());
+	int failed;
+
+	srunner_run_all(r, CK_ENV);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed != 0;
+}
