@@ -8,6 +8,8 @@
 
 #include "isa.h"
 
+/* clang-format off */
+
 /* ---- Capabilities ---------------------------------------------------------- */
 /*
  * One 32-bit register each, in this order from TERN_REG_CAPS. The same struct
@@ -143,7 +145,234 @@ struct tern_job {
 #define TERN_PTE_ADDR_MASK	0x0000fffffffff000ull
 #define TERN_NASIDS		64
 
-/* ---- Save area of a preempted context ---------------------------------------------- */
-#define TERN_SAVE_SPM		4096u /* SPM follows the state, then the accumulators */
+/* ---- Host window ----------------------------------------------------------------- */
+/*
+ * PCI: three 64-bit BARs; a platform device has the same three regions in its `reg`, in
+ * this order. Only doorbell pages are ever mapped to user space. MSI-X table and pending
+ * bits lie in the register BAR, so that nothing else shares their pages.
+ */
+/*	name	  BAR region  size (0: a register says it)  text */
+#define TERN_HW_BARS(X) \
+	X(REGS,	    0,	0,    0x40000, "host and firmware registers, MSI-X") \
+	X(DOORBELL, 2,	1,	    0, "one page-sized doorbell per slot, doorbell_stride apart") \
+	X(TCM,	    4,	2,	    0, "the MCU's memory, TCM_BYTES; all ones while locked")
+enum tern_bar {
+#define X(name, bar, region, size, text) TERN_BAR_##name = bar, TERN_REGION_##name = region,
+	TERN_HW_BARS(X)
+#undef X
+};
+#define TERN_REGS_HOST		0x00000u /* kernel only; the MCU cannot reach it */
+#define TERN_REGS_FW		0x10000u /* the MCU's; the kernel reads it, and writes where said */
+#define TERN_REGS_MSIX		0x20000u /* table, then pending bits at + 0x8000 */
+#define TERN_REGS_BLOCK		0x10000u
+#define TERN_NSLOTS		64
+#define TERN_MAX_VECTORS	4
+#define TERN_DOORBELL_RING	0 /* offset in a doorbell page: any 32-bit write rings */
+
+/*
+ * Registers are 32 bits wide, or 64 and then written low half first; the high half takes
+ * effect. Access: RO read only, RW, WO reads zero, W1C writing a 1 clears. Reserved bits
+ * and offsets read zero, except that a device that is gone reads all ones everywhere.
+ *
+ *	name		 offset	bits access text */
+#define TERN_HW_HOST_REGS(X) \
+	X(ID,		 0x0000, 32, RO,  "TERN_IMAGE_MAGIC") \
+	X(INTERFACE,	 0x0004, 32, RO,  "of these registers: major << 16 | minor") \
+	X(STATUS,	 0x0008, 32, RO,  "TERN_STATUS_*") \
+	X(MCU_CONTROL,	 0x000c, 32, RW,  "bit 0: the MCU runs from TCM offset 0; clearing it is the MCU's reset") \
+	X(RESET,	 0x0010, 32, RW,  "write TERN_RESET_*; reads 0 when it is done") \
+	X(DMA_ENABLE,	 0x0014, 32, RW,  "bit 0: may master the bus (PCI: together with the command register)") \
+	X(DMA_IDLE,	 0x0018, 32, RO,  "1: no access of the device to memory is outstanding") \
+	X(SECURITY_VERSION, 0x001c, 32, RO, "fuse: firmware of a lower security version must not be loaded") \
+	X(TCM_BYTES,	 0x0020, 32, RO,  "size of the TCM window") \
+	X(TCM_LOCK,	 0x0024, 32, RO,  "1: locked. Set when the MCU starts, cleared by its reset only") \
+	X(TIMESTAMP,	 0x0030, 64, RO,  "counts at TIMESTAMP_KHZ, also through reset and idle") \
+	X(TIMESTAMP_KHZ, 0x0038, 32, RO,  "rate of TIMESTAMP") \
+	X(CLOCK_KHZ,	 0x003c, 32, RW,  "NPU clock now; writing asks for one up to caps.clock_khz") \
+	X(IRQ_STATUS,	 0x0040, 32, W1C, "causes, TERN_IRQ_*") \
+	X(IRQ_ENABLE,	 0x0044, 32, RW,  "causes that interrupt") \
+	X(IRQ_VECTOR,	 0x0048, 32, RW,  "2 bits per cause: its MSI-X vector, taken modulo those granted") \
+	X(TEMPERATURE,	 0x0050, 32, RO,  "millidegree Celsius, signed") \
+	X(ENERGY_UJ,	 0x0058, 64, RO,  "microjoule since power-on") \
+	X(ECC_CORRECTED, 0x0060, 32, RO,  "errors corrected since power-on") \
+	X(ECC_FATAL,	 0x0064, 32, RO,  "errors not corrected; each also raises IRQ ECC") \
+	X(INV_START,	 0x0080, 64, RW,  "invalidation: first address") \
+	X(INV_END,	 0x0088, 64, RW,  "and the last; 0 and all ones: everything") \
+	X(INV_ASID,	 0x0090, 32, RW,  "of this address space") \
+	X(INV_REQUEST,	 0x0094, 32, WO,  "a sequence number, one more than the last: begin") \
+	X(INV_DONE,	 0x0098, 32, RO,  "last sequence number acknowledged; they are in order") \
+	X(INV_SPACE,	 0x009c, 32, RO,  "requests that may be made now; at least 16 when idle") \
+	X(BUS_FAULT,	 0x00a0, 64, RO,  "address of the last access the bus refused, with IRQ BUS") \
+	X(BUS_FAULT_INFO, 0x00a8, 32, RO, "ASID in 7:0, write in bit 8, source in 19:16: enum tern_queue, 15 the MCU") \
+	X(CAPS,		 0x0100, 32, RO,  "struct tern_caps, a register each") \
+	X(BUSY,		 0x0200, 64, RO,  "cycles each engine worked, per enum tern_queue, 8 apart") \
+	X(SLOT,		 0x1000, 64, RW,  "TERN_NSLOTS blocks of TERN_HW_SLOT_REGS") \
+	X(ASID_ROOT,	 0x2000, 64, RW,  "TERN_NASIDS page-table roots: physical address in 47:12, valid in bit 0")
+#define TERN_SLOT_STRIDE	0x40u
+#define TERN_ASID_STRIDE	8u
+#define TERN_BUSY_STRIDE	8u
+
+/*
+ * What binds slots to contexts: the kernel writes it while the slot is not VALID; the firmware
+ * names slots only. RING is fetched through ASID 0 if the slot is KERNEL, else through the
+ * slot's own ASID; SAVE and FAULT always lie in ASID 0. */
+#define TERN_HW_SLOT_REGS(X) \
+	X(CONTROL,	   0x00, 32, RW,  "TERN_SLOT_*") \
+	X(STATE,	   0x04, 32, RO,  "enum tern_slot_state") \
+	X(RING,		   0x08, 64, RW,  "address of struct tern_ring, 64-byte aligned") \
+	X(SAVE,		   0x10, 64, RW,  "save area, page aligned, caps.save_bytes") \
+	X(FAULT,	   0x18, 64, RW,  "where struct tern_fault of this slot is written, 64-byte aligned") \
+	X(CYCLES,	   0x20, 64, RO,  "cycles its jobs have run")
+#define TERN_SLOT_VALID		(1u << 0)
+#define TERN_SLOT_KERNEL	(1u << 1) /* ring in ASID 0: the kernel's queue */
+#define TERN_SLOT_PRIORITY_SHIFT 4 /* 2 bits, 3 is the highest */
+#define TERN_SLOT_ASID_SHIFT	8 /* 6 bits */
+enum tern_slot_state {
+	TERN_SLOT_IDLE, /* nothing of it in the engines, no valid save */
+	TERN_SLOT_RUNNING,
+	TERN_SLOT_SAVING,
+	TERN_SLOT_SAVED, /* its save area holds a context that can go on */
+	TERN_SLOT_FAULTED, /* its fault record is written; a new binding clears it */
+};
+
+#define TERN_STATUS_MCU_RUNS	(1u << 0)
+#define TERN_STATUS_ENGINES_IDLE (1u << 1)
+#define TERN_STATUS_OVER_TEMP	(1u << 2)
+#define TERN_STATUS_POWERED	(1u << 3) /* engines and SPM have power */
+
+/* Each includes those above it. Registers that bind slots and roots survive ENGINES and
+ * MCU. After any of them no access begun before reaches memory. */
+#define TERN_RESET_ENGINES	1u /* what runs is lost; slots RUNNING become IDLE */
+#define TERN_RESET_MCU		2u /* the MCU stops, the TCM opens */
+#define TERN_RESET_ALL		3u /* everything but fuses, TIMESTAMP and ENERGY_UJ */
+
+/*	name	     bit text */
+#define TERN_HW_IRQS(X) \
+	X(MESSAGE,    0, "the firmware wrote to its message ring") \
+	X(JOB,	      1, "a job of a KERNEL slot ended") \
+	X(FENCE,      2, "a FENCE asked for it; coalesced") \
+	X(FAULT,      3, "a slot became FAULTED") \
+	X(INVALIDATED, 4, "INV_DONE moved") \
+	X(RESET,      5, "a reset is done") \
+	X(IDLE,	      6, "no slot has work left") \
+	X(MCU,	      7, "the MCU stopped by itself: crash or watchdog") \
+	X(BUS,	      8, "the bus refused an access") \
+	X(ECC,	      9, "memory error that could not be corrected") \
+	X(THERMAL,   10, "OVER_TEMP changed")
+enum tern_irq {
+#define X(name, bit, text) TERN_IRQ_##name = 1 << bit,
+	TERN_HW_IRQS(X)
+#undef X
+};
+
+/*
+ * What the MCU works with. It reaches these, its TCM and ASID 0: no context's memory, and
+ * no register that says whose a slot is. Commands act on COMMAND_SLOT.
+ *
+ *	name		offset bits access text (access is the MCU's; H: the kernel may write) */
+#define TERN_HW_FW_REGS(X) \
+	X(BOOT_ARGS,	 0x0000, 64, RW,  "H: address in ASID 0 of what the kernel tells the firmware") \
+	X(BOOT_STATUS,	 0x0008, 32, RW,  "stage or error, see fw.h") \
+	X(HEARTBEAT,	 0x000c, 32, RW,  "the firmware counts") \
+	X(HOST_KICK,	 0x0010, 32, W1C, "H: a 1 interrupts the MCU: a message is there") \
+	X(HOST_IRQ,	 0x0014, 32, WO,  "a 1 raises IRQ MESSAGE") \
+	X(WATCHDOG,	 0x0018, 32, RW,  "microseconds until IRQ MCU unless written again; 0: off") \
+	X(MCU_EVENTS,	 0x0020, 32, W1C, "bit 0 doorbells, 1 COMMAND done, 2 a job ended, 3 timer") \
+	X(TIMER,	 0x0028, 64, RW,  "TIMESTAMP at which the timer event comes") \
+	X(DOORBELLS,	 0x0030, 64, W1C, "slots whose doorbell rang") \
+	X(VALID_SLOTS,	 0x0038, 64, RO,  "slots the kernel has bound") \
+	X(KERNEL_SLOTS,	 0x0040, 64, RO,  "those of them with a kernel ring") \
+	X(COMMAND_SLOT,	 0x0048, 32, RW,  "slot") \
+	X(COMMAND,	 0x004c, 32, WO,  "enum tern_slot_command") \
+	X(COMMAND_STATUS, 0x0050, 32, RO, "1 while a command is under way") \
+	X(RUNNING_SLOT,	 0x0054, 32, RO,  "slot in the engines, or TERN_NSLOTS") \
+	X(PENDING,	 0x0058, 32, RO,  "jobs in COMMAND_SLOT's ring, as of the last QUERY") \
+	X(SLOT_PRIORITY, 0x005c, 32, RO,  "COMMAND_SLOT's priority") \
+	X(ENGINE_STATE,	 0x0060, 32, RO,  "bit per enum tern_queue: it holds commands") \
+	X(PROGRESS,	 0x0068, 64, RO,  "engine commands completed by the running job") \
+	X(BUDGET_LEFT,	 0x0070, 64, RO,  "steps the running job has left") \
+	X(POWER,	 0x0078, 32, RW,  "0 off, 1 retention, 2 on: engines and SPM")
+enum tern_slot_command {
+	TERN_SLOT_QUERY = 1, /* read the ring's indices into PENDING */
+	TERN_SLOT_RUN, /* fetch the next job, or go on with a saved one */
+	TERN_SLOT_PREEMPT, /* drain, save, stop: at YIELD only CP state is saved */
+	TERN_SLOT_ABORT, /* the running job faults with ABORT */
+};
+
+/* All registers: one enumeration, offsets checked against their block and alignment. */
+#define TERN_REG_CHECK(at, offset, bits, limit) \
+	TERN_ASSERT((offset) % ((bits) / 8) == 0 && (at) + (offset) + (bits) / 8 <= (limit))
+enum tern_host_reg {
+#define X(name, offset, bits, access, text) TERN_REG_##name = TERN_REGS_HOST + offset,
+	TERN_HW_HOST_REGS(X)
+#undef X
+};
+enum tern_slot_reg {
+#define X(name, offset, bits, access, text) TERN_SLOT_REG_##name = offset,
+	TERN_HW_SLOT_REGS(X)
+#undef X
+};
+enum tern_fw_reg {
+#define X(name, offset, bits, access, text) TERN_FW_REG_##name = TERN_REGS_FW + offset,
+	TERN_HW_FW_REGS(X)
+#undef X
+};
+#define X(name, offset, bits, access, text) \
+	TERN_REG_CHECK(0, offset, bits, TERN_REGS_BLOCK);
+TERN_HW_HOST_REGS(X)
+TERN_HW_FW_REGS(X)
+#undef X
+#define X(name, offset, bits, access, text) TERN_REG_CHECK(0, offset, bits, TERN_SLOT_STRIDE);
+TERN_HW_SLOT_REGS(X)
+#undef X
+TERN_ASSERT(TERN_REG_CAPS + sizeof(struct tern_caps) <= TERN_REG_BUSY);
+TERN_ASSERT(TERN_REG_BUSY + 8 * TERN_BUSY_STRIDE <= TERN_REG_SLOT);
+TERN_ASSERT(TERN_REG_SLOT + TERN_NSLOTS * TERN_SLOT_STRIDE <= TERN_REG_ASID_ROOT);
+
+/* ---- Rings ------------------------------------------------------------------------- */
+/*
+ * A queue in memory. The producer writes the entry, then (release) `write`, then the
+ * doorbell; the device reads `write` (acquire), then the entry. It writes `done` after
+ * everything the job wrote is visible. Indices run freely; entry = index modulo count.
+ * In a user ring `done` is a courtesy; in a KERNEL ring it is the job's completion, and
+ * nobody else can write there.
+ */
+struct tern_ring {
+	__u64 entries; /* address of struct tern_job[count], in the ring's address space */
+	__u32 count; /* power of two, 1 to 65536 */
+	__u32 reserved0; /* zero */
+	__u64 write; /* producer: entries written */
+	__u64 reserved1[5];
+	__u64 fetched; /* device: entries taken */
+	__u64 done; /* device: entries completed; stops at a fault */
+	__u64 reserved2[6];
+};
+TERN_ASSERT(sizeof(struct tern_ring) == 128); /* what either side writes: a line of its own */
+
+/* ---- Save area of a preempted context ------------------------------------------------ */
+#define TERN_SAVE_MAGIC		0x56415354u /* "TSAV" */
+#define TERN_SAVE_ENGINES	(1u << 0) /* SPM and accumulators are saved too */
+#define TERN_SAVE_SPM		8192u /* offset of SPM; the accumulators follow it */
+struct tern_save_tile {
+	__u64 field[TERN_TILE_NFIELDS]; /* value or register number */
+	__u64 registers; /* mask of those that are registers */
+};
+struct tern_save_area {
+	__u32 magic; /* written last: a torn save is no save */
+	__u32 flags;
+	struct tern_job job;
+	__u64 ring_index; /* of the job */
+	__u64 steps_left;
+	__u32 pc; /* image word of the next command */
+	__u32 mark;
+	__u32 depth; /* of the call stack */
+	__u32 stack[TERN_CALL_DEPTH];
+	__u32 reserved;
+	__u64 regs[TERN_NREGS];
+	struct tern_save_tile tile[TERN_NTILES];
+	__u8 sem[TERN_NSEMS]; /* the queues are empty, so counts are the shadow counts */
+	struct tern_counters counters;
+};
+TERN_ASSERT(sizeof(struct tern_save_area) <= TERN_SAVE_SPM);
 
 #endif /* TERN_HW_H */

@@ -13,6 +13,8 @@
 #ifndef TERN_ISA_H
 #define TERN_ISA_H
 
+/* clang-format off */
+
 #ifdef __KERNEL__
 #include <linux/types.h>
 #include <linux/build_bug.h>
