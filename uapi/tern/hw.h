@@ -102,8 +102,10 @@ struct tern_fault {
 	__u64 addr; /* address, index or value concerned */
 	__u64 info; /* second value: RACE the other command's word, TRAP the code, ... */
 	__u64 cycle;
+	__u32 mark; /* operand of the last MARK before it */
+	__u32 reserved;
 };
-TERN_ASSERT(sizeof(struct tern_fault) == 32);
+TERN_ASSERT(sizeof(struct tern_fault) == 40);
 
 /* ---- Counters of a job -------------------------------------------------------- */
 struct tern_counters {

@@ -226,6 +226,7 @@ static bool good_arg(const struct tern_program *p, const struct tern_arg *a)
 {
 	return a->sym <= p->graph->nsymbols &&
 	       (a->storage == TERN_ARG_CONST || a->storage == TERN_ARG_SCRATCH ||
+		a->storage == TERN_ARG_IMAGE ||
 		(a->storage >= 0 && (uint32_t)a->storage < p->graph->nstorages));
 }
 

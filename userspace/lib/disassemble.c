@@ -35,6 +35,8 @@ static void text_arg(FILE *out, size_t i, const struct tern_arg *a)
 		fprintf(out, "storage %" PRId32 " + ", a->storage);
 	else if (a->storage == TERN_ARG_SCRATCH)
 		fprintf(out, "job scratch + ");
+	else if (a->storage == TERN_ARG_IMAGE)
+		fprintf(out, "image + ");
 	fprintf(out, "%" PRId64, a->offset);
 	if (a->sym)
 		fprintf(out, " + (symbol %d + %" PRId32 ") * %" PRId64, a->sym - 1, a->bias,

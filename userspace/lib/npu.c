@@ -10,7 +10,7 @@
 /* ---- arguments ------------------------------------------------------------------------ */
 
 /* Wraps where a hostile program makes it: an address that is wrong faults. */
-static uint64_t arg_value(const struct tern_session *s, const struct tern_arg *a)
+static uint64_t arg_value(const struct tern_session *s, uint32_t seg, const struct tern_arg *a)
 {
 	uint64_t v = (uint64_t)a->offset;
 
@@ -18,6 +18,8 @@ static uint64_t arg_value(const struct tern_session *s, const struct tern_arg *a
 		v += tern_session_va(s, (uint32_t)a->storage);
 	else if (a->storage == TERN_ARG_SCRATCH)
 		v += s->scratch.va + s->prog->layout.job_scratch;
+	else if (a->storage == TERN_ARG_IMAGE)
+		v += s->prog->images.va + s->prog->layout.image[seg];
 	if (a->sym)
 		v += ((uint64_t)s->symbols[a->sym - 1] + (uint64_t)(int64_t)a->bias) *
 		     (uint64_t)a->mul;
@@ -31,7 +33,7 @@ static void fill_args(const struct tern_session *s, uint32_t seg)
 	size_t i;
 
 	for (i = 0; i < c->nargs; i++) {
-		uint64_t v = arg_value(s, &c->args[i]);
+		uint64_t v = arg_value(s, seg, &c->args[i]);
 
 		memcpy(at + i * sizeof(v), &v, sizeof(v));
 	}
@@ -39,35 +41,14 @@ static void fill_args(const struct tern_session *s, uint32_t seg)
 
 /* ---- faults ------------------------------------------------------------------------------ */
 
-/* The operator a command belongs to: that of the last mark before it in the image. */
-static uint32_t marked(const struct tern_npu_code *c, uint32_t word, uint32_t nops)
-{
-	struct tern_image_header h;
-	struct tern_cmd cmd;
-	uint32_t op = TERN_NO_TENSOR;
-	size_t at;
-
-	if (c->words < TERN_IMAGE_HEADER_WORDS)
-		return op;
-	memcpy(&h, c->image, sizeof(h));
-	for (at = TERN_IMAGE_HEADER_WORDS; at <= word && at < h.code_words && at < c->words;
-	     at += cmd.words) {
-		if (tern_cmd_decode(&c->image[at], c->words - at, &cmd))
-			break;
-		if (cmd.op == TERN_OP_MARK && cmd.w[1] < nops)
-			op = (uint32_t)cmd.w[1];
-	}
-	return op;
-}
-
 static int fault_error(const struct tern_session *s, uint32_t seg, const struct tern_fault *f)
 {
 	const struct tern_graph *g = s->prog->graph;
-	uint32_t op = marked(&s->prog->code[seg], f->word, g->nops);
 	const char *queue = tern_queue_name(f->queue);
+	uint32_t op = f->mark;
 	char label[160];
 
-	if (op == TERN_NO_TENSOR)
+	if (op >= g->nops)
 		snprintf(label, sizeof(label), "%u and following", s->prog->part.segs[seg].first);
 	else
 		tern_op_label(g, op, label, sizeof(label));

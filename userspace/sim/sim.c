@@ -24,6 +24,7 @@ int sim_fault(struct tern_sim *s, int code, uint64_t addr, uint64_t info)
 	f->addr = addr;
 	f->info = info;
 	f->cycle = sim_now(s);
+	f->mark = s->mark;
 	return code;
 }
 
