@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: MIT
+/* What libtern tells: reports, traces, log. */
+#include "json_check.h"
+#include "lib_fixture.h"
+
+/* Text that a function writes to a stream. */
+struct capture {
+	char *text;
+	size_t size;
+	FILE *f;
+};
+
+static struct capture capture(void)
+{
+	return (struct capture){0};
+}
+
+static void capture_open(struct capture *c)
+{
+	c->f = open_memstream(&c->text, &c->size);
+	ck_assert_ptr_nonnull(c->f);
+}
+
+static void capture_close(struct capture *c)
+{
+	fclose(c->f);
+	free(c->text);
+}
+
+static int count(const char *text, const char *what)
+{
+	int n = 0;
+
+	for (; (text = strstr(text, what)); text++)
+		n++;
+	return n;
+}
+
+static void explain(const struct rig *r, struct capture *c, bool json)
+{
+	capture_open(c);
+	must(tern_explain(r->s, c->f, json));
+	fflush(c->f);
+}
+
+/* ---- explain ---------------------------------------------------------------------------- */
+
+static void check_columns(const char *text)
+{
+	size_t len;
+
+	for (; *text; text += len + (text[len] == '\n')) {
+		len = strcspn(text, "\n");
+		ck_assert_msg(len <= 80, "%zu columns: %.*s", len, (int)len, text);
+	}
+}
+
+START_TEST(the_table_fits_80_columns)
+{
+	struct capture c = capture();
+	struct rig r;
+
+	rig_open(&r, _i ? "sim:ref,no=binary" : "cpu");
+	rig_run(&r, 8);
+	explain(&r, &c, false);
+	check_columns(c.text);
+	ck_assert_ptr_nonnull(strstr(c.text, "    2     7 MATMUL    p "));
+	ck_assert_int_eq(count(c.text, "cpu[1]"), _i ? 1 : 4);
+	ck_assert_ptr_nonnull(strstr(c.text, "Why operators ran on the CPU:\n   [1] "));
+	capture_close(&c);
+	rig_close(&r);
+}
+END_TEST
+
+START_TEST(long_and_strange_names_fit_too)
+{
+	static const char *const names[] = {
+		"blk.31.a_very_long_name_of_a_tensor_that_goes_on.weight",
+		"\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9"
+		"\xc3\xa9\xc3\xa9\xc3\xa9",
+		"tab\tquote\"back\\slash\x01",
+		"\xff\xc0\x80\xed\xa0\x80\xf5 not UTF-8",
+	};
+	struct capture c = capture();
+	struct gb *g = rig_graph();
+	struct tern_graph *graph;
+	struct rig r = {0};
+	int i;
+
+	for (i = 0; i < 4; i++)
+		g->tensors[g->ops[i].dst].name = names[i];
+	graph = gb_create(g);
+	must(tern_device_open("cpu", &r.dev));
+	must(tern_compile(r.dev, graph, &r.prog));
+	must(tern_session_create(r.prog, &r.s));
+	explain(&r, &c, false);
+	ck_assert_ptr_nonnull(strstr(c.text, " ~"));
+	ck_assert_ptr_nonnull(strstr(c.text, "goes_on.weight"));
+	capture_close(&c);
+	explain(&r, &c, true);
+	ck_assert_msg(json_ok(c.text), "%s", c.text);
+	ck_assert_ptr_nonnull(strstr(c.text, "tab\\u0009quote\\\"back\\\\slash\\u0001"));
+	ck_assert_ptr_nonnull(
+		strstr(c.text, "\\ufffd\\ufffd\\ufffd\\ufffd\\ufffd\\ufffd\\ufffd not"));
+	capture_close(&c);
+	tern_graph_destroy(graph);
+	rig_close(&r);
+	free(g);
+}
+END_TEST
+
+START_TEST(json_tells_where_and_why)
+{
+	struct capture c = capture();
+	struct rig r;
+
+	rig_open(&r, "sim:ref,no=binary");
+	rig_run(&r, 8);
+	rig_run(&r, 8);
+	explain(&r, &c, true);
+	ck_assert_msg(json_ok(c.text), "%s", c.text);
+	ck_assert_ptr_nonnull(strstr(c.text, "\"runs\":2,\"npu_ops\":6,\"cpu_ops\":2"));
+	ck_assert_int_eq(count(c.text, "\"where\":\"npu\""), 3);
+	ck_assert_int_eq(count(c.text, "\"where\":\"cpu\",\"segment\":1,\"why\":\""), 1);
+	/* Two runs of x + b -> c, 8 tokens: what the CPU kernel moved. */
+	ck_assert_ptr_nonnull(strstr(c.text, "\"bytes\":4352,\"macs\":0,\"commands\":0"));
+	capture_close(&c);
+	rig_close(&r);
+}
+END_TEST
+
+START_TEST(shares_add_up)
+{
+	struct capture c = capture();
+	double sum = 0;
+	struct rig r;
+	const char *p;
+
+	rig_open(&r, _i ? "cpu" : "sim:ref");
+	rig_run(&r, 8);
+	explain(&r, &c, true);
+	for (p = c.text; (p = strstr(p, "\"share\":")); p++)
+		sum += atof(p + 8);
+	ck_assert_double_eq_tol(sum, 1.0, 1e-4);
+	capture_close(&c);
+	tern_session_reset_stats(r.s);
+	explain(&r, &c, true);
+	ck_assert_int_eq(count(c.text, "\"share\":0.000000"), 4);
+	capture_close(&c);
+	expect_error(tern_explain(NULL, stdout, false), -EINVAL, "NULL");
+	expect_error(tern_explain(r.s, NULL, false), -EINVAL, "NULL");
+	rig_close(&r);
+}
+END_TEST
+
+/* ---- trace ---------------------------------------------------------------------------------- */
+
+START_TEST(traces_are_json)
+{
+	struct capture c = capture();
+	struct rig r;
+
+	rig_open(&r, _i ? "cpu" : "sim:ref,no=binary");
+	rig_run(&r, 8); /* before: not in it */
+	capture_open(&c);
+	must(tern_session_trace(r.s, c.f));
+	rig_run(&r, 8);
+	rig_run(&r, 3);
+	must(tern_session_trace(r.s, NULL));
+	rig_run(&r, 8); /* after: neither */
+	fflush(c.f);
+	ck_assert_msg(json_ok(c.text), "%s", c.text);
+	ck_assert_int_eq(count(c.text, "\"cat\":\"segment\""), _i ? 2 : 6);
+	ck_assert_int_eq(count(c.text, "\"cat\":\"operator\""), _i ? 8 : 2);
+	ck_assert_int_eq(count(c.text, "\"cat\":\"job\""), _i ? 0 : 4);
+	ck_assert_int_eq(count(c.text, "\"cat\":\"command\"") != 0, !_i);
+	ck_assert_ptr_nonnull(strstr(c.text, "1 (BINARY 'c')"));
+	capture_close(&c);
+	rig_close(&r);
+}
+END_TEST
+
+static double number_after(const char *text, const char *key)
+{
+	const char *p = strstr(text, key);
+
+	ck_assert_msg(p != NULL, "no %s in %s", key, text);
+	return atof(p + strlen(key));
+}
+
+/* Jobs follow each other on the NPU, and commands lie inside their job. */
+START_TEST(traces_keep_the_order_of_time)
+{
+	struct capture c = capture();
+	double job_end = 0, last = 0;
+	struct rig r;
+	char *line;
+	int i;
+
+	rig_open(&r, "sim:ref");
+	capture_open(&c);
+	must(tern_session_trace(r.s, c.f));
+	for (i = 0; i < 5; i++)
+		rig_run(&r, 8);
+	must(tern_session_trace(r.s, NULL));
+	fflush(c.f);
+	for (line = strtok(c.text, "\n"); line; line = strtok(NULL, "\n")) {
+		if (strstr(line, "\"cat\":\"command\"")) {
+			double end = number_after(line, "\"ts\":") + number_after(line, "\"dur\":");
+
+			ck_assert_double_ge(number_after(line, "\"ts\":"), job_end - 0.0015);
+			last = end > last ? end : last;
+		}
+		if (strstr(line, "\"cat\":\"job\"")) {
+			ck_assert_double_ge(number_after(line, "\"ts\":"), job_end - 0.0015);
+			job_end = number_after(line, "\"ts\":") + number_after(line, "\"dur\":");
+			ck_assert_double_ge(job_end, last - 0.0015);
+		}
+	}
+	ck_assert_double_gt(job_end, 0);
+	capture_close(&c);
+	rig_close(&r);
+}
+END_TEST
+
+START_TEST(traces_end_with_their_session)
+{
+	struct capture c = capture();
+	FILE *full;
+	struct rig r;
+
+	rig_open(&r, "sim:ref");
+	capture_open(&c);
+	must(tern_session_trace(r.s, c.f));
+	rig_run(&r, 1);
+	must(tern_session_trace(r.s, c.f)); /* anew: the first is completed */
+	fflush(c.f);
+	ck_assert_int_eq(count(c.text, "]}\n"), 1);
+	must(tern_session_trace(r.s, NULL));
+	must(tern_session_trace(r.s, NULL));
+	full = fopen("/dev/full", "w");
+	if (full) {
+		must(tern_session_trace(r.s, full));
+		expect_error(tern_session_trace(r.s, NULL), -EIO, "disk full");
+		fclose(full);
+	}
+	expect_error(tern_session_trace(NULL, c.f), -EINVAL, "NULL");
+	must(tern_session_trace(r.s, c.f));
+	rig_close(&r);
+	fflush(c.f);
+	ck_assert_str_eq(c.text + c.size - 4, "\n]}\n");
+	capture_close(&c);
+}
+END_TEST
+
+/* ---- log -------------------------------------------------------------------------------------- */
+
+static void count_lines(void *ctx, enum tern_log_level level, const char *text)
+{
+	ck_assert_int_le((int)level, TERN_LOG_INFO);
+	ck_assert_str_ne(text, "");
+	++*(int *)ctx;
+}
+
+static void log_off(void *ctx, enum tern_log_level level, const char *text)
+{
+	count_lines(ctx, level, text);
+	tern_set_log(NULL, NULL, TERN_LOG_DEBUG);
+}
+
+START_TEST(logging_is_opt_in)
+{
+	struct rig r;
+	int n = 0;
+
+	tern_set_log(count_lines, &n, TERN_LOG_INFO);
+	rig_open(&r, "cpu");
+	ck_assert_int_ge(n, 2); /* a device, a program */
+	rig_close(&r);
+	n = 0;
+	tern_set_log(count_lines, &n, TERN_LOG_ERROR);
+	rig_open(&r, "cpu");
+	rig_close(&r);
+	ck_assert_int_eq(n, 0);
+	tern_set_log(log_off, &n, TERN_LOG_INFO); /* may change itself */
+	rig_open(&r, "cpu");
+	rig_close(&r);
+	ck_assert_int_eq(n, 1);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+	Suite *s = suite_create("libtern, reports");
+	TCase *t = tcase_create("explain");
+
+	tcase_add_loop_test(t, the_table_fits_80_columns, 0, 2);
+	tcase_add_test(t, long_and_strange_names_fit_too);
+	tcase_add_test(t, json_tells_where_and_why);
+	tcase_add_loop_test(t, shares_add_up, 0, 2);
+	suite_add_tcase(s, t);
+
+	t = tcase_create("trace and log");
+	tcase_add_loop_test(t, traces_are_json, 0, 2);
+	tcase_add_test(t, traces_keep_the_order_of_time);
+	tcase_add_test(t, traces_end_with_their_session);
+	tcase_add_test(t, logging_is_opt_in);
+	suite_add_tcase(s, t);
+	return s;
+}
+
+int main(void)
+{
+	SRunner *r = srunner_create(suite());
+	int failed;
+
+	srunner_run_all(r, CK_ENV);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed != 0;
+}
