@@ -219,7 +219,7 @@ static void emit_row_tiles(struct linear *x)
 		linear_columns(x, j);
 	matrix_sync(x, false);
 	lower_pipe_step(l, &x->act, false);
-	lower_alu(l, TERN_ALU_ADD, x->d_row, x->d_row, tern_imm(f->mt * (int64_t)x->d->nb[1]));
+	lower_alu(l, TERN_ALU_ADD, x->d_row, x->d_row, tern_imm(f->mt));
 	lower_loop_end(l, &loop);
 }
 

@@ -260,7 +260,9 @@ void linear_columns(struct linear *x, uint32_t j)
 
 	lower_mov(l, x->nleft, x->n[j].v);
 	lower_mov(l, x->w_off, reg(x->off[OFF_W]));
-	lower_alu(l, TERN_ALU_ADD, x->d_off, x->off[OFF_D], reg(x->d_row));
+	lower_alu(l, TERN_ALU_MUL, x->d_off, x->d_row, tern_imm((int64_t)d->nb[1]));
+	lower_alu(l, TERN_ALU_ADD, x->d_off, x->d_off, reg(x->off[OFF_D]));
+	lower_set_field(l, x->t_d, TERN_TILE_STRIDE0 + 1, tern_imm((int64_t)d->nb[1]));
 	lower_mov(l, x->b_off, tern_imm(0));
 	loop = lower_loop_begin(l, count);
 	lower_alu(l, TERN_ALU_MIN, x->ncur, x->nleft, tern_imm(f->nt));
