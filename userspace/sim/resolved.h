@@ -12,7 +12,7 @@ struct tern_rtile {
 	uint64_t addr;
 	int64_t size[TERN_NDIMS];
 	int64_t stride[TERN_NDIMS]; /* bytes */
-	uint8_t type; /* enum tern_type */
+	uint8_t type;		    /* enum tern_type */
 	bool spm, present;
 };
 

@@ -25,9 +25,9 @@ struct tern_sim_mem {
 
 struct tern_sim_options {
 	unsigned int threads; /* host threads; 0: all cores */
-	bool check; /* checking mode: RACE, UNINIT, OPAQUE are found */
-	bool no_timing; /* functional only: cycles stay 0 */
-	const char *simd; /* "scalar", "avx2", "avx512", NULL: best */
+	bool check;	      /* checking mode: RACE, UNINIT, OPAQUE are found */
+	bool no_timing;	      /* functional only: cycles stay 0 */
+	const char *simd;     /* "scalar", "avx2", "avx512", NULL: best */
 	/* Factors on the constants of sim/constants.h, TERN_K_COUNT of them; NULL: all 1. */
 	const double *scale;
 };
@@ -35,8 +35,8 @@ struct tern_sim_options {
 /* Progress and profile: one record per engine command, if asked for. */
 struct tern_sim_event {
 	uint8_t queue;
-	uint32_t word; /* image word */
-	uint32_t mark; /* operator of the last MARK dispatched before it */
+	uint32_t word;		       /* image word */
+	uint32_t mark;		       /* operator of the last MARK dispatched before it */
 	uint64_t dispatch, start, end; /* cycles */
 };
 
@@ -51,7 +51,7 @@ struct tern_sim_run {
 		uint64_t cycles; /* END-time attribution: advance of the job's completion time */
 		uint64_t busy[TERN_NENGINES];
 		uint64_t dram_bytes, macs, commands;
-	} *ops;
+	} * ops;
 	size_t nops;
 	const volatile int *stop; /* non-zero: end with ABORT soon; or NULL */
 	/* out */
