@@ -3,7 +3,7 @@
 
 /* Largest share of the local scratchpad for one result tile, and for the rows being
  * normalised: the rest is for the activations, which set how often weights are read. */
-enum { RESULT_SHARE = 32, FILL_SHARE = 12, MAX_MT = 512, MAX_RC = 16 };
+enum { RESULT_SHARE = 16, FILL_SHARE = 12, MAX_MT = 512, MAX_RC = 16 };
 
 static int64_t round_up(int64_t v, int64_t a)
 {
