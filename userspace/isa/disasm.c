@@ -52,7 +52,7 @@ static void text_items(struct walk *k, size_t at, const struct tern_items *items
 
 	if (k->label[at])
 		fprintf(k->out, "%c%zu:\n", label, at);
-	fprintf(k->out, "%7zu  %-8s", at, items->mnemonic);
+	fprintf(k->out, items->n ? "%7zu  %-8s" : "%7zu  %s", at, items->mnemonic);
 	for (unsigned int i = 0; i < items->n; i++) {
 		const struct tern_item *it = &items->item[i];
 		const char *key = *joint[it->style] ? it->key : "";

@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: MIT
-/* tern-dis: print the commands of a program image. */
+/* tern-dis: print the commands of a saved program or of an image. */
 #include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "isa/codec.h"
+#include <tern.h>
 
-#define IMAGE_ALIGN 64
-#define MAX_FILE    (1ull << 30) /* no program is anywhere near a gibibyte */
+#define MAX_FILE (1ull << 30) /* no program is anywhere near a gibibyte */
 
 enum { EXIT_BAD_IMAGE = 1, EXIT_USAGE = 2, EXIT_FILE = 3 };
 
-static const char usage[] =
-	"usage: tern-dis [--json] FILE\n"
-	"Print the commands of a Tern program image, or of the image inside a\n"
-	"saved program. Exit status: 0 printed, 1 the image breaks a rule (named\n"
-	"at the end of the output), 2 usage, 3 FILE cannot be read.\n";
+static const char usage[] = "usage: tern-dis [--json] FILE\n"
+			    "Print the commands of a saved Tern program, or of a raw image. Exit\n"
+			    "status: 0 printed, 1 FILE is no program or breaks a rule of the\n"
+			    "command set, 2 usage, 3 FILE cannot be read.\n";
 
 struct file {
-	uint64_t *words;
+	char *data;
 	size_t bytes;
 };
 
@@ -28,14 +28,16 @@ static int grow_and_read(FILE *f, struct file *out)
 	size_t cap = 0, got;
 
 	do {
-		uint64_t *w;
+		char *data;
 
 		cap = cap ? cap * 2 : 65536;
-		w = cap <= MAX_FILE ? realloc(out->words, cap) : NULL;
-		if (!w)
-			return cap <= MAX_FILE ? -ENOMEM : -EFBIG;
-		out->words = w;
-		got = fread((char *)w + out->bytes, 1, cap - out->bytes, f);
+		if (cap > MAX_FILE)
+			return -EFBIG;
+		data = realloc(out->data, cap);
+		if (!data)
+			return -ENOMEM;
+		out->data = data;
+		got = fread(data + out->bytes, 1, cap - out->bytes, f);
 		out->bytes += got;
 	} while (out->bytes == cap);
 	return ferror(f) ? -EIO : 0;
@@ -56,51 +58,20 @@ static int read_file(const char *path, struct file *out)
 	return err;
 }
 
-static uint32_t magic_at(const struct file *f, size_t offset)
-{
-	uint32_t magic = 0;
-
-	if (f->bytes - offset >= sizeof(magic))
-		memcpy(&magic, (const char *)f->words + offset, sizeof(magic));
-	return magic;
-}
-
-/* An image at the start of the file is taken as it is, so that a broken one is explained;
- * inside another file only one that passes the check can be told from chance. */
-static bool find_image(const struct file *f, size_t *offset)
-{
-	*offset = 0;
-	if (magic_at(f, 0) == TERN_IMAGE_MAGIC)
-		return true;
-	for (size_t at = IMAGE_ALIGN; at < f->bytes; at += IMAGE_ALIGN) {
-		if (magic_at(f, at) != TERN_IMAGE_MAGIC)
-			continue;
-		if (tern_image_check(f->words + at / 8, (f->bytes - at) / 8, NULL))
-			continue;
-		*offset = at;
-		return true;
-	}
-	return false;
-}
-
+/* A listing ends where a rule is broken; what came before it is still worth seeing. */
 static int disassemble(const char *path, bool json)
 {
 	struct file f = {0};
-	size_t offset;
 	int err = read_file(path, &f);
 
 	if (err) {
 		fprintf(stderr, "tern-dis: cannot read %s: %s\n", path, strerror(-err));
 		err = EXIT_FILE;
-	} else if (!find_image(&f, &offset)) {
-		fprintf(stderr, "tern-dis: %s holds no Tern program image\n", path);
-		err = EXIT_BAD_IMAGE;
-	} else if (tern_disasm(stdout, f.words + offset / 8, (f.bytes - offset) / 8, json)) {
-		fprintf(stderr,
-			"tern-dis: %s breaks a rule of the command set: see the last line\n", path);
+	} else if (tern_disassemble(stdout, f.data, f.bytes, json)) {
+		fprintf(stderr, "tern-dis: %s: %s\n", path, tern_last_error());
 		err = EXIT_BAD_IMAGE;
 	}
-	free(f.words);
+	free(f.data);
 	return err;
 }
 
