@@ -55,7 +55,7 @@ static int work(struct tern_sim *s, struct tern_rcmd *c, struct sim_slot *slot)
 		if (err)
 			return err;
 	}
-	return engines[c->op].execute(s, c, slot);
+	return s->opt.time_only ? 0 : engines[c->op].execute(s, c, slot);
 }
 
 int sim_dispatch(struct tern_sim *s, struct sim_slot *slot)

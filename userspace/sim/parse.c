@@ -243,13 +243,44 @@ static int set_no(struct parse *p)
 	return 0;
 }
 
+static int set_time_only(struct parse *p)
+{
+	if (p->item.value)
+		return refuse(p, "it has no value; write time-only");
+	p->opt->time_only = true;
+	return 0;
+}
+
+/* scale.DRAM_READ=2: for the sensitivity of a result to a constant of the model. */
+static int set_factor(struct parse *p)
+{
+	static const char prefix[] = "scale.";
+	const struct item *i = &p->item;
+	uint64_t millis;
+
+	for (unsigned int k = 0; k < TERN_K_COUNT; k++) {
+		const char *name = tern_timing_constant_info[k].name;
+		size_t len = strlen(name);
+
+		if (i->key_len != sizeof(prefix) - 1 + len ||
+		    strncasecmp(i->key + sizeof(prefix) - 1, name, len))
+			continue;
+		if (!i->value || !decimal_number(i, 1000, &millis) || !millis || millis > 1000000)
+			return refuse(p, "the factor must be 0.001 to 1000; write for example "
+					 "scale.DRAM_READ=2");
+		p->opt->factor[k] = (double)millis / 1000;
+		return 0;
+	}
+	return refuse(p, "no such constant; userspace/sim/constants.h lists them; write for "
+			 "example scale.DRAM_READ=2");
+}
+
 static const struct {
 	const char *key;
 	int (*set)(struct parse *p);
 } options[] = {
-	{"check", set_check},
-	{"simd", set_simd},
-	{"threads", set_threads},
+	{"check", set_check}, {"time-only", set_time_only},
+	{"simd", set_simd},   {"threads", set_threads},
 	{"no", set_no},
 };
 
@@ -280,6 +311,8 @@ static int set_item(struct parse *p)
 	}
 	if (l)
 		return set_cap(p, l, a);
+	if (p->item.key_len > 6 && !memcmp(p->item.key, "scale.", 6))
+		return set_factor(p);
 	return refuse(p,
 		      "no such setting; write small, ref or large, then mac=, spm=, dram=, "
 		      "lanes=, clock_mhz= or another capability of uapi/tern/hw.h, check, simd=, "

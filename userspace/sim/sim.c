@@ -58,6 +58,14 @@ static void set_rates(struct tern_sim *s)
 	s->mac_div[TERN_T_OP16M] = c->mac_div_g16min;
 }
 
+static void scale_constants(struct tern_sim *s)
+{
+	for (unsigned int i = 0; i < TERN_K_COUNT; i++)
+		if (s->opt.factor[i] != 0.0)
+			tern_timing_set_constant(s->timing, i, s->opt.factor[i]);
+	s->constants = tern_timing_constants(s->timing);
+}
+
 static bool allocate(struct tern_sim *s)
 {
 	size_t spm = (s->caps.spm_bytes + SPM_PAD + 63) / 64 * 64;
@@ -75,7 +83,7 @@ static bool allocate(struct tern_sim *s)
 		s->timing = tern_timing_create(&s->caps);
 		if (!s->timing)
 			return false;
-		s->constants = tern_timing_constants(s->timing);
+		scale_constants(s);
 	}
 	if (s->opt.check)
 		return sim_check_create(s) == 0;

@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <tern/hw.h>
 
+#include "sim/constants.h"
+
 struct tern_sim; /* one device: SPM, engines, worker threads */
 
 /* How the model reaches a context's memory. translate() returns a host pointer for `va`
@@ -28,8 +30,11 @@ struct tern_sim_options {
 	bool check;	      /* checking mode: RACE, UNINIT, OPAQUE are found */
 	bool no_timing;	      /* functional only: cycles stay 0 */
 	const char *simd;     /* "scalar", "avx2", "avx512", NULL: best */
-	/* Factors on the constants of sim/constants.h, TERN_K_COUNT of them; NULL: all 1. */
-	const double *scale;
+	/* Time without values: commands are checked and timed, data stays as it is. For programs
+	 * whose commands do not depend on data (a dense decoder). */
+	bool time_only;
+	/* Factors on the constants of sim/constants.h; 0 means 1. */
+	double factor[TERN_K_COUNT];
 };
 
 /* Progress and profile: one record per engine command, if asked for. */
