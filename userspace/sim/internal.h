@@ -201,11 +201,13 @@ static inline bool sim_ranges_meet(const struct sim_range *a, const struct sim_r
 }
 
 /* ---- resolve.c, resolve_dma.c, resolve_vector.c -------------------------------- */
-/* Read the descriptor of tile n into t; sizes are checked, *empty is set by a zero. */
-int sim_capture(struct tern_sim *s, unsigned int n, struct tern_rtile *t, bool *empty);
+/* Read the descriptor of tile n into t; sizes are checked, *empty is set by a zero. `which`
+ * operand of the command it is goes into faults. */
+int sim_capture(struct tern_sim *s, unsigned int which, unsigned int n, struct tern_rtile *t,
+		bool *empty);
 /* Type, strides, alignment and range of cmd.t[i]. */
 int sim_check_tile(struct tern_sim *s, unsigned int i, bool spm);
-int sim_check_shape(struct tern_sim *s, struct tern_rtile *t, bool spm);
+int sim_check_shape(struct tern_sim *s, unsigned int which, const struct tern_rtile *t, bool spm);
 int sim_check_place(struct tern_sim *s, const struct tern_rtile *t, const int64_t *size,
 		    struct sim_range *range);
 int sim_resolve_dma(struct tern_sim *s, const struct sim_slot *slot, struct tern_rcmd *c);

@@ -15,18 +15,27 @@ static int64_t field(const struct tern_sim *s, const struct sim_tile *t, unsigne
 	return t->regs >> f & 1 ? s->regs[t->v[f]] : t->v[f];
 }
 
-static int capture_type(struct tern_sim *s, const struct sim_tile *d, struct tern_rtile *t)
+/* Where a bad value stands: what faults carry as their second value. */
+static uint64_t place(unsigned int which, unsigned int field)
+{
+	return which << 8 | field;
+}
+
+static int capture_type(struct tern_sim *s, unsigned int which, const struct sim_tile *d,
+			struct tern_rtile *t)
 {
 	int64_t type = field(s, d, TERN_TILE_TYPE);
 
 	if (type & ~(int64_t)TYPE_BITS)
-		return sim_fault(s, TERN_FAULT_ILLEGAL, (uint64_t)type, TERN_TILE_TYPE);
+		return sim_fault(s, TERN_FAULT_ILLEGAL, (uint64_t)type,
+				 place(which, TERN_TILE_TYPE));
 	t->type = type & TERN_TILE_TYPE_MASK;
 	t->spm = type & TERN_TILE_SPM;
 	return 0;
 }
 
-int sim_capture(struct tern_sim *s, unsigned int n, struct tern_rtile *t, bool *empty)
+int sim_capture(struct tern_sim *s, unsigned int which, unsigned int n, struct tern_rtile *t,
+		bool *empty)
 {
 	const struct sim_tile *d = &s->tiles[n];
 
@@ -36,12 +45,13 @@ int sim_capture(struct tern_sim *s, unsigned int n, struct tern_rtile *t, bool *
 		int64_t size = field(s, d, TERN_TILE_SIZE0 + i);
 
 		if (size < 0 || size > SIM_MAX_SIZE)
-			return sim_fault(s, TERN_FAULT_SHAPE, (uint64_t)size, TERN_TILE_SIZE0 + i);
+			return sim_fault(s, TERN_FAULT_SHAPE, (uint64_t)size,
+					 place(which, TERN_TILE_SIZE0 + i));
 		*empty |= size == 0;
 		t->size[i] = size;
 		t->stride[i] = field(s, d, TERN_TILE_STRIDE0 + i);
 	}
-	return capture_type(s, d, t);
+	return capture_type(s, which, d, t);
 }
 
 static unsigned int unit_align(const struct tern_rtile *t, const struct tern_type_info *info)
@@ -56,35 +66,39 @@ static unsigned int unit_align(const struct tern_rtile *t, const struct tern_typ
 	}
 }
 
-static int check_strides(struct tern_sim *s, const struct tern_rtile *t, unsigned int align)
+static int check_strides(struct tern_sim *s, unsigned int which, const struct tern_rtile *t,
+			 unsigned int align)
 {
 	for (unsigned int d = 0; d < TERN_NDIMS; d++) {
 		if (t->size[d] > 1 && t->stride[d] % (int64_t)align)
 			return sim_fault(s, TERN_FAULT_ALIGN, (uint64_t)t->stride[d],
-					 TERN_TILE_STRIDE0 + d);
+					 place(which, TERN_TILE_STRIDE0 + d));
 	}
 	return 0;
 }
 
-int sim_check_shape(struct tern_sim *s, struct tern_rtile *t, bool spm)
+int sim_check_shape(struct tern_sim *s, unsigned int which, const struct tern_rtile *t, bool spm)
 {
 	const struct tern_type_info *info = tern_type_info(t->type);
 	unsigned int align;
 
 	if (!info || t->spm != spm)
-		return sim_fault(s, TERN_FAULT_TYPE, t->type, t->spm);
+		return sim_fault(s, TERN_FAULT_TYPE, t->type, place(which, TERN_TILE_TYPE));
 	if (info->kind == TERN_KIND_RESERVED)
-		return sim_fault(s, TERN_FAULT_UNIMPLEMENTED, t->type, TERN_TILE_TYPE);
+		return sim_fault(s, TERN_FAULT_UNIMPLEMENTED, t->type,
+				 place(which, TERN_TILE_TYPE));
 	if (info->kind == (spm ? TERN_KIND_BLOCK : TERN_KIND_OPERAND))
-		return sim_fault(s, TERN_FAULT_TYPE, t->type, t->spm);
+		return sim_fault(s, TERN_FAULT_TYPE, t->type, place(which, TERN_TILE_TYPE));
 	if (t->size[0] % info->elems)
-		return sim_fault(s, TERN_FAULT_SHAPE, (uint64_t)t->size[0], TERN_TILE_SIZE0);
+		return sim_fault(s, TERN_FAULT_SHAPE, (uint64_t)t->size[0],
+				 place(which, TERN_TILE_SIZE0));
 	if (info->kind != TERN_KIND_PLAIN && t->stride[0])
-		return sim_fault(s, TERN_FAULT_SHAPE, (uint64_t)t->stride[0], TERN_TILE_STRIDE0);
+		return sim_fault(s, TERN_FAULT_SHAPE, (uint64_t)t->stride[0],
+				 place(which, TERN_TILE_STRIDE0));
 	align = unit_align(t, info);
 	if (t->addr % align)
-		return sim_fault(s, TERN_FAULT_ALIGN, t->addr, TERN_TILE_ADDR);
-	return check_strides(s, t, align);
+		return sim_fault(s, TERN_FAULT_ALIGN, t->addr, place(which, TERN_TILE_ADDR));
+	return check_strides(s, which, t, align);
 }
 
 int sim_check_place(struct tern_sim *s, const struct tern_rtile *t, const int64_t *size,
@@ -102,7 +116,7 @@ int sim_check_place(struct tern_sim *s, const struct tern_rtile *t, const int64_
 int sim_check_tile(struct tern_sim *s, unsigned int i, bool spm)
 {
 	struct tern_rtile *t = &s->cmd.t[i];
-	int err = sim_check_shape(s, t, spm);
+	int err = sim_check_shape(s, i, t, spm);
 
 	return err ? err : sim_check_place(s, t, t->size, &s->range[i]);
 }
@@ -119,14 +133,14 @@ static int check_types(struct tern_sim *s, const struct tern_rcmd *c)
 
 	if (a == TERN_T_ACT) {
 		if (b < TERN_T_OP32 || b > TERN_T_OP16M || (c->flags & TERN_MATRIX_KN))
-			return sim_fault(s, TERN_FAULT_TYPE, b, 1);
+			return sim_fault(s, TERN_FAULT_TYPE, b, place(1, TERN_TILE_TYPE));
 	} else if (!is_float(a)) {
-		return sim_fault(s, TERN_FAULT_TYPE, a, 0);
+		return sim_fault(s, TERN_FAULT_TYPE, a, place(0, TERN_TILE_TYPE));
 	} else if (a != b) {
-		return sim_fault(s, TERN_FAULT_TYPE, b, 1);
+		return sim_fault(s, TERN_FAULT_TYPE, b, place(1, TERN_TILE_TYPE));
 	}
 	if (c->t[2].present && !is_float(c->t[2].type))
-		return sim_fault(s, TERN_FAULT_TYPE, c->t[2].type, 2);
+		return sim_fault(s, TERN_FAULT_TYPE, c->t[2].type, place(2, TERN_TILE_TYPE));
 	return 0;
 }
 
@@ -137,7 +151,7 @@ static int check_rows(struct tern_sim *s, const struct tern_rtile *t, unsigned i
 
 	if (info->kind == TERN_KIND_PLAIN && t->size[0] > 1 && t->stride[0] != info->bytes)
 		return sim_fault(s, TERN_FAULT_SHAPE, (uint64_t)t->stride[0],
-				 which << 8 | TERN_TILE_STRIDE0);
+				 place(which, TERN_TILE_STRIDE0));
 	return 0;
 }
 
@@ -150,16 +164,16 @@ static int check_sizes(struct tern_sim *s, const struct tern_rcmd *c)
 
 	if (b->size[kn] != a->size[0])
 		return sim_fault(s, TERN_FAULT_SHAPE, (uint64_t)b->size[kn],
-				 1 << 8 | (TERN_TILE_SIZE0 + kn));
+				 place(1, TERN_TILE_SIZE0 + kn));
 	for (unsigned int d = 2; d < TERN_NDIMS; d++) {
 		if (a->size[d] % b->size[d])
 			return sim_fault(s, TERN_FAULT_SHAPE, (uint64_t)b->size[d],
-					 1 << 8 | (TERN_TILE_SIZE0 + d));
+					 place(1, TERN_TILE_SIZE0 + d));
 	}
 	for (unsigned int d = 0; o->present && d < TERN_NDIMS; d++) {
 		if (o->size[d] != want[d])
 			return sim_fault(s, TERN_FAULT_SHAPE, (uint64_t)o->size[d],
-					 2 << 8 | (TERN_TILE_SIZE0 + d));
+					 place(2, TERN_TILE_SIZE0 + d));
 	}
 	return 0;
 }
@@ -189,10 +203,10 @@ static int check_result(struct tern_sim *s, const struct tern_rcmd *c)
 	if (!o->present)
 		return 0;
 	if (!sim_tile_distinct(o, o->size))
-		return sim_fault(s, TERN_FAULT_SHAPE, o->addr, 2 << 8 | TERN_TILE_STRIDE0);
+		return sim_fault(s, TERN_FAULT_SHAPE, o->addr, place(2, TERN_TILE_STRIDE0));
 	for (unsigned int i = 0; i < 2; i++) {
 		if (sim_ranges_meet(&s->range[2], &s->range[i]) && sim_tile_overlap(o, &c->t[i]))
-			return sim_fault(s, TERN_FAULT_SHAPE, o->addr, i << 8 | TERN_TILE_ADDR);
+			return sim_fault(s, TERN_FAULT_SHAPE, o->addr, place(i, TERN_TILE_ADDR));
 	}
 	return 0;
 }
@@ -230,7 +244,7 @@ int sim_resolve_matrix(struct tern_sim *s, const struct sim_slot *slot, struct t
 
 	c->t[2].present = false;
 	for (unsigned int i = 0; !err && i < 3; i++)
-		err = names[i] == TERN_NONE ? 0 : sim_capture(s, names[i], &c->t[i], &c->empty);
+		err = names[i] == TERN_NONE ? 0 : sim_capture(s, i, names[i], &c->t[i], &c->empty);
 	if (err || c->empty)
 		return err;
 	for (unsigned int i = 0; !err && i < 3; i++)

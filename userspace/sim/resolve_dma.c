@@ -130,15 +130,15 @@ static int place_box(struct tern_sim *s, struct tern_rcmd *c)
 }
 
 /* ---- the index tile ---------------------------------------------------------------------- */
-static int resolve_index(struct tern_sim *s, unsigned int name, const struct tern_rcmd *c)
+static int resolve_index(struct tern_sim *s, const struct tern_rcmd *c)
 {
 	struct tern_rtile *t = &s->dma.index;
 	const int64_t *size = c->t[0].size;
 	int err;
 
 	if (t->type != TERN_T_I32 && t->type != TERN_T_I64)
-		return sim_fault(s, TERN_FAULT_TYPE, t->type, name);
-	err = sim_check_shape(s, t, t->spm);
+		return sim_fault(s, TERN_FAULT_TYPE, t->type, 2 << 8 | TERN_TILE_TYPE);
+	err = sim_check_shape(s, 2, t, t->spm);
 	if (err)
 		return err;
 	if (t->size[0] < size[1])
@@ -258,34 +258,34 @@ static int count(struct tern_sim *s, struct tern_rcmd *c)
 /* ---- all of it --------------------------------------------------------------------------------- */
 static int capture_all(struct tern_sim *s, const struct sim_slot *slot, struct tern_rcmd *c)
 {
-	int err = sim_capture(s, slot->a, &c->t[0], &c->empty);
+	int err = sim_capture(s, 0, slot->a, &c->t[0], &c->empty);
 
 	if (!err)
-		err = sim_capture(s, slot->b, &c->t[1], &c->empty);
+		err = sim_capture(s, 1, slot->b, &c->t[1], &c->empty);
 	if (!err && s->dma.rows)
-		err = sim_capture(s, slot->c, &s->dma.index, &c->empty);
+		err = sim_capture(s, 2, slot->c, &s->dma.index, &c->empty);
 	c->t[2].present = false;
 	if (s->dma.rows)
 		c->t[2] = s->dma.index;
 	return err;
 }
 
-static int check_tiles(struct tern_sim *s, const struct sim_slot *slot, struct tern_rcmd *c)
+static int check_tiles(struct tern_sim *s, struct tern_rcmd *c)
 {
 	bool store = c->op == TERN_OP_STORE;
 	int err = sim_check_tile(s, 0, true);
 
 	if (!err)
-		err = sim_check_shape(s, &c->t[1], false);
+		err = sim_check_shape(s, 1, &c->t[1], false);
 	if (err)
 		return err;
 	if (store ? !store_types_ok(c->t[0].type, c->t[1].type)
 		  : !load_types_ok(c->t[0].type, c->t[1].type))
-		return sim_fault(s, TERN_FAULT_TYPE, c->t[1].type, c->t[0].type);
+		return sim_fault(s, TERN_FAULT_TYPE, c->t[1].type, 1 << 8 | TERN_TILE_TYPE);
 	/* Blocks in memory are read or written whole. */
 	if (c->t[0].size[0] % tern_type_info(c->t[1].type)->elems)
 		return shape_fault(s, c->t[0].size[0], 0, 0);
-	return s->dma.rows ? resolve_index(s, slot->c, c) : 0;
+	return s->dma.rows ? resolve_index(s, c) : 0;
 }
 
 static int check_target(struct tern_sim *s, const struct tern_rcmd *c)
@@ -313,7 +313,7 @@ int sim_resolve_dma(struct tern_sim *s, const struct sim_slot *slot, struct tern
 	err = capture_all(s, slot, c);
 	if (err || c->empty)
 		return err;
-	err = check_tiles(s, slot, c);
+	err = check_tiles(s, c);
 	if (err)
 		return err;
 	if (c->flags & TERN_DMA_ORIGIN) {

@@ -242,7 +242,7 @@ static int capture_all(struct tern_sim *s, const struct sim_vprog *v, const uint
 
 	for (unsigned int i = 0; !err && i < TERN_VECTOR_TILES; i++) {
 		if (v->tiles >> i & 1)
-			err = sim_capture(s, names >> 8 * i & 0xff, &c->t[i], &c->empty);
+			err = sim_capture(s, i, names >> 8 * i & 0xff, &c->t[i], &c->empty);
 	}
 	return err;
 }
@@ -267,7 +267,7 @@ int sim_resolve_vector(struct tern_sim *s, const struct sim_slot *slot, struct t
 			continue;
 		err = sim_check_tile(s, i, true);
 		if (!err && !type_ok(&c->t[i], v->quantised >> i & 1))
-			err = sim_fault(s, TERN_FAULT_TYPE, c->t[i].type, i);
+			err = sim_fault(s, TERN_FAULT_TYPE, c->t[i].type, i << 8 | TERN_TILE_TYPE);
 	}
 	return err ? err : count(s, c, v);
 }

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+/*
+ * fuzz_stream.c - any bytes as a program for the model: run with a small budget and a
+ * small memory, twice, with and without checking mode. Where checking finds nothing
+ * undefined, both must leave the same memory and the same fault: that compares every
+ * deferred LOAD with one executed at once.
+ *
+ * Input: byte 0 flags (below), byte 1 the number of words at the end that are
+ * micro-programs, bytes 2..7 nothing, then 64-bit words: code behind a sound header, or
+ * with FLAG_RAW the whole image.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "isa/codec.h"
+#include "sim/sim.h"
+
+#define FLAG_RAW    1u
+#define FLAG_PIECES 2u /* memory is translated in pieces of 64 bytes */
+#define FLAG_HALF   4u /* the upper half of the data is read-only */
+
+#define MEM_VA	    0x10000ull
+#define MEM_BYTES   (128u << 10)
+#define IMAGE_BYTES (64u << 10) /* at the start; what follows is data */
+#define BUDGET	    3000
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+struct memory {
+	_Alignas(4096) unsigned char bytes[MEM_BYTES];
+	unsigned int flags;
+};
+
+static void *translate(void *ctx, uint64_t va, uint64_t *len, unsigned int access)
+{
+	struct memory *m = ctx;
+	uint64_t at = va - MEM_VA, end = MEM_BYTES;
+
+	if (access == TERN_WRITE && (m->flags & FLAG_HALF))
+		end = (IMAGE_BYTES + MEM_BYTES) / 2;
+	if (at >= end)
+		return NULL;
+	if ((m->flags & FLAG_PIECES) && at / 64 * 64 + 64 < end)
+		end = at / 64 * 64 + 64;
+	if (*len > end - at)
+		*len = end - at;
+	return m->bytes + at;
+}
+
+static struct tern_sim *device(bool check)
+{
+	struct tern_sim_options opt = {.threads = 1};
+	struct tern_caps caps;
+	struct tern_sim *sim;
+	char err[256], no_ops[64];
+
+	if (tern_sim_parse("small", &caps, &opt, no_ops, sizeof(no_ops), err, sizeof(err)))
+		abort();
+	opt.check = check;
+	opt.threads = 1;
+	if (tern_sim_create(&caps, &opt, &sim, err, sizeof(err)))
+		abort();
+	return sim;
+}
+
+static void header(struct memory *m, size_t words, size_t vectors)
+{
+	struct tern_image_header h = {
+		.magic = TERN_IMAGE_MAGIC,
+		.major = TERN_ISA_MAJOR,
+		.words = (uint32_t)(TERN_IMAGE_HEADER_WORDS + words),
+		.entry = TERN_IMAGE_HEADER_WORDS,
+		.code_words = (uint32_t)(TERN_IMAGE_HEADER_WORDS + words - vectors),
+		.vector_words = (uint32_t)(TERN_IMAGE_HEADER_WORDS + words),
+		.spm_bytes = 65536,
+		.acc = 1024,
+		.sem = {{TERN_Q_LOAD0, TERN_Q_MATRIX, 0, 1},
+			{TERN_Q_MATRIX, TERN_Q_LOAD0, 2, 1},
+			{TERN_Q_VECTOR, TERN_Q_STORE, 0, 1},
+			{TERN_Q_LOAD1, TERN_Q_VECTOR, 0, 1},
+			{TERN_Q_STORE, TERN_Q_CP, 0, 1},
+			{TERN_Q_CP, TERN_Q_LOAD0, 4, 1},
+			{TERN_Q_LOAD0, TERN_Q_VECTOR, 0, 1},
+			{TERN_Q_MATRIX, TERN_Q_VECTOR, 0, 1},
+			{TERN_Q_VECTOR, TERN_Q_MATRIX, 0, 1}},
+	};
+
+	memcpy(m->bytes, &h, sizeof(h));
+}
+
+static void prepare(struct memory *m, const uint8_t *data, size_t size)
+{
+	size_t at, words = (size - 8) / 8, vectors = data[1];
+
+	memset(m->bytes, 0, IMAGE_BYTES);
+	/* Finite floats, small indices, plausible blocks: bytes that count. */
+	for (unsigned int i = IMAGE_BYTES; i < MEM_BYTES; i++)
+		m->bytes[i] = i & 2048 ? (unsigned char)(i >> 3) : (i & 3) == 0 ? (i >> 2) & 7 : 0;
+	m->flags = data[0];
+	at = m->flags & FLAG_RAW ? 0 : 8 * TERN_IMAGE_HEADER_WORDS;
+	if (words > (IMAGE_BYTES - at) / 8)
+		words = (IMAGE_BYTES - at) / 8;
+	memcpy(m->bytes + at, data + 8, 8 * words);
+	if (!(m->flags & FLAG_RAW))
+		header(m, words, vectors < words ? vectors : 0);
+}
+
+static struct tern_fault run(struct tern_sim *sim, struct memory *m)
+{
+	struct tern_sim_run r = {
+		.job = {.image = MEM_VA, .args = MEM_VA + IMAGE_BYTES, .budget = BUDGET},
+		.mem = {translate, m},
+	};
+
+	if (tern_sim_run(sim, &r))
+		abort();
+	return r.fault;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct tern_sim *fast, *checked;
+	static struct memory a, b;
+	struct tern_fault x, y;
+
+	if (size < 16)
+		return 0;
+	if (!fast) {
+		fast = device(false);
+		checked = device(true);
+	}
+	prepare(&a, data, size);
+	memcpy(&b, &a, sizeof(b));
+	x = run(fast, &a);
+	y = run(checked, &b);
+	if (y.class == TERN_CLASS_UNDEFINED)
+		return 0;
+	if (memcmp(&x, &y, sizeof(x)) || memcmp(a.bytes, b.bytes, MEM_BYTES))
+		abort();
+	return 0;
+}
