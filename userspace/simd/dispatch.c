@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 /* The tables of functions, and which of them this CPU can run. */
 #include <string.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 #include "decode.h"
 #include "gemm.h"
@@ -28,9 +31,12 @@ static const struct tern_simd simd_avx512 = TABLE(avx512, avx512);
 
 static bool has_avx2(void)
 {
+	unsigned int a, b, c = 0, d;
+
 	__builtin_cpu_init();
+	/* clang 14 does not know "f16c" */
 	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-	       __builtin_cpu_supports("f16c");
+	       __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
 }
 
 static bool has_avx512(void)

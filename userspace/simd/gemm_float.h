@@ -15,7 +15,7 @@ struct float_job {
 	bool zero;
 };
 
-INLINE void float_rows(int mr, const struct float_job *j)
+SPECIALISED void float_rows(int mr, const struct float_job *j)
 {
 	vf32 acc[MROWS];
 

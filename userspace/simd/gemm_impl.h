@@ -13,7 +13,6 @@
 #include "gemm.h"
 #include "gemm_panel.h"
 
-#define INLINE static inline __attribute__((always_inline))
 #define FCHUNK 256 /* elements of k in a panel of floats; a whole block of every type */
 
 static vf32 load_c(const float *p)
@@ -52,8 +51,8 @@ struct act_kind {
 };
 
 /* Part h of one group of mr rows of A against the panel. */
-INLINE void act_part(int mr, struct act_kind t, int h, const struct tern_block_act *const *a,
-		     const vu32 *q, vf32 s, vf32 m, vf32 *acc)
+SPECIALISED void act_part(int mr, struct act_kind t, int h, const struct tern_block_act *const *a,
+			  const vu32 *q, vf32 s, vf32 m, vf32 *acc)
 {
 	int lo = t.parts == 1 || h == 0, hi = t.parts == 1 || h == 1, steps = 8 / t.parts;
 	const int8_t *aq[MROWS];
@@ -81,7 +80,7 @@ INLINE void act_part(int mr, struct act_kind t, int h, const struct tern_block_a
 	}
 }
 
-INLINE void act_rows(int mr, struct act_kind t, const struct act_job *j)
+SPECIALISED void act_rows(int mr, struct act_kind t, const struct act_job *j)
 {
 	const struct tern_block_act *a[MROWS];
 	const struct panel *b = j->b;

@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "kernel.h"
+
 #define LANES  8
 #define MROWS  4
 #define VBYTES 32
@@ -166,8 +168,8 @@ static inline vi32 sums(const uint8_t *sum, int lo, int hi)
 }
 
 /* Pairs of products fit 16 bits, and so do `run` of them added up. */
-static inline __attribute__((always_inline)) void
-dots(int mr, int steps, int run, int wide, const vu32 *q, const int8_t *const *a, vi32 *d)
+SPECIALISED void dots(int mr, int steps, int run, int wide, const vu32 *q, const int8_t *const *a,
+		      vi32 *d)
 {
 	const __m256i ones = _mm256_set1_epi16(1);
 

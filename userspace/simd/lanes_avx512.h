@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "kernel.h"
+
 #define LANES  16
 #define MROWS  8 /* rows of A whose sums fit the registers */
 #define VBYTES 64
@@ -190,8 +192,8 @@ static inline vi32 sums(const uint8_t *sum, int lo, int hi)
 
 /* d[i] += products of `steps` dwords of q with those at a[i], for mr rows of A. `run`
  * and `wide` matter to instruction sets that might saturate. */
-static inline __attribute__((always_inline)) void
-dots(int mr, int steps, int run, int wide, const vu32 *q, const int8_t *const *a, vi32 *d)
+SPECIALISED void dots(int mr, int steps, int run, int wide, const vu32 *q, const int8_t *const *a,
+		      vi32 *d)
 {
 	(void)run;
 	(void)wide;

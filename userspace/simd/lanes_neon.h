@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "kernel.h"
+
 #define LANES  4
 #define MROWS  8
 #define VBYTES 16
@@ -143,8 +145,8 @@ static inline int32x4_t dot4(int32x4_t acc, int8x16_t w, int8x16_t x)
 #endif
 }
 
-static inline __attribute__((always_inline)) void
-dots(int mr, int steps, int run, int wide, const vu32 *q, const int8_t *const *a, vi32 *d)
+SPECIALISED void dots(int mr, int steps, int run, int wide, const vu32 *q, const int8_t *const *a,
+		      vi32 *d)
 {
 	(void)run;
 	(void)wide;
