@@ -27,6 +27,7 @@ struct fx {
 	uint32_t ns, nt, nops, nsym;
 	unsigned char *data[FX_TENSORS]; /* initial contents of storages */
 	bool fused[FX_OPS];		 /* results that need not reach memory */
+	bool one_group;			 /* all operators must be lowered together */
 	double limit;			 /* of the NMSE */
 	uint64_t seed;
 	uint64_t cycles; /* of the last run */
@@ -390,6 +391,8 @@ static inline void fx_run_on(struct fx *f, const char *config, const int64_t (*s
 			      tern_last_error());
 	ck_assert_msg(!tern_compile_npu(&t, g, 0, f->nops, &code), "%s: %s", config,
 		      tern_last_error());
+	for (uint32_t o = 0; o < f->nops && f->one_group; o++)
+		ck_assert_uint_eq(code.fused[o], code.fused[0]);
 	for (unsigned int r = 0; r < nruns; r++) {
 		unsigned char *want[FX_TENSORS];
 		struct ref_tensor result[FX_OPS];
