@@ -269,7 +269,6 @@ static void check_operand_group(const uint8_t *o, unsigned int type, const uint8
 }
 
 #define DECODED 2048
-
 static void random_row(unsigned int type, uint8_t *src)
 {
 	const struct tern_type_info *t = tern_type_info(type);
