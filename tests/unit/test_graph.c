@@ -197,6 +197,23 @@ START_TEST(broken_tensors_are_named)
 }
 END_TEST
 
+START_TEST(blocks_lie_at_even_bytes)
+{
+	struct gb *g = gb_new();
+	uint32_t s = gb_storage(g, 1024, TERN_STORAGE_BOUND, "w");
+	uint32_t q8 = gb_view(g, s, TERN_Q8_0, 3, 64, 4, 1, 1);
+
+	gb_refused(g, "of 2 for blocks");
+	g->tensors[q8].offset = 2;
+	g->tensors[q8].nb[1] = 69;
+	gb_refused(g, "of 2 for blocks");
+	gb_view(g, s, TERN_MXFP4, 3, 64, 4, 1, 1); /* 17 bytes, no scale of two bytes */
+	g->tensors[q8].nb[1] = 70;
+	tern_graph_destroy(gb_create(g));
+	free(g);
+}
+END_TEST
+
 START_TEST(broken_storages_and_symbols)
 {
 	struct gb *g = scale_graph();
@@ -386,6 +403,7 @@ static Suite *suite(void)
 	tcase_add_test(t, null_and_empty);
 	tcase_add_loop_test(t, broken_tensors_are_named, 0,
 			    (int)(sizeof(tensor_rules) / sizeof(tensor_rules[0])));
+	tcase_add_test(t, blocks_lie_at_even_bytes);
 	tcase_add_test(t, broken_storages_and_symbols);
 	suite_add_tcase(s, t);
 

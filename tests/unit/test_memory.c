@@ -56,10 +56,9 @@ START_TEST(addresses_never_meet)
 		ck_assert_int_eq(tern_va_alloc(&va, fake(seed), r[i].size, &r[i].at), 0);
 		ck_assert_uint_eq(r[i].at & 0xfff, seed & 0xfff);
 		for (k = 0; k < N; k++) {
-			if (k == i || !r[k].at)
-				continue;
-			ck_assert(r[i].at >= r[k].at + r[k].size + 4096 ||
-				  r[k].at >= r[i].at + r[i].size + 4096);
+			if (k != i && r[k].at && r[i].at < r[k].at + r[k].size + 4096 &&
+			    r[k].at < r[i].at + r[i].size + 4096)
+				ck_abort_msg("%u and %u meet", i, k);
 		}
 	}
 	tern_va_fini(&va);

@@ -5,12 +5,13 @@
 #include <tern/isa.h>
 
 /* What <tern.h> names; the contract has more (I8, I16, operand tiles, reserved codes). */
-#define DTYPES(X)                                                                             \
-	X(F32)                                                                                \
-	X(F16)                                                                                \
-	X(BF16)                                                                               \
-	X(I32) X(I64) X(Q4_0) X(Q4_1) X(Q5_0) X(Q5_1) X(Q8_0) X(Q2_K) X(Q3_K) X(Q4_K) X(Q5_K) \
-		X(Q6_K) X(IQ4_NL) X(MXFP4)
+#define DTYPES(X)                                                                              \
+	X(F32)                                                                                 \
+	X(F16)                                                                                 \
+	X(BF16)                                                                                \
+	X(I32)                                                                                 \
+	X(I64) X(Q4_0) X(Q4_1) X(Q5_0) X(Q5_1) X(Q8_0) X(Q2_K) X(Q3_K) X(Q4_K) X(Q5_K) X(Q6_K) \
+		X(IQ4_NL) X(MXFP4)
 
 #define NTYPES 64 /* codes of memory types are below it */
 
@@ -24,12 +25,15 @@ static const uint64_t is_public =
 #undef X
 		0;
 
-#define PLAIN	 false
-#define BLOCK	 true
-#define RESERVED true
-#define OPERAND	 true
+/* The contract's rule: plain types their size, blocks the 2 bytes of their scales. */
+#define ALIGN(bytes, block) ((block) ? 2 - (bytes) % 2 : (bytes))
+#define PLAIN		    false
+#define BLOCK		    true
+#define RESERVED	    true
+#define OPERAND		    true
 static const struct tern_dtype_info types[TERN_T_COUNT] = {
-#define X(name, code, elems, bytes, kind, group, min) [code] = {#name, elems, bytes, kind},
+#define X(name, code, elems, bytes, kind, group, min) \
+	[code] = {#name, elems, bytes, kind, ALIGN(bytes, kind)},
 	TERN_ISA_TYPES(X)
 #undef X
 };

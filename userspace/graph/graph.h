@@ -34,6 +34,7 @@ struct tern_dtype_info {
 	const char *name;
 	uint16_t elems, bytes; /* of a block; 1 element for plain types */
 	bool block;
+	uint8_t align; /* of addresses and strides, as the contract asks */
 };
 const struct tern_dtype_info *tern_dtype_info(enum tern_dtype type);
 

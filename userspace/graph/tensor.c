@@ -165,13 +165,11 @@ static const char *bad_layout(const struct tern_tensor_desc *t)
 	for (d = 0; d < 4; d++) {
 		if (t->ne[d] < 1)
 			return "sizes must be at least 1";
-		if (!info->block && t->nb[d] % info->bytes)
-			return "strides must be multiples of the element";
+		if (t->nb[d] % info->align && (d || !info->block))
+			return "strides must be multiples of the element (of 2 for blocks)";
 	}
-	if (!info->block && t->offset % info->bytes)
-		return "its offset must be a multiple of the element";
-	if (!info->block && t->offset_sym && t->offset_mul % info->bytes)
-		return "its offset must be a multiple of the element";
+	if (t->offset % info->align || (t->offset_sym && t->offset_mul % info->align))
+		return "its offset must be a multiple of the element (of 2 for blocks)";
 	if (info->block && t->nb[0] != info->bytes)
 		return "stride 0 must be the block's bytes";
 	if (info->block && t->ne_sym[0])

@@ -69,12 +69,11 @@ static void note_access(struct tern_program *p, uint32_t tensor, bool write)
 {
 	const struct tern_tensor_desc *t = &p->graph->tensors[tensor];
 	const struct tern_dtype_info *info = tern_dtype_info(t->type);
-	uint8_t align = info->block ? 1 : (uint8_t)info->bytes;
 
 	if (write)
 		p->written[t->storage] = true;
-	if (align > p->align[t->storage])
-		p->align[t->storage] = align;
+	if (info->align > p->align[t->storage])
+		p->align[t->storage] = info->align;
 }
 
 static int note_storages(struct tern_program *p)
