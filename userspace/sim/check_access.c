@@ -143,7 +143,7 @@ struct tags {
 
 static uint8_t tag_of(const struct tern_rtile *t)
 {
-	return tern_type_info(t->type)->kind == TERN_KIND_OPERAND ? t->type : TAG_DATA;
+	return sim_types[t->type].kind == TERN_KIND_OPERAND ? t->type : TAG_DATA;
 }
 
 static void read_run(void *ctx, uint64_t lo, uint64_t hi)

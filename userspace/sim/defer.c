@@ -103,7 +103,7 @@ static void drop(struct sim_defer *d, unsigned int i)
 /* ---- settling --------------------------------------------------------------------------- */
 static bool is_plain(unsigned int type)
 {
-	return tern_type_info(type)->kind == TERN_KIND_PLAIN;
+	return sim_types[type].kind == TERN_KIND_PLAIN;
 }
 
 static void span_of(const struct source *q, int64_t i1, int64_t i2, int64_t i3, struct sim_span *p)
@@ -114,8 +114,8 @@ static void span_of(const struct source *q, int64_t i1, int64_t i2, int64_t i3, 
 			       .to = q->dst.type,
 			       .host = q->host + i1 * t->stride[1] + i2 * t->stride[2] +
 				       i3 * t->stride[3],
-			       .from_step = tern_type_info(t->type)->bytes,
-			       .to_step = tern_type_info(q->dst.type)->bytes,
+			       .from_step = sim_types[t->type].bytes,
+			       .to_step = sim_types[q->dst.type].bytes,
 			       .n = q->dst.size[0]};
 }
 
@@ -231,7 +231,7 @@ static bool same_lattice(const struct tern_rtile *w, const struct tern_rtile *q)
 	if (w->size[2] * w->size[3] != 1 || q->size[2] * q->size[3] != 1 || w->size[1] < 2 ||
 	    step != q->stride[1] || step <= 0)
 		return false;
-	if (is_plain(w->type) && w->stride[0] != tern_type_info(w->type)->bytes)
+	if (is_plain(w->type) && w->stride[0] != sim_types[w->type].bytes)
 		return false;
 	return off % step == 0 &&
 	       sim_row_bytes(w->type, w->size[0]) >= sim_row_bytes(q->type, q->size[0]);
@@ -299,8 +299,7 @@ static bool rows_nested(const struct tern_rtile *t)
 
 static bool packed(const struct tern_rtile *t)
 {
-	return !is_plain(t->type) || t->size[0] == 1 ||
-	       t->stride[0] == tern_type_info(t->type)->bytes;
+	return !is_plain(t->type) || t->size[0] == 1 || t->stride[0] == sim_types[t->type].bytes;
 }
 
 static bool worth_it(const struct tern_sim *s, const struct tern_rcmd *c)
@@ -314,7 +313,7 @@ static bool worth_it(const struct tern_sim *s, const struct tern_rcmd *c)
 	    (from != to || (from != TERN_T_F32 && from != TERN_T_F16 && from != TERN_T_BF16)))
 		return false;
 	/* The gemm reads plain rows as they are: they must be aligned for it. */
-	if (is_plain(from) && (uintptr_t)p->host % (uintptr_t)tern_type_info(from)->bytes)
+	if (is_plain(from) && (uintptr_t)p->host % (uintptr_t)sim_types[from].bytes)
 		return false;
 	return packed(&c->t[0]) && packed(&c->t[1]) && rows_nested(&c->t[0]);
 }
@@ -386,15 +385,14 @@ static int64_t step_to(int64_t *off, int64_t n, int64_t stride)
 static bool in_place(const struct source *q, const struct tern_rtile *t, uint64_t addr,
 		     bool blocks_ok, struct sim_view *v)
 {
-	const struct tern_type_info *mem = tern_type_info(q->src.type);
-	const struct tern_type_info *spm = tern_type_info(q->dst.type);
+	const struct sim_type *mem = &sim_types[q->src.type], *spm = &sim_types[q->dst.type];
 	int64_t off = (int64_t)(addr - q->dst.addr);
 	int64_t i3 = step_to(&off, q->dst.size[3], q->dst.stride[3]);
 	int64_t i2 = step_to(&off, q->dst.size[2], q->dst.stride[2]);
 	int64_t i1 = step_to(&off, q->dst.size[1], q->dst.stride[1]);
-	int64_t k0 = off / spm->bytes * spm->elems;
+	int64_t k0 = off / spm->bytes << spm->shift;
 
-	if (t->type != q->dst.type || off % spm->bytes || k0 % mem->elems ||
+	if (t->type != q->dst.type || off % spm->bytes || k0 & ((1 << mem->shift) - 1) ||
 	    k0 + t->size[0] > q->dst.size[0] || i1 + t->size[1] > q->dst.size[1])
 		return false;
 	if (t->size[1] > 1 && t->stride[1] != q->dst.stride[1])

@@ -11,12 +11,12 @@
 
 static int64_t unit_bytes(unsigned int type)
 {
-	return tern_type_info(type)->bytes;
+	return sim_types[type].bytes;
 }
 
 static bool is_plain(unsigned int type)
 {
-	return tern_type_info(type)->kind == TERN_KIND_PLAIN;
+	return sim_types[type].kind == TERN_KIND_PLAIN;
 }
 
 /* Bytes from element 0 to element n. */
@@ -176,7 +176,7 @@ static unsigned char *spm_row(struct tern_sim *s, const struct tern_rtile *t, co
 static void fill_operand(unsigned int type, unsigned char *dst, int64_t groups, float f)
 {
 	int64_t size = unit_bytes(type);
-	unsigned int scales = tern_type_info(type)->group == 16 ? 2 : 1;
+	unsigned int scales = sim_types[type].group == 16 ? 2 : 1;
 
 	for (int64_t g = 0; g < groups; g++, dst += size) {
 		memset(dst, 0, (size_t)size);

@@ -178,10 +178,30 @@ const void *sim_mem_read(struct tern_sim *s, uint64_t va, void *tmp, uint64_t le
 int sim_mem_write(struct tern_sim *s, uint64_t va, const void *src, uint64_t len);
 
 /* ---- tile.c: geometry --------------------------------------------------------- */
+/* The type table once more, in the form that every command needs: blocks are powers of two. */
+struct sim_type {
+	uint16_t bytes;
+	uint8_t shift; /* log2 of the elements of a block */
+	uint8_t kind;  /* TERN_KIND_NONE: no such type */
+	uint8_t align;
+	uint8_t group;
+};
+extern const struct sim_type sim_types[256];
+
 /* Bytes of n elements in a row without gaps. */
-int64_t sim_row_bytes(unsigned int type, int64_t n);
-/* Distance of elements e.g. 0 and n of a row: n may end inside a row only at a block. */
-int64_t sim_elem_offset(const struct tern_rtile *t, int64_t n);
+static inline int64_t sim_row_bytes(uint8_t type, int64_t n)
+{
+	const struct sim_type *t = &sim_types[type];
+
+	return ((n + (1 << t->shift) - 1) >> t->shift) * t->bytes;
+}
+/* Bytes from element 0 to element n of a row; n begins a block. */
+static inline int64_t sim_elem_offset(const struct tern_rtile *t, int64_t n)
+{
+	const struct sim_type *k = &sim_types[t->type];
+
+	return k->kind == TERN_KIND_PLAIN ? n * t->stride[0] : (n >> k->shift) * k->bytes;
+}
 /* Range of `size` elements per dimension from addr; false when it overflows. */
 bool sim_tile_range(const struct tern_rtile *t, const int64_t *size, struct sim_range *out);
 /* Do no two elements share a byte? */

@@ -37,7 +37,7 @@ struct job {
 static void write_out(const struct job *j, const struct tern_gemm *g, unsigned char *out,
 		      const float *from)
 {
-	int64_t size = tern_type_info(j->out_type)->bytes;
+	int64_t size = sim_types[j->out_type].bytes;
 
 	for (int64_t m = g->m0; m < g->m1; m++) {
 		unsigned char *row = out + m * j->out_stride + g->n0 * size;
@@ -55,7 +55,7 @@ static const unsigned char *b_from(const struct tern_gemm *g, int64_t n)
 {
 	const unsigned char *b = g->b;
 
-	return b + n * (g->kn ? tern_type_info(g->b_type)->bytes : g->b_stride);
+	return b + n * (g->kn ? sim_types[g->b_type].bytes : g->b_stride);
 }
 
 /* gemm counts c from output [0][0]; scratch holds the block alone, so shift the operands. */
@@ -88,9 +88,10 @@ static void run_block(void *ctx, unsigned int i, unsigned int worker)
 {
 	const struct job *j = ctx;
 	unsigned int per_batch = (unsigned int)(j->mblocks * j->nblocks);
-	const struct batch *b = &j->batch[i / per_batch];
+	unsigned int inner = per_batch > 1 ? i % per_batch : 0;
+	const struct batch *b = &j->batch[per_batch > 1 ? i / per_batch : i];
 	struct tern_gemm g = b->g;
-	int64_t mi = i % per_batch % j->mblocks, ni = i % per_batch / j->mblocks;
+	int64_t mi = inner ? inner % j->mblocks : 0, ni = inner ? inner / j->mblocks : 0;
 
 	(void)worker;
 	g.m0 = mi * j->mblock;
@@ -133,16 +134,16 @@ static void cut(const struct tern_sim *s, struct job *j, int64_t m, int64_t n, i
 	/* Cutting N decodes and packs each weight once; cutting M reuses them better when few. */
 	j->mblock = m;
 	j->nblock = n;
-	if (n >= m)
+	if (want > 1 && n >= m)
 		j->nblock = round_up((n + want - 1) / want, 16);
-	else
+	else if (want > 1)
 		j->mblock = round_up((m + want - 1) / want, 16);
 	if (j->mode == VIA_SCRATCH) {
 		j->nblock = least(j->nblock, SCRATCH);
 		j->mblock = least(j->mblock, SCRATCH / least(j->nblock, n));
 	}
-	j->mblocks = (m + j->mblock - 1) / j->mblock;
-	j->nblocks = (n + j->nblock - 1) / j->nblock;
+	j->mblocks = m > j->mblock ? (m + j->mblock - 1) / j->mblock : 1;
+	j->nblocks = n > j->nblock ? (n + j->nblock - 1) / j->nblock : 1;
 }
 
 /* ---- a command --------------------------------------------------------------------------------- */
@@ -181,12 +182,13 @@ static void set_batch(struct tern_sim *s, const struct tern_rcmd *c, const struc
 	const struct tern_rtile *ta = &c->t[0], *tb = &c->t[1], *o = &c->t[2];
 	bool kn = c->flags & TERN_MATRIX_KN;
 	int64_t m = ta->size[1], n = tb->size[!kn];
-	int64_t i2 = index % ta->size[2], i3 = index / ta->size[2];
-	int64_t r2 = ta->size[2] / tb->size[2], r3 = ta->size[3] / tb->size[3];
+	int64_t i2 = index ? index % ta->size[2] : 0, i3 = index ? index / ta->size[2] : 0;
+	int64_t j2 = i2 ? i2 / (ta->size[2] / tb->size[2]) : 0;
+	int64_t j3 = i3 ? i3 / (ta->size[3] / tb->size[3]) : 0;
 	struct sim_view va, vb;
 
 	view(s, ta, plane(ta, i2, i3), false, &va);
-	view(s, tb, plane(tb, i2 / r2, i3 / r3), !kn, &vb);
+	view(s, tb, plane(tb, j2, j3), !kn, &vb);
 	b->g = (struct tern_gemm){
 		.a_type = ta->type,
 		.b_type = vb.type,

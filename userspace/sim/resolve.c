@@ -54,23 +54,11 @@ int sim_capture(struct tern_sim *s, unsigned int which, unsigned int n, struct t
 	return capture_type(s, which, d, t);
 }
 
-static unsigned int unit_align(const struct tern_rtile *t, const struct tern_type_info *info)
-{
-	switch (info->kind) {
-	case TERN_KIND_OPERAND:
-		return 4;
-	case TERN_KIND_BLOCK:
-		return t->type == TERN_T_MXFP4 ? 1 : 2;
-	default:
-		return info->bytes;
-	}
-}
-
 static int check_strides(struct tern_sim *s, unsigned int which, const struct tern_rtile *t,
 			 unsigned int align)
 {
 	for (unsigned int d = 0; d < TERN_NDIMS; d++) {
-		if (t->size[d] > 1 && t->stride[d] % (int64_t)align)
+		if (t->size[d] > 1 && t->stride[d] & (int64_t)(align - 1))
 			return sim_fault(s, TERN_FAULT_ALIGN, (uint64_t)t->stride[d],
 					 place(which, TERN_TILE_STRIDE0 + d));
 	}
@@ -79,26 +67,24 @@ static int check_strides(struct tern_sim *s, unsigned int which, const struct te
 
 int sim_check_shape(struct tern_sim *s, unsigned int which, const struct tern_rtile *t, bool spm)
 {
-	const struct tern_type_info *info = tern_type_info(t->type);
-	unsigned int align;
+	const struct sim_type *info = &sim_types[t->type];
 
-	if (!info || t->spm != spm)
+	if (!info->kind || t->spm != spm)
 		return sim_fault(s, TERN_FAULT_TYPE, t->type, place(which, TERN_TILE_TYPE));
 	if (info->kind == TERN_KIND_RESERVED)
 		return sim_fault(s, TERN_FAULT_UNIMPLEMENTED, t->type,
 				 place(which, TERN_TILE_TYPE));
 	if (info->kind == (spm ? TERN_KIND_BLOCK : TERN_KIND_OPERAND))
 		return sim_fault(s, TERN_FAULT_TYPE, t->type, place(which, TERN_TILE_TYPE));
-	if (t->size[0] % info->elems)
+	if (t->size[0] & ((1 << info->shift) - 1))
 		return sim_fault(s, TERN_FAULT_SHAPE, (uint64_t)t->size[0],
 				 place(which, TERN_TILE_SIZE0));
 	if (info->kind != TERN_KIND_PLAIN && t->stride[0])
 		return sim_fault(s, TERN_FAULT_SHAPE, (uint64_t)t->stride[0],
 				 place(which, TERN_TILE_STRIDE0));
-	align = unit_align(t, info);
-	if (t->addr % align)
+	if (t->addr & (info->align - 1u))
 		return sim_fault(s, TERN_FAULT_ALIGN, t->addr, place(which, TERN_TILE_ADDR));
-	return check_strides(s, which, t, align);
+	return check_strides(s, which, t, info->align);
 }
 
 int sim_check_place(struct tern_sim *s, const struct tern_rtile *t, const int64_t *size,
@@ -147,7 +133,7 @@ static int check_types(struct tern_sim *s, const struct tern_rcmd *c)
 /* The engine streams rows: their elements must follow each other. */
 static int check_rows(struct tern_sim *s, const struct tern_rtile *t, unsigned int which)
 {
-	const struct tern_type_info *info = tern_type_info(t->type);
+	const struct sim_type *info = &sim_types[t->type];
 
 	if (info->kind == TERN_KIND_PLAIN && t->size[0] > 1 && t->stride[0] != info->bytes)
 		return sim_fault(s, TERN_FAULT_SHAPE, (uint64_t)t->stride[0],
@@ -166,7 +152,7 @@ static int check_sizes(struct tern_sim *s, const struct tern_rcmd *c)
 		return sim_fault(s, TERN_FAULT_SHAPE, (uint64_t)b->size[kn],
 				 place(1, TERN_TILE_SIZE0 + kn));
 	for (unsigned int d = 2; d < TERN_NDIMS; d++) {
-		if (a->size[d] % b->size[d])
+		if (a->size[d] != b->size[d] && a->size[d] % b->size[d])
 			return sim_fault(s, TERN_FAULT_SHAPE, (uint64_t)b->size[d],
 					 place(1, TERN_TILE_SIZE0 + d));
 	}

@@ -39,7 +39,7 @@ static bool is_float(unsigned int type)
 
 static bool load_types_ok(unsigned int spm, unsigned int mem)
 {
-	if (tern_type_info(mem)->kind == TERN_KIND_BLOCK)
+	if (sim_types[mem].kind == TERN_KIND_BLOCK)
 		return is_float(spm) || spm == tern_type_operand(mem);
 	return spm == mem || (is_float(spm) && is_float(mem));
 }
@@ -49,7 +49,7 @@ static bool store_types_ok(unsigned int spm, unsigned int mem)
 	static const uint8_t encoded[] = {TERN_T_Q8_0, TERN_T_Q4_0, TERN_T_Q4_1,
 					  TERN_T_Q5_0, TERN_T_Q5_1, TERN_T_IQ4_NL};
 
-	if (tern_type_info(spm)->kind != TERN_KIND_PLAIN)
+	if (sim_types[spm].kind != TERN_KIND_PLAIN)
 		return false;
 	if (spm == mem || !is_float(spm))
 		return spm == mem;
@@ -81,7 +81,7 @@ static int shifted_box(struct tern_sim *s, const struct tern_rcmd *c)
 {
 	struct sim_dma *p = &s->dma;
 
-	if (c->origin[0] % tern_type_info(c->t[1].type)->elems)
+	if (c->origin[0] & ((1 << sim_types[c->t[1].type].shift) - 1))
 		return shape_fault(s, c->origin[0], 1, 0);
 	if (p->rows && c->origin[1])
 		return shape_fault(s, c->origin[1], 1, 1);
@@ -105,15 +105,17 @@ static bool box_empty(const struct sim_dma *p)
 	       p->lo[3] == p->hi[3];
 }
 
-/* Where the counterpart lies. Coordinates are small and strides were checked over the
- * memory tile's own sizes, so the products cannot wrap unnoticed. */
+/* Where the counterpart lies. Coordinates are small, and where they are not those of the SPM
+ * tile strides are checked over all of the memory tile, so products do not wrap unnoticed. */
 static int place_box(struct tern_sim *s, struct tern_rcmd *c)
 {
 	struct sim_dma *p = &s->dma;
 	struct tern_rtile inner = c->t[1];
 	struct sim_range all;
-	int err = sim_check_place(s, &c->t[1], c->t[1].size, &all);
+	int err = 0;
 
+	if (c->flags & (TERN_DMA_ORIGIN | TERN_DMA_ROWS))
+		err = sim_check_place(s, &c->t[1], c->t[1].size, &all);
 	p->host = NULL;
 	p->mem = (struct sim_range){0, 0};
 	if (err || box_empty(p))
@@ -159,7 +161,7 @@ static uint64_t bursts(uint64_t lo, uint64_t hi)
 /* Bursts of one row; elements further apart than a burst cost one each. */
 static uint64_t row_bursts(const struct tern_rtile *t, uint64_t at, int64_t n)
 {
-	const struct tern_type_info *info = tern_type_info(t->type);
+	const struct sim_type *info = &sim_types[t->type];
 	int64_t step = t->stride[0] < 0 ? -t->stride[0] : t->stride[0];
 
 	if (info->kind == TERN_KIND_PLAIN && n > 1) {
@@ -227,13 +229,20 @@ static uint64_t product(const int64_t *lo, const int64_t *hi, unsigned int first
 	return n;
 }
 
-/* Rows found by an index are counted when they are met. */
+/* Rows found by an index are counted when they are met; if nobody will look, all as the
+ * first. */
+static uint64_t rows_bursts(const struct tern_sim *s, const struct tern_rcmd *c, uint64_t rows)
+{
+	const struct sim_dma *p = &s->dma;
+
+	return s->opt.time_only ? rows * row_bursts(&c->t[1], p->mem.lo, p->hi[0] - p->lo[0]) : 0;
+}
+
 static int count(struct tern_sim *s, struct tern_rcmd *c)
 {
 	static const int64_t zero[TERN_NDIMS];
 	const struct sim_dma *p = &s->dma;
-	const struct tern_type_info *mem = tern_type_info(c->t[1].type);
-	const struct tern_type_info *spm = tern_type_info(c->t[0].type);
+	const struct sim_type *mem = &sim_types[c->t[1].type], *spm = &sim_types[c->t[0].type];
 	uint64_t rows = product(p->lo, p->hi, 1), all = product(zero, c->t[0].size, 0);
 	bool store = c->op == TERN_OP_STORE;
 	int err;
@@ -243,11 +252,11 @@ static int count(struct tern_sim *s, struct tern_rcmd *c)
 	if (err)
 		return err;
 	c->elems = product(p->lo, p->hi, 0);
-	c->dram_bytes = c->elems / mem->elems * mem->bytes;
-	c->spm_bytes = (store ? c->elems : all) / spm->elems * spm->bytes;
-	c->dram_bursts = p->rows || !c->elems ? 0 : box_bursts(c, p, rows);
+	c->dram_bytes = (c->elems >> mem->shift) * mem->bytes;
+	c->spm_bytes = ((store ? c->elems : all) >> spm->shift) * spm->bytes;
+	c->dram_bursts = !c->elems ? 0 : p->rows ? rows_bursts(s, c, rows) : box_bursts(c, p, rows);
 	if (p->rows && c->elems && !p->index.spm) {
-		uint64_t n = rows * tern_type_info(p->index.type)->bytes;
+		uint64_t n = rows * sim_types[p->index.type].bytes;
 
 		c->dram_bytes += n;
 		c->dram_bursts += bursts(p->index_range.lo, p->index_range.lo + n);
@@ -283,7 +292,7 @@ static int check_tiles(struct tern_sim *s, struct tern_rcmd *c)
 		  : !load_types_ok(c->t[0].type, c->t[1].type))
 		return sim_fault(s, TERN_FAULT_TYPE, c->t[1].type, 1 << 8 | TERN_TILE_TYPE);
 	/* Blocks in memory are read or written whole. */
-	if (c->t[0].size[0] % tern_type_info(c->t[1].type)->elems)
+	if (c->t[0].size[0] & ((1 << sim_types[c->t[1].type].shift) - 1))
 		return shape_fault(s, c->t[0].size[0], 0, 0);
 	return s->dma.rows ? resolve_index(s, c) : 0;
 }

@@ -178,10 +178,10 @@ int sim_vprog_add(struct tern_sim *s, struct sim_slot *slot, const uint64_t *w)
 /* ---- a command ----------------------------------------------------------------------------- */
 static int64_t elem_bytes(const struct tern_rtile *t)
 {
-	const struct tern_type_info *info = tern_type_info(t->type);
+	const struct sim_type *k = &sim_types[t->type];
 
 	/* SPM traffic of an ACT element: a group's bytes spread over its elements, rounded up. */
-	return (info->bytes + info->elems - 1) / info->elems;
+	return (k->bytes + (1 << k->shift) - 1) >> k->shift;
 }
 
 static uint64_t scaled(uint64_t rows, uint64_t per_row)
@@ -231,7 +231,7 @@ static bool type_ok(const struct tern_rtile *t, bool quantised)
 {
 	if (quantised)
 		return t->type == TERN_T_ACT;
-	return tern_type_info(t->type)->kind == TERN_KIND_PLAIN;
+	return sim_types[t->type].kind == TERN_KIND_PLAIN;
 }
 
 static int capture_all(struct tern_sim *s, const struct sim_vprog *v, const uint64_t *w,

@@ -4,6 +4,8 @@
  * dispatched. A wait above the count could never be met, because what would signal it
  * comes later in the stream.
  */
+#include <string.h>
+
 #include "sim/internal.h"
 
 void sim_sync_start(struct tern_sim *s)
@@ -48,6 +50,11 @@ int sim_sync(struct tern_sim *s, struct tern_rcmd *cmd, uint64_t word)
 {
 	int err = 0;
 
+	if (!word) {
+		memset(cmd->wait, 0, sizeof(cmd->wait));
+		memset(cmd->signal, 0, sizeof(cmd->signal));
+		return 0;
+	}
 	unpack(&cmd->wait[0], word, TERN_SYNC_WAIT0_SHIFT);
 	unpack(&cmd->wait[1], word, TERN_SYNC_WAIT1_SHIFT);
 	unpack(&cmd->signal[0], word, TERN_SYNC_SIGNAL0_SHIFT);

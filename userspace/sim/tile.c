@@ -7,17 +7,19 @@
 
 #include "sim/internal.h"
 
-int64_t sim_row_bytes(unsigned int type, int64_t n)
-{
-	return (int64_t)tern_type_row_bytes(type, (uint64_t)n);
-}
-
-int64_t sim_elem_offset(const struct tern_rtile *t, int64_t n)
-{
-	const struct tern_type_info *info = tern_type_info(t->type);
-
-	return info->kind == TERN_KIND_PLAIN ? n * t->stride[0] : n / info->elems * info->bytes;
-}
+/* clang-format off */
+#define ALIGN_PLAIN(code, bytes)    (bytes)
+#define ALIGN_OPERAND(code, bytes)  4
+#define ALIGN_BLOCK(code, bytes)    ((code) == TERN_T_MXFP4 ? 1 : 2)
+#define ALIGN_RESERVED(code, bytes) 1
+const struct sim_type sim_types[256] = {
+#define X(name, code, elems, b, k, g, min) \
+	[code] = { .bytes = b, .shift = __builtin_ctz(elems), .kind = TERN_KIND_##k, \
+		   .align = ALIGN_##k(code, b), .group = g },
+	TERN_ISA_TYPES(X)
+#undef X
+};
+/* clang-format on */
 
 /* Move one end of [*lo, *hi] by (n - 1) strides. */
 static bool stretch(int64_t *lo, int64_t *hi, int64_t n, int64_t stride)
@@ -33,7 +35,7 @@ static bool stretch(int64_t *lo, int64_t *hi, int64_t n, int64_t stride)
 
 bool sim_tile_range(const struct tern_rtile *t, const int64_t *size, struct sim_range *out)
 {
-	const struct tern_type_info *info = tern_type_info(t->type);
+	const struct sim_type *info = &sim_types[t->type];
 	int64_t lo = (int64_t)t->addr, hi = (int64_t)t->addr;
 	int64_t unit = info->bytes;
 
@@ -103,7 +105,7 @@ static void merge_units(struct nest *s)
 
 static void make_nest(const struct tern_rtile *t, struct nest *s)
 {
-	const struct tern_type_info *info = tern_type_info(t->type);
+	const struct sim_type *info = &sim_types[t->type];
 	bool plain = info->kind == TERN_KIND_PLAIN;
 
 	s->lo = t->addr;
@@ -122,14 +124,29 @@ static void make_nest(const struct tern_rtile *t, struct nest *s)
 	}
 }
 
-bool sim_tile_distinct(const struct tern_rtile *t, const int64_t *size)
+/* The usual case: each stride is at least the span of the dimensions below. */
+static bool ascending(const struct tern_rtile *t, const int64_t *size, unsigned int first,
+		      int64_t span)
 {
-	const struct tern_type_info *info = tern_type_info(t->type);
-	bool plain = info->kind == TERN_KIND_PLAIN;
-	struct nest s = {.unit = plain ? info->bytes : sim_row_bytes(t->type, size[0])};
-	int64_t span = s.unit;
+	for (unsigned int d = first; d < TERN_NDIMS; d++) {
+		if (size[d] == 1)
+			continue;
+		if (t->stride[d] < span)
+			return false;
+		span += (size[d] - 1) * t->stride[d];
+	}
+	return true;
+}
 
-	for (unsigned int d = plain ? 0 : 1; d < TERN_NDIMS; d++) {
+/* The same after sorting: a transposed tile. */
+static bool nested(const struct tern_rtile *t, const int64_t *size, unsigned int first,
+		   int64_t span)
+{
+	struct nest s;
+
+	s.lo = 0;
+	s.n = 0;
+	for (unsigned int d = first; d < TERN_NDIMS; d++) {
 		if (size[d] > 1)
 			insert_dim(&s, size[d], t->stride[d]);
 	}
@@ -139,6 +156,15 @@ bool sim_tile_distinct(const struct tern_rtile *t, const int64_t *size)
 		span += (s.size[d] - 1) * s.stride[d];
 	}
 	return true;
+}
+
+bool sim_tile_distinct(const struct tern_rtile *t, const int64_t *size)
+{
+	const struct sim_type *info = &sim_types[t->type];
+	bool plain = info->kind == TERN_KIND_PLAIN;
+	int64_t unit = plain ? info->bytes : sim_row_bytes(t->type, size[0]);
+
+	return ascending(t, size, !plain, unit) || nested(t, size, !plain, unit);
 }
 
 bool sim_tile_dense(const struct tern_rtile *t, const struct sim_range *range)
