@@ -9,7 +9,8 @@
  *	MATRIX S = Q K^T;  VECTOR m, l, corr and P = exp(S - m);  MATRIX T = P V;
  *	VECTOR O = O * corr + T
  *
- * and O / l at the end. S of the next chunk is issued before P V of this one, so that
+ * and O / l at the end; the first chunk has no O to add to, and if it is the only one, O is never
+ * made. S of the next chunk is issued before P V of this one, so that
  * MATRIX works while VECTOR does the soft-max. Chunks that the causal mask or the window
  * hides altogether are not visited.
  */
@@ -343,7 +344,13 @@ static void endl(struct vprog *p)
 	vp(p, TERN_V_ENDL, 0, 0, 0, 0);
 }
 
-/* Tiles: 0 Q as operand, 1 Q as loaded, 2 m, 3 l, 4 O, 5 sinks. */
+/* Can a token see nothing of the first chunk that is visited? */
+static bool may_be_empty(const struct attention *x)
+{
+	return x->window > 0 || x->mask;
+}
+
+/* Tiles: 0 Q as operand, 1 Q as loaded, 2 m, 3 l, 4 sinks. */
 static void begin_program(const struct attention *x, struct vprog *p)
 {
 	bool capped = x->op->f[TERN_ATTENTION_F_SOFTCAP] != 0.0f;
@@ -357,17 +364,12 @@ static void begin_program(const struct attention *x, struct vprog *p)
 	vp(p, TERN_V_MUL, 0, 0, V_IMM, f32_bits(scale));
 	vp(p, TERN_V_ST, 0, 0, 0, 0);
 	endl(p);
-	lanes(p, 4);
-	vp(p, TERN_V_MOV, 0, V_IMM, 0, 0);
-	vp(p, TERN_V_ST, 4, 0, 0, 0);
-	endl(p);
-	if (x->sinks)
-		vp(p, TERN_V_LDS, vS(8), 5, 0, 0);
-	else
-		vp(p, TERN_V_MOV, vS(8), V_IMM, 0, f32_bits(-INFINITY));
-	vp(p, TERN_V_STS, 2, vS(8), 0, 0);
-	vp(p, TERN_V_MOV, vS(8), V_IMM, 0, f32_bits(x->sinks ? 1.0f : 0.0f));
-	vp(p, TERN_V_STS, 3, vS(8), 0, 0);
+	if (x->sinks) { /* a score of its own that adds to the sum and not to the result */
+		vp(p, TERN_V_LDS, vS(8), 4, 0, 0);
+		vp(p, TERN_V_STS, 2, vS(8), 0, 0);
+		vp(p, TERN_V_MOV, vS(8), V_IMM, 0, f32_bits(1.0f));
+		vp(p, TERN_V_STS, 3, vS(8), 0, 0);
+	}
 	vp(p, TERN_V_STOP, 0, 0, 0, 0);
 }
 
@@ -415,24 +417,40 @@ static void visible_lanes(const struct attention *x, struct vprog *p)
 		vp(p, TERN_V_ISUB, vS(10), vS(9), V_IMM, (uint32_t)x->window);
 }
 
-/* Tiles: 0 S, 1 P, 2 m, 3 l, 4 corr, 5 mask. */
-static void softmax_program(const struct attention *x, struct vprog *p, bool hide)
+/* S13 = the reference of the exponentials, from the maximum S12. */
+static void reference(const struct attention *x, struct vprog *p)
 {
-	*p = (struct vprog){0};
-	if (hide)
-		visible_lanes(x, p);
-	vp(p, TERN_V_LDS, vS(11), 2, 0, 0);
-	lanes(p, 0);
-	score(x, p, hide);
-	vp(p, TERN_V_RMAX, vS(12), 0, 0, 0);
-	endl(p);
-	vp(p, TERN_V_MAX, vS(12), vS(12), vS(11), 0);
+	if (!may_be_empty(x)) {
+		vp(p, TERN_V_MOV, vS(13), vS(12), 0, 0);
+		return;
+	}
 	/* a row that has seen nothing yet: any finite reference gives exp(-inf) = 0 */
 	vp(p, TERN_V_EQ, vS(13), vS(12), V_IMM, f32_bits(-INFINITY));
 	vp(p, TERN_V_MOV, vS(14), V_IMM, 0, 0);
 	vp(p, TERN_V_SEL, vS(13), vS(13), vS(14), vS(12));
-	vp(p, TERN_V_SUB, vS(14), vS(11), vS(13), 0);
-	vp(p, TERN_V_EXP, vS(14), vS(14), 0, 0);
+}
+
+/* Tiles: 0 S, 1 P, 2 m, 3 l, 4 corr, 5 mask. `fresh`: there is no m and l yet. */
+static void softmax_program(const struct attention *x, struct vprog *p, bool hide, bool fresh)
+{
+	*p = (struct vprog){0};
+	if (hide)
+		visible_lanes(x, p);
+	if (!fresh)
+		vp(p, TERN_V_LDS, vS(11), 2, 0, 0);
+	lanes(p, 0);
+	score(x, p, hide);
+	vp(p, TERN_V_RMAX, vS(12), 0, 0, 0);
+	endl(p);
+	if (!fresh)
+		vp(p, TERN_V_MAX, vS(12), vS(12), vS(11), 0);
+	reference(x, p);
+	if (!fresh) {
+		vp(p, TERN_V_SUB, vS(14), vS(11), vS(13), 0);
+		vp(p, TERN_V_EXP, vS(14), vS(14), 0, 0);
+		vp(p, TERN_V_LDS, vS(16), 3, 0, 0);
+		vp(p, TERN_V_STS, 4, vS(14), 0, 0);
+	}
 	lanes(p, 0);
 	vp(p, TERN_V_LD, 0, 0, 0, 0);
 	vp(p, TERN_V_SUB, 0, 0, vS(13), 0);
@@ -440,15 +458,25 @@ static void softmax_program(const struct attention *x, struct vprog *p, bool hid
 	vp(p, TERN_V_ST, 1, 0, 0, 0);
 	vp(p, TERN_V_RSUM, vS(15), 0, 0, 0);
 	endl(p);
-	vp(p, TERN_V_LDS, vS(16), 3, 0, 0);
-	vp(p, TERN_V_FMA, vS(16), vS(16), vS(14), vS(15));
+	if (!fresh)
+		vp(p, TERN_V_FMA, vS(15), vS(16), vS(14), vS(15));
 	vp(p, TERN_V_STS, 2, vS(12), 0, 0);
-	vp(p, TERN_V_STS, 3, vS(16), 0, 0);
-	vp(p, TERN_V_STS, 4, vS(14), 0, 0);
+	vp(p, TERN_V_STS, 3, vS(15), 0, 0);
 	vp(p, TERN_V_STOP, 0, 0, 0, 0);
 }
 
-/* Tiles: 0 O, 1 T, 2 corr. */
+/* O = T. Tiles: 0 O, 1 T. */
+static void keep_program(struct vprog *p)
+{
+	*p = (struct vprog){0};
+	lanes(p, 0);
+	vp(p, TERN_V_LD, 0, 1, 0, 0);
+	vp(p, TERN_V_ST, 0, 0, 0, 0);
+	endl(p);
+	vp(p, TERN_V_STOP, 0, 0, 0, 0);
+}
+
+/* O = O * corr + T. Tiles: 0 O, 1 T, 2 corr. */
 static void add_program(struct vprog *p)
 {
 	*p = (struct vprog){0};
@@ -462,14 +490,16 @@ static void add_program(struct vprog *p)
 	vp(p, TERN_V_STOP, 0, 0, 0, 0);
 }
 
-/* Tiles: 0 result, 1 O, 2 l. A row that saw nothing gives zeros. */
-static void end_program(struct vprog *p)
+/* Tiles: 0 result, 1 O or T, 2 l. A row that saw nothing gives zeros. */
+static void end_program(const struct attention *x, struct vprog *p)
 {
 	*p = (struct vprog){0};
 	vp(p, TERN_V_LDS, vS(8), 2, 0, 0);
-	vp(p, TERN_V_EQ, vS(9), vS(8), V_IMM, 0);
 	vp(p, TERN_V_RCP, vS(10), vS(8), 0, 0);
-	vp(p, TERN_V_SEL, vS(10), vS(9), vS(8), vS(10));
+	if (may_be_empty(x)) {
+		vp(p, TERN_V_EQ, vS(9), vS(8), V_IMM, 0);
+		vp(p, TERN_V_SEL, vS(10), vS(9), vS(8), vS(10));
+	}
 	lanes(p, 0);
 	vp(p, TERN_V_LD, 0, 1, 0, 0);
 	vp(p, TERN_V_MUL, 0, 0, vS(10), 0);
@@ -501,13 +531,13 @@ static void begin_tile(struct attention *x)
 {
 	struct tern_lower *l = x->l;
 	struct tern_sync s = {0};
-	uint8_t tiles[6] = {x->t_q16, x->t_q_v, x->t_m, x->t_l, x->t_o, x->t_sink};
+	uint8_t tiles[5] = {x->t_q16, x->t_q_v, x->t_m, x->t_l, x->t_sink};
 	struct vprog p;
 
 	load(x, &x->qin, x->t_q_in, x->t_q_mem);
 	begin_program(x, &p);
 	transfer(&s, PIPE_IN0, PIPE_A);
-	lower_vector(l, &p, tiles, x->sinks ? 6 : 5, NULL, 0, &s);
+	lower_vector(l, &p, tiles, x->sinks ? 5 : 2, NULL, 0, &s);
 	lower_pipe_step(l, &x->qin, false);
 	lower_pipe_step(l, &x->act, true);
 	s = (struct tern_sync){0};
@@ -547,34 +577,34 @@ static void load_mask(struct attention *x)
 	tern_emit_sync(&l->code, TERN_Q_VECTOR, &s);
 }
 
-static void emit_softmax(struct attention *x, bool hide)
+static void emit_softmax(struct attention *x, bool hide, bool fresh)
 {
 	uint8_t tiles[6] = {x->t_sv, x->t_p, x->t_m, x->t_l, x->t_c, x->t_mask_v};
 	uint8_t sregs[2] = {(uint8_t)x->kv, (uint8_t)x->limit};
 	struct tern_sync s = {0};
 	struct vprog p;
 
-	softmax_program(x, &p, hide);
+	softmax_program(x, &p, hide, fresh);
 	transfer(&s, PIPE_C, PIPE_P);
 	lower_vector(x->l, &p, tiles, x->mask ? 6 : 5, sregs, 2, &s);
 }
 
 /* Chunks that every token of the tile sees whole skip the comparison. */
-static void softmax_chunk(struct attention *x)
+static void softmax_chunk(struct attention *x, bool fresh)
 {
 	struct tern_lower *l = x->l;
 	size_t plain, done;
 
 	if (x->window > 0 || !x->causal) {
-		emit_softmax(x, x->window > 0 || x->causal);
+		emit_softmax(x, x->window > 0, fresh);
 	} else {
 		lower_alu(l, TERN_ALU_ADD, x->tmp, x->kv, reg(x->pcur));
 		lower_alu(l, TERN_ALU_SUB, x->tmp, x->tmp, imm(1));
 		plain = tern_emit_br(&l->code, TERN_COND_LE, x->tmp, reg(x->limit), 0);
-		emit_softmax(x, true);
+		emit_softmax(x, true, fresh);
 		done = tern_emit_br(&l->code, TERN_COND_ALWAYS, x->tmp, imm(0), 0);
 		tern_code_patch(&l->code, plain, l->code.n);
-		emit_softmax(x, false);
+		emit_softmax(x, false, fresh);
 		tern_code_patch(&l->code, done, l->code.n);
 	}
 	if (x->mask) {
@@ -588,13 +618,11 @@ static void softmax_chunk(struct attention *x)
 	lower_pipe_step(l, &x->p, true);
 }
 
-/* O = O * corr + P V */
+/* T = P V */
 static void emit_values(struct attention *x)
 {
 	struct tern_lower *l = x->l;
-	uint8_t tiles[3] = {x->t_o, x->t_tv, x->t_c};
-	struct tern_sync mm = {0}, wait = {0}, v = {0};
-	struct vprog p;
+	struct tern_sync mm = {0}, wait = {0};
 
 	lower_alu(l, TERN_ALU_MUL, x->v_off, x->kv, imm((int64_t)x->v->nb[1]));
 	lower_alu(l, TERN_ALU_ADD, x->v_off, x->v_off, reg(x->vh_off));
@@ -609,28 +637,53 @@ static void emit_values(struct attention *x)
 	lower_pipe_step(l, &x->vp, false);
 	lower_pipe_step(l, &x->p, false);
 	lower_pipe_step(l, &x->t, true);
-	add_program(&p);
+}
+
+/* T joins O, which holds nothing yet if `fresh`. */
+static void emit_add(struct attention *x, bool fresh)
+{
+	uint8_t tiles[3] = {x->t_o, x->t_tv, x->t_c};
+	struct tern_sync v = {0};
+	struct vprog p;
+
+	if (fresh)
+		keep_program(&p);
+	else
+		add_program(&p);
 	sync_wait(&v, pipe_full(PIPE_C2), 1);
 	sync_signal(&v, pipe_free(PIPE_C2), 1);
-	lower_vector(l, &p, tiles, 3, NULL, 0, &v);
-	lower_pipe_step(l, &x->t, false);
+	lower_vector(x->l, &p, tiles, fresh ? 2 : 3, NULL, 0, &v);
+	lower_pipe_step(x->l, &x->t, false);
+}
+
+/* The result from O, or straight from T where there was only one chunk. */
+static void emit_result(struct attention *x, bool from_t)
+{
+	struct tern_lower *l = x->l;
+	uint8_t tiles[3] = {x->t_out_v, from_t ? x->t_tv : x->t_o, x->t_l};
+	struct tern_sync s = {0};
+	struct vprog p;
+
+	end_program(x, &p);
+	if (from_t)
+		transfer(&s, PIPE_C2, PIPE_OUT);
+	else {
+		sync_wait(&s, pipe_free(PIPE_OUT), 1);
+		sync_signal(&s, pipe_full(PIPE_OUT), 1);
+	}
+	lower_vector(l, &p, tiles, 3, NULL, 0, &s);
+	if (from_t)
+		lower_pipe_step(l, &x->t, false);
 }
 
 static void end_tile(struct attention *x)
 {
 	struct tern_lower *l = x->l;
-	uint8_t tiles[3] = {x->t_out_v, x->t_o, x->t_l};
 	struct tern_sync s = {0};
-	struct vprog p;
 
 	sync_signal(&s, pipe_free(PIPE_A), 1);
 	tern_emit_sync(&l->code, TERN_Q_MATRIX, &s);
 	lower_pipe_step(l, &x->act, false);
-	end_program(&p);
-	s = (struct tern_sync){0};
-	sync_wait(&s, pipe_free(PIPE_OUT), 1);
-	sync_signal(&s, pipe_full(PIPE_OUT), 1);
-	lower_vector(l, &p, tiles, 3, NULL, 0, &s);
 	lower_pipe_step(l, &x->out, true);
 	s = (struct tern_sync){0};
 	sync_wait(&s, pipe_full(PIPE_OUT), 1);
@@ -658,25 +711,43 @@ static void visible_range(struct attention *x)
 	lower_mov(l, x->kv_load, reg(x->kv));
 }
 
-static void emit_token_tile(struct attention *x)
+/* One chunk, with the scores of the next one under way. */
+static void emit_chunk(struct attention *x, bool fresh)
 {
 	struct tern_lower *l = x->l;
-	size_t top, skip;
+	size_t skip;
 
-	begin_tile(x);
-	visible_range(x);
-	emit_scores(x);
-	top = l->code.n;
 	lower_alu(l, TERN_ALU_SUB, x->pcur, x->kv_end, reg(x->kv));
 	lower_alu(l, TERN_ALU_MIN, x->pcur, x->pcur, imm(x->f.pc));
 	load_mask(x);
 	skip = tern_emit_br(&l->code, TERN_COND_GE, x->kv_load, reg(x->kv_end), 0);
 	emit_scores(x);
 	tern_code_patch(&l->code, skip, l->code.n);
-	softmax_chunk(x);
+	softmax_chunk(x, fresh);
 	emit_values(x);
 	lower_alu(l, TERN_ALU_ADD, x->kv, x->kv, imm(x->f.pc));
+}
+
+static void emit_token_tile(struct attention *x)
+{
+	struct tern_lower *l = x->l;
+	size_t top, one, done;
+
+	begin_tile(x);
+	visible_range(x);
+	emit_scores(x);
+	emit_chunk(x, !x->sinks);
+	one = tern_emit_br(&l->code, TERN_COND_GE, x->kv, reg(x->kv_end), 0);
+	emit_add(x, true);
+	top = l->code.n;
+	emit_chunk(x, false);
+	emit_add(x, false);
 	tern_emit_br(&l->code, TERN_COND_LT, x->kv, reg(x->kv_end), top);
+	emit_result(x, false);
+	done = tern_emit_br(&l->code, TERN_COND_ALWAYS, x->kv, imm(0), 0);
+	tern_code_patch(&l->code, one, l->code.n);
+	emit_result(x, true);
+	tern_code_patch(&l->code, done, l->code.n);
 	end_tile(x);
 }
 

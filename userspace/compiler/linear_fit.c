@@ -3,7 +3,7 @@
 
 /* Largest share of the local scratchpad for one result tile, and for the rows being
  * normalised: the rest is for the activations, which set how often weights are read. */
-enum { RESULT_SHARE = 16, FILL_SHARE = 12, MAX_MT = 512, MAX_RC = 16 };
+enum { RESULT_SHARE = 16, FILL_SHARE = 12, MAX_MT = 512, MAX_RC = 16, MIN_QUANTA = 2 };
 
 static int64_t round_up(int64_t v, int64_t a)
 {
@@ -31,8 +31,11 @@ static void operand_types(const struct linear_need *need, struct linear_fit *f)
 	f->b_row = (uint32_t)round_up((int64_t)tern_type_row_bytes(f->b_type, (uint64_t)f->k), 8);
 }
 
-/* Weight tiles: whole rows if a quantum of them fits a slot (they are contiguous in the
- * file), else a quantum of rows cut along k. */
+/*
+ * Weight tiles: whole rows if MIN_QUANTA quanta of them fit a slot (they are contiguous in the
+ * file), else rows cut along k. With one row of activations the array needs several quanta of
+ * columns in flight to hide the latency of its accumulators.
+ */
 static bool fit_weights(const struct tern_caps *caps, const struct linear_need *need,
 			struct linear_fit *f)
 {
@@ -48,15 +51,18 @@ static bool fit_weights(const struct tern_caps *caps, const struct linear_need *
 	f->kc = f->k;
 	f->ksteps = 1;
 	f->nt = min64(slot / f->b_row / n0 * n0, cap_n);
-	if (f->nt >= n0) {
+	if (f->nt >= MIN_QUANTA * n0 || f->nt >= need->n || (f->nt >= n0 && cap_n == n0)) {
 		f->nt = min64(f->nt, round_up(need->n, n0));
 		return true;
 	}
-	f->nt = n0;
-	f->kc = (int64_t)slot / (n0 * b->bytes) * b->elems / step * step;
+	f->nt = min64(MIN_QUANTA * n0, cap_n);
+	if (f->mt * f->nt > (int64_t)caps->acc)
+		f->nt = n0;
+	f->kc = (int64_t)slot / (f->nt * b->bytes) * b->elems / step * step;
 	if (f->kc <= 0 || f->mt * f->nt > (int64_t)caps->acc)
 		return false;
 	f->ksteps = (f->k + f->kc - 1) / f->kc;
+	f->kc = round_up((f->k + f->ksteps - 1) / f->ksteps, step);
 	return f->ksteps <= LINEAR_MAX_KSTEPS;
 }
 
