@@ -2,8 +2,8 @@
 /*
  * fuzz_stream.c - any bytes as a program for the model: run with a small budget and a
  * small memory, twice, with and without checking mode. Where checking finds nothing
- * undefined, both must leave the same memory and the same fault: that compares every
- * deferred LOAD with one executed at once.
+ * undefined, both must meet the same fault, or none and leave the same memory: that compares
+ * every deferred LOAD with one executed at once.
  *
  * Input: byte 0 flags (below), byte 1 the number of words at the end that are
  * micro-programs, bytes 2..7 nothing, then 64-bit words: code behind a sound header, or
@@ -89,14 +89,22 @@ static void header(struct memory *m, size_t words, size_t vectors)
 	memcpy(m->bytes, &h, sizeof(h));
 }
 
+/* Finite floats, small indices, plausible blocks: bytes that count. */
+static const unsigned char *pattern(void)
+{
+	static unsigned char bytes[MEM_BYTES - IMAGE_BYTES];
+
+	for (unsigned int i = sizeof(bytes); !bytes[4] && i-- > 0;)
+		bytes[i] = i & 2048 ? (unsigned char)(i >> 3) : (i & 3) == 0 ? (i >> 2) & 7 : 0;
+	return bytes;
+}
+
 static void prepare(struct memory *m, const uint8_t *data, size_t size)
 {
 	size_t at, words = (size - 8) / 8, vectors = data[1];
 
 	memset(m->bytes, 0, IMAGE_BYTES);
-	/* Finite floats, small indices, plausible blocks: bytes that count. */
-	for (unsigned int i = IMAGE_BYTES; i < MEM_BYTES; i++)
-		m->bytes[i] = i & 2048 ? (unsigned char)(i >> 3) : (i & 3) == 0 ? (i >> 2) & 7 : 0;
+	memcpy(m->bytes + IMAGE_BYTES, pattern(), MEM_BYTES - IMAGE_BYTES);
 	m->flags = data[0];
 	at = m->flags & FLAG_RAW ? 0 : 8 * TERN_IMAGE_HEADER_WORDS;
 	if (words > (IMAGE_BYTES - at) / 8)
@@ -136,7 +144,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	y = run(checked, &b);
 	if (y.class == TERN_CLASS_UNDEFINED)
 		return 0;
-	if (memcmp(&x, &y, sizeof(x)) || memcmp(a.bytes, b.bytes, MEM_BYTES))
+	if (x.code != y.code || x.word != y.word || x.queue != y.queue)
+		abort();
+	/* How far the command at fault came is nobody's promise. */
+	if (!x.code && memcmp(a.bytes, b.bytes, MEM_BYTES))
 		abort();
 	return 0;
 }
