@@ -110,21 +110,42 @@ static uint64_t spm_need(const struct linear_need *need, const struct linear_fit
 	return bytes;
 }
 
+/* Rows of a result that VECTOR handles should fill half its lanes, as far as a slot of the ring
+ * holds so many columns: the price of a row does not depend on its length. */
+static bool wide_enough(const struct tern_caps *caps, const struct linear_need *need,
+			const struct linear_fit *f)
+{
+	int64_t want = min64(min64(caps->vector_lanes / 2, need->n),
+			     lower_slot_bytes(caps) / f->b_row / caps->n0 * caps->n0);
+
+	return !need->epilogue || f->nt >= want;
+}
+
+static bool fits(const struct tern_caps *caps, const struct linear_need *need, struct linear_fit *f)
+{
+	if (!fit_weights(caps, need, f))
+		return false;
+	fit_fill(caps, need, f);
+	return f->parts <= LINEAR_MAX_PARTS && spm_need(need, f) <= lower_spm_local(caps);
+}
+
 bool linear_fit(const struct tern_caps *caps, const struct linear_need *need, struct linear_fit *f)
 {
+	struct linear_fit narrow = {0}; /* the tallest tile that fits */
 	int64_t m0 = caps->m0;
 
 	operand_types(need, f);
 	f->in_elem = tern_type_info(need->a_dtype)->bytes;
 	f->mt = round_up(min64(need->m, MAX_MT), m0);
 	while (f->mt >= 1) {
-		if (fit_weights(caps, need, f)) {
-			fit_fill(caps, need, f);
-			if (f->parts <= LINEAR_MAX_PARTS &&
-			    spm_need(need, f) <= lower_spm_local(caps))
+		if (fits(caps, need, f)) {
+			if (wide_enough(caps, need, f))
 				return true;
+			if (!narrow.mt)
+				narrow = *f;
 		}
 		f->mt = f->mt > m0 ? f->mt - m0 : f->mt / 2;
 	}
-	return false;
+	*f = narrow;
+	return f->mt > 0;
 }
