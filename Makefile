@@ -36,7 +36,7 @@ override CFLAGS += -std=c11 -D_GNU_SOURCE -ffp-contract=off -fno-math-errno \
 	-Wall -Wextra $(if $(filter 1,$(WERROR)),-Werror) \
 	-fPIC -fvisibility=default -fno-semantic-interposition -pthread
 CPPFLAGS += -Iuapi -Iuserspace/include -Iuserspace
-LDLIBS += -Wl,--as-needed -pthread -lm
+LDLIBS += -Wl,--as-needed -pthread -lm -lz
 
 AVX2 := -mavx2 -mfma -mf16c
 AVX512 := $(AVX2) -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni
