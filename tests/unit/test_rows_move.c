@@ -34,7 +34,8 @@ static const struct {
 	{64, 64, 0, 4, 7, 1, false, false, false},   {64, 64, 2, 4, 7, 1, false, false, true},
 	{80, 32, 0, 3, 5, 2, false, true, false},    {80, 32, 2, 3, 5, 2, true, true, false},
 	{128, 128, 2, 32, 40, 1, true, false, true}, {96, 64, 2, 1, 1, 1, false, true, true},
-	{2, 2, 0, 1, 3, 1, false, false, false},
+	{2, 2, 0, 1, 3, 1, false, false, false},     {128, 128, 0, 96, 3, 1, false, true, false},
+	{96, 96, 0, 8, 33, 2, true, true, true},     {256, 64, 2, 2, 17, 1, true, true, false},
 };
 
 START_TEST(rope_variants)

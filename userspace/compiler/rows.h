@@ -23,9 +23,9 @@
 enum {
 	ROW_DIMS = 8,
 	ROW_TILE_DIMS = TERN_NDIMS,
-	ROW_INS = 5,
+	ROW_INS = 6,
 	ROW_OUTS = 2,
-	ROW_TMPS = 2,
+	ROW_TMPS = 3,
 	ROW_BUFS = ROW_INS + ROW_OUTS + ROW_TMPS,
 	ROW_STEPS = 6,
 	ROW_STATES = 4,
@@ -75,7 +75,8 @@ struct row_tile {
 	uint8_t buf;
 	uint8_t step; /* 0: 1 */
 	int32_t first;
-	int32_t n; /* how many; 0: the buffer's row */
+	int32_t n;   /* how many; 0: the buffer's row */
+	bool joined; /* dimension 1 of the chunk, whole, continues the row: n counts both */
 };
 
 struct row_step {

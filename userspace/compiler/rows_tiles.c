@@ -277,12 +277,14 @@ static uint8_t part_tile(struct row_emit *e, const struct row_tile *t)
 	struct lower_tile_spec s = vector_spec(e, t->buf);
 	int64_t size = tern_type_info(s.type)->bytes;
 
-	if (!t->first && !t->n && t->step < 2)
+	if (!t->first && !t->n && !t->joined && t->step < 2)
 		return e->spm[t->buf];
 	s.addr.v += size * t->first;
 	s.stride[0] = tern_imm(size * (t->step ? t->step : 1));
 	if (t->n)
 		s.size[0] = tern_imm(t->n);
+	if (t->joined)
+		s.size[1] = tern_imm(1);
 	return new_tile(e, &s);
 }
 

@@ -294,8 +294,8 @@ static void add_sort_steps(struct row_kernel *k, int64_t n, int log2)
 	s->tile[0].buf = BUF_KEYS;
 	s->tile[1].buf = BUF_X;
 	s->tile[2].buf = BUF_PAYLOAD;
-	s->tile[3] = (struct row_tile){BUF_KEYS, 1, first, pad};
-	s->tile[4] = (struct row_tile){BUF_PAYLOAD, 1, first, pad};
+	s->tile[3] = (struct row_tile){.buf = BUF_KEYS, .first = first, .n = pad};
+	s->tile[4] = (struct row_tile){.buf = BUF_PAYLOAD, .first = first, .n = pad};
 	s->ntiles = pad ? 5 : 3;
 	for (int i = 0; i * SORT_STEPS < log2 * (log2 + 1) / 2; i++) {
 		s = row_step(k, bodies[i]);
