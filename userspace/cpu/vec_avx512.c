@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: MIT
+#define LEVEL avx512
+#include "vec_body.h"
