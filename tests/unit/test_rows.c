@@ -317,12 +317,71 @@ START_TEST(soft_max_in_place_of_a_symbolic_length)
 }
 END_TEST
 
+/* ---- one after the other ------------------------------------------------------------------- */
+/* Fused where the plan can. */
+START_TEST(sum_and_norm)
+{
+	static const int64_t runs[][FX_SYMBOLS] = {{1}, {13}, {64}};
+	struct fx f;
+	int a, b, w, bias, s, d, n;
+
+	for (int c = 0; c < 3; c++) {
+		fx_begin(&f);
+		n = fx_symbol(&f, 64);
+		a = fx_tensor(&f, TERN_F32, 300, 64, 1, 1);
+		b = fx_tensor(&f, TERN_F32, 300, _i & 4 ? 1 : 64, 1, 1);
+		w = fx_tensor(&f, TERN_F32, 300, 1, 1, 1);
+		bias = fx_tensor(&f, TERN_F32, 300, 1, 1, 1);
+		s = _i & 1 ? a : fx_tensor(&f, TERN_F32, 300, 64, 1, 1);
+		d = fx_tensor(&f, TERN_F32, 300, 64, 1, 1);
+		f.storage[f.tensor[s].storage].flags = _i & 8 ? 0 : TERN_STORAGE_BOUND;
+		f.fused[0] = _i & 8;
+		fx_sym(&f, a, 1, n);
+		if (!(_i & 4))
+			fx_sym(&f, b, 1, n);
+		fx_sym(&f, s, 1, n);
+		fx_sym(&f, d, 1, n);
+		fx_op(&f, TERN_BINARY, s, a, b, FX_NONE)->i[0] = TERN_ADD;
+		fx_op(&f, _i & 2 ? TERN_NORM : TERN_RMS_NORM, d, s, w, _i & 2 ? bias : FX_NONE)
+			->f[0] = 1e-5f;
+		fx_run_on(&f, fx_configs[c], runs, 3);
+		fx_end(&f);
+	}
+}
+END_TEST
+
+/* What one group still reads in the scratchpad the next may not write. */
+START_TEST(groups_follow_each_other)
+{
+	const int64_t n = _i ? 60001 : 900;
+	struct fx f;
+	int x, y, z, sum, top, most;
+
+	fx_begin(&f);
+	f.limit = 1e-10;
+	x = fx_tensor(&f, TERN_F32, n, 3, 1, 1);
+	y = fx_tensor(&f, TERN_F32, n, 3, 1, 1);
+	z = fx_tensor(&f, TERN_F32, n, 3, 1, 1);
+	sum = fx_tensor(&f, TERN_F32, 1, 3, 1, 1);
+	top = fx_tensor(&f, TERN_I32, 4, 3, 1, 1);
+	most = fx_tensor(&f, TERN_I32, 3, 1, 1, 1);
+	fx_op(&f, TERN_UNARY, y, x, FX_NONE, FX_NONE)->i[0] = TERN_NEG;
+	fx_op(&f, TERN_NORM, z, y, FX_NONE, FX_NONE)->f[0] = 1e-5f;
+	fx_op(&f, TERN_TOP_K, top, x, FX_NONE, FX_NONE);
+	fx_op(&f, TERN_SUM_ROWS, sum, y, FX_NONE, FX_NONE);
+	fx_op(&f, TERN_ARGMAX, most, x, FX_NONE, FX_NONE);
+	fx_op(&f, TERN_SOFT_MAX, y, y, FX_NONE, FX_NONE)->f[0] = 1.0f;
+	f.fused[0] = true; /* overwritten by the last */
+	fx_run(&f);
+}
+END_TEST
+
 /* ---- the program --------------------------------------------------------------------------- */
 int main(void)
 {
 	Suite *s = suite_create("rows");
 	TCase *maps = tcase_create("maps"), *norm = tcase_create("norms"),
-	      *soft = tcase_create("soft-max");
+	      *soft = tcase_create("soft-max"), *seq = tcase_create("sequences");
 	SRunner *r;
 	int failed;
 
@@ -350,6 +409,10 @@ int main(void)
 	tcase_add_test(soft, soft_max_of_long_rows);
 	tcase_add_test(soft, soft_max_in_place_of_a_symbolic_length);
 	suite_add_tcase(s, soft);
+	tcase_set_timeout(seq, 300);
+	tcase_add_loop_test(seq, sum_and_norm, 0, 16);
+	tcase_add_loop_test(seq, groups_follow_each_other, 0, 2);
+	suite_add_tcase(s, seq);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);

@@ -193,6 +193,18 @@ static void emit_barrier(struct tern_lower *l)
 	tern_emit_sync(&l->code, TERN_Q_LOAD1, &go);
 }
 
+/* VECTOR may write only what LOAD1, which waits for the group before, has passed on to it. Where
+ * its first command is no reader of a LOAD, it needs to be told. */
+static void hand_over(struct tern_lower *l)
+{
+	struct tern_sync pass = {0}, take = {0};
+
+	sync_signal(&pass, pipe_full(PIPE_ONCE), 1);
+	tern_emit_sync(&l->code, TERN_Q_LOAD1, &pass);
+	sync_wait(&take, pipe_full(PIPE_ONCE), 1);
+	tern_emit_sync(&l->code, TERN_Q_VECTOR, &take);
+}
+
 static void emit_kernel(struct row_emit *e)
 {
 	/* Registers and tiles are captured at dispatch: the next kernel may use them again. */
@@ -202,6 +214,8 @@ static void emit_kernel(struct row_emit *e)
 	if (e->k->barrier)
 		emit_barrier(e->l);
 	row_prepare(e);
+	if (!e->p.resident)
+		hand_over(e->l);
 	once = once_mask(e);
 	n = row_loads(e, once, PIPE_ONCE);
 	if (n) {
