@@ -339,17 +339,36 @@ static int each_row(struct tern_sim *s, struct tern_rcmd *c,
 	return 0;
 }
 
-static void read_indices(struct tern_sim *s)
+/* All indices are checked before anything moves: a bad one leaves memory as it was. */
+static int check_indices(struct tern_sim *s, const struct tern_rcmd *c)
 {
-	if (s->dma.rows && s->dma.index.spm)
-		sim_spm_reads(s, &s->dma.index_range);
+	const struct sim_dma *p = &s->dma;
+	int64_t x[TERN_NDIMS], y;
+	int err = 0;
+
+	if (!p->rows || p->lo[0] == p->hi[0])
+		return 0;
+	if (p->index.spm)
+		sim_spm_reads(s, &p->index_range);
+	for (x[3] = p->lo[3]; x[3] < p->hi[3]; x[3]++) {
+		for (x[2] = p->lo[2]; x[2] < p->hi[2]; x[2]++) {
+			err = stopped(s);
+			for (x[1] = 0; !err && x[1] < p->hi[1]; x[1]++)
+				err = sim_dma_index(s, c, x, &y);
+			if (err)
+				return err;
+		}
+	}
+	return 0;
 }
 
 int sim_load(struct tern_sim *s, struct tern_rcmd *c, struct sim_slot *slot)
 {
 	struct sim_dma *p = &s->dma;
+	int err = check_indices(s, c);
 
-	read_indices(s);
+	if (err)
+		return err;
 	if (p->mem.lo < p->mem.hi && !p->rows)
 		p->host = sim_mem_whole(s, p->mem.lo, p->mem.hi - p->mem.lo, TERN_READ);
 	if (s->defer && sim_defer_load(s, c, slot))
@@ -360,8 +379,11 @@ int sim_load(struct tern_sim *s, struct tern_rcmd *c, struct sim_slot *slot)
 
 int sim_store(struct tern_sim *s, struct tern_rcmd *c, struct sim_slot *slot)
 {
+	int err = check_indices(s, c);
+
 	(void)slot;
-	read_indices(s);
+	if (err)
+		return err;
 	sim_spm_reads(s, &s->range[0]);
 	return each_row(s, c, store_row);
 }
