@@ -422,6 +422,26 @@ START_TEST(top_k)
 }
 END_TEST
 
+/* Equal elements, and infinite ones, come in the order of their indices. */
+START_TEST(top_k_of_equal_elements)
+{
+	struct fx f;
+	float *p;
+	int x, d;
+
+	fx_begin(&f);
+	f.limit = 0;
+	x = fx_tensor(&f, TERN_F32, _i ? 50001 : 77, 2, 1, 1);
+	p = (float *)(void *)f.data[f.tensor[x].storage];
+	for (int64_t i = 0; i < 2 * f.tensor[x].ne[0]; i++)
+		p[i] = i % 9 == 5 && i < 60 ? (float)(i % 3) : -INFINITY;
+	p[30] = INFINITY;
+	d = fx_tensor(&f, TERN_I32, 12, 2, 1, 1);
+	fx_op(&f, TERN_TOP_K, d, x, FX_NONE, FX_NONE);
+	fx_run(&f);
+}
+END_TEST
+
 START_TEST(argsort)
 {
 	static const int64_t lengths[] = {1, 2, 7, 64, 100, 1000, 4096};
@@ -490,6 +510,7 @@ int main(void)
 	tcase_add_loop_test(r, sums_and_means, 0, 8);
 	tcase_add_loop_test(r, argmax_finds_the_first, 0, 4);
 	tcase_add_loop_test(r, top_k, 0, 6);
+	tcase_add_loop_test(r, top_k_of_equal_elements, 0, 2);
 	tcase_add_loop_test(r, argsort, 0, 14);
 	tcase_add_test(r, refusals_say_why);
 	suite_add_tcase(s, r);
