@@ -401,6 +401,39 @@ START_TEST(lifetimes_do_not_depend_on_order)
 }
 END_TEST
 
+/* An index the data holds, so nobody can refuse it earlier. */
+START_TEST(indices_out_of_range_end_the_run)
+{
+	struct gb *g = gb_new();
+	uint32_t table = gb_tensor(g, TERN_F32, TERN_STORAGE_BOUND, "table", 32, 10, 1, 1);
+	uint32_t ids = gb_tensor(g, TERN_I32, TERN_STORAGE_BOUND, "ids", 4, 1, 1, 1);
+	uint32_t rows = gb_tensor(g, TERN_F32, TERN_STORAGE_BOUND, "rows", 32, 4, 1, 1);
+	struct tern_graph *graph;
+	struct rig r = {0};
+	uint32_t i;
+
+	gb_op(g, TERN_GET_ROWS, rows, table, ids, NONE);
+	graph = gb_create(g);
+	must(tern_device_open(_i ? "cpu" : "sim:ref", &r.dev));
+	must(tern_compile(r.dev, graph, &r.prog));
+	must(tern_session_create(r.prog, &r.s));
+	for (i = 0; i < 3; i++) {
+		must(tern_buffer_create(r.dev, 32 * 10 * 4, &r.buf[i]));
+		must(tern_session_bind_one(r.s, i, r.buf[i], 0));
+	}
+	must(tern_session_run(r.s, NULL, 0));
+	((int32_t *)tern_buffer_data(r.buf[ids]))[2] = 10;
+	expect_error(tern_session_run(r.s, NULL, 0), _i ? -EINVAL : -EIO, "0 (GET_ROWS 'rows')");
+	((int32_t *)tern_buffer_data(r.buf[ids]))[2] = -1;
+	ck_assert_int_lt(tern_session_run(r.s, NULL, 0), 0);
+	((int32_t *)tern_buffer_data(r.buf[ids]))[2] = 9;
+	must(tern_session_run(r.s, NULL, 0));
+	tern_graph_destroy(graph);
+	rig_close(&r);
+	free(g);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("libtern");
@@ -422,6 +455,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(t, storages_share_bytes_only_to_read, 0, 2);
 	tcase_add_test(t, runs_are_refused);
 	tcase_add_test(t, compiling_is_refused);
+	tcase_add_loop_test(t, indices_out_of_range_end_the_run, 0, 2);
 	tcase_add_loop_test(t, lifetimes_do_not_depend_on_order, 0, 2);
 	suite_add_tcase(s, t);
 	return s;

@@ -97,7 +97,7 @@ static void extend_lives(const struct tern_graph *g, struct life *lives, uint32_
 	for (i = 0; i < g->nstorages; i++) {
 		bool keep = g->storages[i].flags & TERN_STORAGE_KEEP;
 
-		if (lives[i].first != NEVER ? keep || !lives[i].whole : keep)
+		if (keep || (lives[i].first != NEVER && !lives[i].whole))
 			lives[i] = (struct life){.first = 0, .last = ticks};
 	}
 }
