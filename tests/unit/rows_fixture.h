@@ -143,7 +143,7 @@ static inline void fx_indices(struct fx *f, int tensor, int64_t n)
 	}
 }
 
-/* ---- the device's memory ------------------------------------------------------------------ */
+/* ---- the device's memory ------------------------------------------------------------ */
 enum { FX_PAGE = 4096 };
 struct fx_memory {
 	unsigned char *base;
@@ -210,7 +210,7 @@ static inline void fx_prepare(const struct fx *f, const struct tern_npu_code *co
 	fx_fill_args(code, m, symbols);
 }
 
-/* ---- what is expected ------------------------------------------------------------------------ */
+/* ---- what is expected --------------------------------------------------------------- */
 static inline struct ref_tensor fx_load(const struct fx *f, uint32_t tensor, const int64_t *symbols,
 					unsigned char *const *data)
 {
@@ -318,7 +318,7 @@ static inline void fx_compare(const struct fx *f, const char *config, const int6
 			      i);
 }
 
-/* ---- running --------------------------------------------------------------------------------- */
+/* ---- running ------------------------------------------------------------------------ */
 static inline void fx_target(const char *config, struct tern_target *t, struct tern_sim_options *o)
 {
 	char no_ops[64], err[256];

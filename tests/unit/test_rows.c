@@ -2,7 +2,7 @@
 /* Row kernels: maps, norms, soft-max, reductions, over shapes, layouts and scratchpads. */
 #include "rows_fixture.h"
 
-/* ---- maps ------------------------------------------------------------------------------------ */
+/* ---- maps --------------------------------------------------------------------------- */
 START_TEST(every_unary_function)
 {
 	struct fx f;
@@ -162,7 +162,7 @@ START_TEST(sizes_of_maps_may_be_symbols)
 }
 END_TEST
 
-/* ---- norms ---------------------------------------------------------------------------------- */
+/* ---- norms -------------------------------------------------------------------------- */
 static const struct {
 	enum tern_opcode op;
 	int sources;
@@ -255,7 +255,7 @@ START_TEST(norm_of_the_last_row)
 }
 END_TEST
 
-/* ---- soft-max -------------------------------------------------------------------------------- */
+/* ---- soft-max ----------------------------------------------------------------------- */
 static void soft_max_case(int64_t n, int64_t rows, int64_t heads, bool mask, bool sinks, float bias,
 			  int64_t mask_heads, enum tern_dtype mask_type)
 {
@@ -317,7 +317,7 @@ START_TEST(soft_max_in_place_of_a_symbolic_length)
 }
 END_TEST
 
-/* ---- one after the other ------------------------------------------------------------------- */
+/* ---- one after the other ------------------------------------------------------------ */
 /* Fused where the plan can. */
 START_TEST(sum_and_norm)
 {
@@ -376,7 +376,7 @@ START_TEST(groups_follow_each_other)
 }
 END_TEST
 
-/* ---- the program --------------------------------------------------------------------------- */
+/* ---- the program -------------------------------------------------------------------- */
 int main(void)
 {
 	Suite *s = suite_create("rows");

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* Row kernels: rotation, its chains into a cache, moves by index and by shape, selection. */
+/* Row kernels: rotation, its chains into a cache, moves by index and by shape. */
 #include "rows_fixture.h"
 
-#include <errno.h>
-
-/* ---- ROPE ------------------------------------------------------------------------------------ */
+/* ---- ROPE --------------------------------------------------------------------------- */
 static void positions(struct fx *f, int tensor, int32_t first)
 {
 	const struct tern_tensor_desc *t = &f->tensor[tensor];
@@ -85,7 +83,7 @@ START_TEST(rope_of_a_symbolic_number_of_tokens)
 }
 END_TEST
 
-/* ---- chains -------------------------------------------------------------------------------------- */
+/* ---- chains ------------------------------------------------------------------------- */
 /* [RMS_NORM] [ROPE] SET_ROWS of [64, 4 heads, tokens] into a cache of 300 rows. The cache holds
  * whole tokens, or heads apart. */
 static void chain_case(bool norm, bool rope, bool heads_apart, enum tern_dtype cache_type,
@@ -147,7 +145,7 @@ START_TEST(chains_into_a_cache)
 }
 END_TEST
 
-/* ---- rows by index ----------------------------------------------------------------------------- */
+/* ---- rows by index ------------------------------------------------------------------ */
 static const enum tern_dtype row_types[] = {
 	TERN_F32,  TERN_F16,  TERN_BF16, TERN_Q4_0, TERN_Q4_1, TERN_Q5_0,   TERN_Q5_1,	TERN_Q8_0,
 	TERN_Q2_K, TERN_Q3_K, TERN_Q4_K, TERN_Q5_K, TERN_Q6_K, TERN_IQ4_NL, TERN_MXFP4,
@@ -203,7 +201,7 @@ START_TEST(set_rows_encodes)
 }
 END_TEST
 
-/* ---- COPY, CONCAT, REPEAT -------------------------------------------------------------------------- */
+/* ---- COPY, CONCAT, REPEAT ----------------------------------------------------------- */
 START_TEST(copies_convert)
 {
 	static const enum tern_dtype types[][2] = {
@@ -347,145 +345,11 @@ START_TEST(repeat_in_every_dimension)
 }
 END_TEST
 
-/* ---- what a row is reduced to ------------------------------------------------------------------- */
-START_TEST(sums_and_means)
-{
-	static const int64_t lengths[] = {1, 33, 5000, 80001};
-	struct fx f;
-	int x, d;
-
-	fx_begin(&f);
-	f.limit = 1e-10;
-	x = fx_tensor(&f, TERN_F32, lengths[_i / 2], 3, 2, 1);
-	d = fx_tensor(&f, TERN_F32, 1, 3, 2, 1);
-	fx_op(&f, _i % 2 ? TERN_MEAN : TERN_SUM_ROWS, d, x, FX_NONE, FX_NONE);
-	fx_run(&f);
-}
-END_TEST
-
-/* Distinct values: a permutation of 0 .. n - 1. */
-static void fill_distinct(struct fx *f, int tensor)
-{
-	const struct tern_tensor_desc *t = &f->tensor[tensor];
-	float *p = (float *)(void *)f->data[t->storage];
-
-	for (int64_t r = 0; r < tern_nrows(t->ne); r++) {
-		for (int64_t i = 0; i < t->ne[0]; i++)
-			p[i] = (float)i;
-		for (int64_t i = t->ne[0] - 1; i > 0; i--) {
-			int64_t j = (int64_t)(ref_random(&f->seed) % (uint64_t)(i + 1));
-			float v = p[i];
-
-			p[i] = p[j];
-			p[j] = v;
-		}
-		p += t->ne[0];
-	}
-}
-
-START_TEST(argmax_finds_the_first)
-{
-	static const int64_t lengths[] = {1, 64, 1000, 90001};
-	struct fx f;
-	int x, d;
-
-	fx_begin(&f);
-	f.limit = 0;
-	x = fx_tensor(&f, TERN_F32, lengths[_i], 4, 3, 1);
-	fill_distinct(&f, x);
-	for (int64_t i = 0; i < lengths[_i]; i += 2) /* the first row: ties */
-		((float *)(void *)f.data[f.tensor[x].storage])[i] = 1e6f;
-	d = fx_tensor(&f, TERN_I32, 4, 3, 1, 1);
-	fx_op(&f, TERN_ARGMAX, d, x, FX_NONE, FX_NONE);
-	fx_run(&f);
-}
-END_TEST
-
-START_TEST(top_k)
-{
-	static const int64_t cases[][3] = {/* n, rows, k */ {8, 5, 2},
-					   {100, 9, 40},
-					   {1, 1, 1},
-					   {64, 300, 8},
-					   {50000, 2, 5},
-					   {300, 2, 200}};
-	struct fx f;
-	int x, d;
-
-	fx_begin(&f);
-	f.limit = 0;
-	x = fx_tensor(&f, TERN_F32, cases[_i][0], cases[_i][1], 1, 1);
-	fill_distinct(&f, x);
-	d = fx_tensor(&f, TERN_I32, cases[_i][2], cases[_i][1], 1, 1);
-	fx_op(&f, TERN_TOP_K, d, x, FX_NONE, FX_NONE);
-	fx_run(&f);
-}
-END_TEST
-
-/* Equal elements, and infinite ones, come in the order of their indices. */
-START_TEST(top_k_of_equal_elements)
-{
-	struct fx f;
-	float *p;
-	int x, d;
-
-	fx_begin(&f);
-	f.limit = 0;
-	x = fx_tensor(&f, TERN_F32, _i ? 50001 : 77, 2, 1, 1);
-	p = (float *)(void *)f.data[f.tensor[x].storage];
-	for (int64_t i = 0; i < 2 * f.tensor[x].ne[0]; i++)
-		p[i] = i % 9 == 5 && i < 60 ? (float)(i % 3) : -INFINITY;
-	p[30] = INFINITY;
-	d = fx_tensor(&f, TERN_I32, 12, 2, 1, 1);
-	fx_op(&f, TERN_TOP_K, d, x, FX_NONE, FX_NONE);
-	fx_run(&f);
-}
-END_TEST
-
-START_TEST(argsort)
-{
-	static const int64_t lengths[] = {1, 2, 7, 64, 100, 1000, 4096};
-	struct fx f;
-	int x, d;
-
-	fx_begin(&f);
-	f.limit = 0;
-	x = fx_tensor(&f, TERN_F32, lengths[_i / 2], 3, 2, 1);
-	fill_distinct(&f, x);
-	d = fx_tensor(&f, TERN_I32, lengths[_i / 2], 3, 2, 1);
-	fx_op(&f, TERN_ARGSORT, d, x, FX_NONE, FX_NONE)->i[0] = _i % 2;
-	fx_run(&f);
-}
-END_TEST
-
-/* ---- the solver ------------------------------------------------------------------------------------ */
-START_TEST(refusals_say_why)
-{
-	struct tern_sim_options opt;
-	struct tern_target t;
-	struct fx f;
-	int x, d;
-
-	fx_begin(&f);
-	x = fx_tensor(&f, TERN_F32, 1 << 18, 1, 1, 1);
-	d = fx_tensor(&f, TERN_I32, 1 << 18, 1, 1, 1);
-	fx_op(&f, TERN_ARGSORT, d, x, FX_NONE, FX_NONE);
-	fx_target("small", &t, &opt);
-	ck_assert_int_eq(tern_solve(&t, &f.op[0], f.tensor), -EOPNOTSUPP);
-	ck_assert_ptr_nonnull(strstr(tern_last_error(), "ARGSORT"));
-	f.tensor[d].type = TERN_Q6_K;
-	f.op[0].op = TERN_COPY;
-	ck_assert_int_eq(tern_solve(&t, &f.op[0], f.tensor), -EOPNOTSUPP);
-	ck_assert_ptr_nonnull(strstr(tern_last_error(), "Q6_K"));
-	fx_end(&f);
-}
-END_TEST
-
-/* ---- the program --------------------------------------------------------------------------------- */
+/* ---- the program -------------------------------------------------------------------- */
 int main(void)
 {
-	Suite *s = suite_create("rows: moves and selection");
-	TCase *t = tcase_create("rope"), *m = tcase_create("moves"), *r = tcase_create("select");
+	Suite *s = suite_create("rows: moves");
+	TCase *t = tcase_create("rope"), *m = tcase_create("moves");
 	SRunner *runner;
 	int failed;
 
@@ -506,14 +370,6 @@ int main(void)
 	tcase_add_loop_test(m, concat_along_every_dimension, 0, 16);
 	tcase_add_loop_test(m, repeat_in_every_dimension, 0, 6);
 	suite_add_tcase(s, m);
-	tcase_set_timeout(r, 300);
-	tcase_add_loop_test(r, sums_and_means, 0, 8);
-	tcase_add_loop_test(r, argmax_finds_the_first, 0, 4);
-	tcase_add_loop_test(r, top_k, 0, 6);
-	tcase_add_loop_test(r, top_k_of_equal_elements, 0, 2);
-	tcase_add_loop_test(r, argsort, 0, 14);
-	tcase_add_test(r, refusals_say_why);
-	suite_add_tcase(s, r);
 	runner = srunner_create(s);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);

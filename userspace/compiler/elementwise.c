@@ -6,7 +6,7 @@
 #include "compiler/lowerings.h"
 #include "compiler/rows.h"
 
-/* ---- functions of one element ------------------------------------------------------------ */
+/* ---- functions of one element ------------------------------------------------------- */
 /*
  * A function is a list of micro-instructions on three V registers, of which the first is
  * argument and result, and two S registers of constants. FMA and SEL take no immediates,
@@ -135,7 +135,7 @@ enum tern_unary fn_of_glu(enum tern_glu glu)
 	return (enum tern_unary)fn[glu];
 }
 
-/* ---- bodies --------------------------------------------------------------------------------- */
+/* ---- bodies ------------------------------------------------------------------------- */
 enum { S_FN = ROW_S_FREE };
 
 static void begin(struct vprog *p, const struct row_kernel *k)
@@ -208,7 +208,7 @@ static void clamp_body(struct vprog *p, const struct row_kernel *k, bool residen
 	end(p, k);
 }
 
-/* ---- kernels ---------------------------------------------------------------------------------- */
+/* ---- kernels ------------------------------------------------------------------------ */
 typedef void body_fn(struct vprog *, const struct row_kernel *, bool);
 
 static int map_kernel(const struct tern_op_desc *op, const struct tern_tensor_desc *ts,

@@ -5,19 +5,26 @@
 
 #include "compiler/rows.h"
 
-#define ROW_OPERATORS(X)                                                                          \
-	X(map)                                                                                    \
-	X(binary)                                                                                 \
-	X(glu)                                                                                    \
-	X(norm) X(rope) X(get_rows) X(set_rows) X(soft_max) X(copy) X(concat) X(repeat) X(reduce) \
-		X(argmax) X(top_k) X(argsort)
-
-#define X(name)                                                                      \
+#define ROW_DECLARE(name)                                                            \
 	int name##_solve(const struct tern_target *t, const struct tern_op_desc *op, \
 			 const struct tern_tensor_desc *tensors);                    \
-	void name##_lower(struct tern_lower *l, uint32_t op);
-ROW_OPERATORS(X)
-#undef X
+	void name##_lower(struct tern_lower *l, uint32_t op)
+
+ROW_DECLARE(map);
+ROW_DECLARE(binary);
+ROW_DECLARE(glu);
+ROW_DECLARE(norm);
+ROW_DECLARE(rope);
+ROW_DECLARE(get_rows);
+ROW_DECLARE(set_rows);
+ROW_DECLARE(soft_max);
+ROW_DECLARE(copy);
+ROW_DECLARE(concat);
+ROW_DECLARE(repeat);
+ROW_DECLARE(reduce);
+ROW_DECLARE(argmax);
+ROW_DECLARE(top_k);
+ROW_DECLARE(argsort);
 
 /* Solver and lowering of an operator that is one kernel, from
  * int name_kernel(op, tensors, kernel), which describes it. */

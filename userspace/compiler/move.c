@@ -5,7 +5,7 @@
 
 #include "compiler/lowerings.h"
 
-/* ---- rows by index ----------------------------------------------------------------------- */
+/* ---- rows by index ------------------------------------------------------------------ */
 static int get_rows_kernel(const struct tern_op_desc *op, const struct tern_tensor_desc *ts,
 			   struct row_kernel *k)
 {
@@ -42,7 +42,7 @@ static int set_rows_kernel(const struct tern_op_desc *op, const struct tern_tens
 ROW_OPERATOR(get_rows)
 ROW_OPERATOR(set_rows)
 
-/* ---- bytes as they are ---------------------------------------------------------------------- */
+/* ---- bytes as they are -------------------------------------------------------------- */
 /* The tensor as elements that LOAD and STORE do not convert: blocks become 16-bit words, or
  * bytes where a block's size is odd. */
 static struct tern_tensor_desc raw_view(const struct tern_tensor_desc *t)
@@ -87,7 +87,7 @@ static int repeat_kernel(const struct tern_op_desc *op, const struct tern_tensor
 
 ROW_OPERATOR(repeat)
 
-/* ---- CONCAT: two moves ------------------------------------------------------------------------- */
+/* ---- CONCAT: two moves -------------------------------------------------------------- */
 static void concat_kernels(const struct tern_op_desc *op, const struct tern_tensor_desc *ts,
 			   struct row_kernel k[2])
 {
@@ -127,7 +127,7 @@ void concat_lower(struct tern_lower *l, uint32_t op)
 	row_lower(l, op, k, 2);
 }
 
-/* ---- COPY: conversion ----------------------------------------------------------------------------- */
+/* ---- COPY: conversion --------------------------------------------------------------- */
 static bool is_int(enum tern_dtype type)
 {
 	return type == TERN_I32 || type == TERN_I64;
@@ -147,7 +147,7 @@ static void convert_body(struct vprog *p, const struct row_kernel *k, bool resid
 	vp(p, TERN_V_ENDL, 0, 0, 0, 0);
 }
 
-/* ---- COPY: shapes ------------------------------------------------------------------------------------ */
+/* ---- COPY: shapes ------------------------------------------------------------------- */
 /* One side of a copy as runs of elements, outermost last. */
 struct run {
 	int64_t n, nb; /* elements; bytes between them, of blocks: 0 for the innermost */

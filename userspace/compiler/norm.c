@@ -15,7 +15,7 @@ enum {
 	S_INV,
 };
 
-/* ---- steps ------------------------------------------------------------------------------- */
+/* ---- steps -------------------------------------------------------------------------- */
 void norm_sum(struct vprog *p, const struct tern_op_desc *op, unsigned int x)
 {
 	vp(p, TERN_V_LANES, 0, 0, 0, x);
@@ -84,7 +84,7 @@ void norm_apply(struct vprog *p, const struct row_kernel *k, const struct tern_o
 	vp(p, TERN_V_ENDL, 0, 0, 0, 0);
 }
 
-/* ---- alone ----------------------------------------------------------------------------------- */
+/* ---- alone -------------------------------------------------------------------------- */
 static void sum_body(struct vprog *p, const struct row_kernel *k, bool resident)
 {
 	(void)resident;
@@ -156,7 +156,7 @@ static int norm_kernel(const struct tern_op_desc *op, const struct tern_tensor_d
 
 ROW_OPERATOR(norm)
 
-/* ---- behind an addition ------------------------------------------------------------------------ */
+/* ---- behind an addition ------------------------------------------------------------- */
 /* Inputs: a, b, then scale and bias; outputs: the norm, then the sum, which the norm's steps
  * read again; if nobody else wants it it is a temporary. Rows must fit. */
 static unsigned int sum_tile(const struct row_kernel *k)

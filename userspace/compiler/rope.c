@@ -7,7 +7,7 @@
 #include "compiler/rope.h"
 #include "compiler/rope_form.h"
 
-/* ---- inputs ------------------------------------------------------------------------------ */
+/* ---- inputs ------------------------------------------------------------------------- */
 static unsigned int add_input(struct row_kernel *k, const struct tern_tensor_desc *ts,
 			      uint32_t tensor, const struct tern_tensor_desc *shape)
 {
@@ -49,7 +49,7 @@ static void add_rope_inputs(struct row_kernel *k, struct rope_chain *c,
 	row_own_length(k, c->divisor, c->rope->i[TERN_ROPE_I_DIMS] / 2);
 }
 
-/* ---- what SET_ROWS reads, in the domain's dimensions ----------------------------------------------- */
+/* ---- what SET_ROWS reads, in the domain's dimensions -------------------------------- */
 static bool is_one(const struct tern_tensor_desc *t, int d)
 {
 	return t->ne[d] == 1 && !t->ne_sym[d];
@@ -62,7 +62,7 @@ static bool same_dim(const struct tern_tensor_desc *a, int da, const struct tern
 	       (is_one(a, da) || a->nb[da] == b->nb[db]);
 }
 
-/* Dimension of `view` that is dimension d of `t`, apart from those of the mask `taken`; -1: none. */
+/* Dimension of `view` that is dimension d of `t` and not of the mask `taken`; -1: none. */
 static int find_dim(const struct tern_tensor_desc *t, int d, const struct tern_tensor_desc *view,
 		    unsigned int taken)
 {
@@ -143,7 +143,7 @@ static int add_scatter(struct row_kernel *k, struct rope_chain *c, const struct 
 	return 0;
 }
 
-/* ---- the kernel -------------------------------------------------------------------------------- */
+/* ---- the kernel --------------------------------------------------------------------- */
 static int add_inputs(struct row_kernel *k, struct rope_chain *c, const struct rope_tables *tables)
 {
 	const struct tern_op_desc *first = c->norm ? c->norm : c->rope;
@@ -239,7 +239,7 @@ static void lower_chain(struct tern_lower *l, struct rope_chain *c, uint32_t mar
 	rope_tables_fini(&tables);
 }
 
-/* ---- ROPE alone ---------------------------------------------------------------------------------- */
+/* ---- ROPE alone --------------------------------------------------------------------- */
 int rope_solve(const struct tern_target *t, const struct tern_op_desc *op,
 	       const struct tern_tensor_desc *tensors)
 {
@@ -256,7 +256,7 @@ void rope_lower(struct tern_lower *l, uint32_t op)
 	lower_chain(l, &c, op);
 }
 
-/* ---- chains -------------------------------------------------------------------------------------------- */
+/* ---- chains ------------------------------------------------------------------------- */
 static const struct tern_op_desc *op_or_null(const struct tern_graph *g, uint32_t op)
 {
 	return op == UINT32_MAX ? NULL : &g->ops[op];

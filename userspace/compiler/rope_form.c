@@ -7,7 +7,7 @@
 
 #include "compiler/rope_form.h"
 
-/* ---- frequencies ------------------------------------------------------------------------- */
+/* ---- frequencies -------------------------------------------------------------------- */
 /*
  * YaRN ("YaRN: Efficient Context Window Extension of Large Language Models", Peng et al.,
  * arXiv 2309.00071, section 3.2 "NTK-by-parts", as ggml's rope_yarn): the dimension whose
@@ -53,7 +53,7 @@ float rope_magnitude(const struct tern_op_desc *op)
 	return (float)(f[TERN_ROPE_F_ATTN] * (1.0 + 0.1 * log(1.0 / f[TERN_ROPE_F_SCALE])));
 }
 
-/* ---- choice ----------------------------------------------------------------------------------- */
+/* ---- choice ------------------------------------------------------------------------- */
 static int64_t dims(const struct rope_chain *c)
 {
 	return c->rope->i[TERN_ROPE_I_DIMS];
@@ -121,7 +121,7 @@ unsigned int rope_indices(const struct rope_chain *c)
 	return c->form == ROPE_ROWS ? ROPE_INDICES : c->form == ROPE_PAIRS ? 1 : 0;
 }
 
-/* ---- tables ------------------------------------------------------------------------------------- */
+/* ---- tables ------------------------------------------------------------------------- */
 static float bits(int64_t v)
 {
 	int32_t i = (int32_t)v;

@@ -18,7 +18,7 @@ static struct row_tile *use_part(struct row_step *s, unsigned int buf, int64_t f
 	return t;
 }
 
-/* ---- angles: a row per token ----------------------------------------------------------------- */
+/* ---- angles: a row per token -------------------------------------------------------- */
 static void position(struct vprog *p, unsigned int tile)
 {
 	vp(p, TERN_V_LDS, vS(ROW_S_FREE), tile, 0, 0);
@@ -90,7 +90,7 @@ static void add_angles(struct row_kernel *k, const struct rope_chain *c)
 		use(s, c->divisor);
 }
 
-/* ---- norm: a row per head ------------------------------------------------------------------------ */
+/* ---- norm: a row per head ----------------------------------------------------------- */
 /* Tiles: x, y, scale. */
 static void head_norm_body(struct vprog *p, const struct row_kernel *k, bool resident)
 {
@@ -117,7 +117,7 @@ static void add_norm(struct row_kernel *k, const struct rope_chain *c, unsigned 
 		use(s, c->scale);
 }
 
-/* ---- rotation of pairs ------------------------------------------------------------------------------ */
+/* ---- rotation of pairs -------------------------------------------------------------- */
 /* V4, V5 = the pair V0, V1 turned by cos V2 and sin V3. */
 static void turn(struct vprog *p)
 {
@@ -197,7 +197,7 @@ static void add_pair_rotation(struct row_kernel *k, const struct rope_chain *c, 
 	}
 }
 
-/* ---- rotation of elements ----------------------------------------------------------------------------- */
+/* ---- rotation of elements ----------------------------------------------------------- */
 /* Tiles: y, x, cos, sin, which angle, which partner. */
 static void rows_body(struct vprog *p, const struct row_kernel *k, bool resident)
 {

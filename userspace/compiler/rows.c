@@ -5,7 +5,7 @@
 
 #include "compiler/rows.h"
 
-/* ---- the domain ------------------------------------------------------------------------ */
+/* ---- the domain --------------------------------------------------------------------- */
 static struct row_dim dim_of(const struct tern_tensor_desc *t, int d)
 {
 	if (t->ne_sym[d])
@@ -82,7 +82,7 @@ int row_repeat(struct row_kernel *k, const struct tern_tensor_desc *t)
 	return 0;
 }
 
-/* ---- operands ------------------------------------------------------------------------------ */
+/* ---- operands ----------------------------------------------------------------------- */
 static int64_t block_step(unsigned int type, int64_t n)
 {
 	const struct tern_type_info *info = tern_type_info(type);
@@ -246,7 +246,7 @@ void row_length(struct vprog *p, const struct row_kernel *k, unsigned int s)
 		vp(p, TERN_V_MOV, vS(s), V_IMM, 0, f32_bits((float)k->dim[0].max));
 }
 
-/* ---- fewer dimensions ----------------------------------------------------------------------- */
+/* ---- fewer dimensions --------------------------------------------------------------- */
 static void remove_dim(struct row_kernel *k, unsigned int d)
 {
 	unsigned int tail = --k->ndims - d;

@@ -108,7 +108,7 @@ struct row_kernel {
 	bool barrier;  /* what earlier kernels of the group stored is read */
 };
 
-/* ---- describing ---------------------------------------------------------------------- */
+/* ---- describing --------------------------------------------------------------------- */
 /* A kernel whose domain is the shape of t. */
 void row_init(struct row_kernel *k, const struct tern_op_desc *op,
 	      const struct tern_tensor_desc *t);
@@ -148,7 +148,7 @@ static inline unsigned int row_tile_state(const struct row_kernel *k)
 /* S register s = the row's length as f32 (outside LANES). */
 void row_length(struct vprog *p, const struct row_kernel *k, unsigned int s);
 
-/* ---- planning -------------------------------------------------------------------------- */
+/* ---- planning ----------------------------------------------------------------------- */
 struct row_plan {
 	int64_t t[ROW_DIMS]; /* extent of a chunk */
 	bool resident;
@@ -164,7 +164,7 @@ bool row_plan(const struct tern_caps *caps, uint32_t spm, const struct row_kerne
 /* Do n kernels fit one group? -EOPNOTSUPP with the reason. */
 int row_solve(const struct tern_target *target, const struct row_kernel *k, unsigned int n);
 
-/* ---- emitting ---------------------------------------------------------------------------- */
+/* ---- emitting ----------------------------------------------------------------------- */
 /* One group that runs n kernels one after the other; counters go to operator `mark`. */
 void row_lower(struct tern_lower *l, uint32_t mark, const struct row_kernel *k, unsigned int n);
 

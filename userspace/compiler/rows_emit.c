@@ -4,7 +4,7 @@
 
 #include "compiler/rows_emit.h"
 
-/* ---- a chunk that holds whole rows --------------------------------------------------------------- */
+/* ---- a chunk that holds whole rows -------------------------------------------------- */
 static void emit_move(struct row_emit *e)
 {
 	row_offsets(e, 3);
@@ -77,7 +77,7 @@ static void emit_resident(struct row_emit *e)
 	row_next_slot(e, e->out_slot, e->p.out_slot);
 }
 
-/* ---- rows that are streamed ------------------------------------------------------------------------ */
+/* ---- rows that are streamed --------------------------------------------------------- */
 static void emit_pass(struct row_emit *e, const struct row_step *st)
 {
 	struct row_loop loop = row_loop_begin(e, 0);
@@ -156,7 +156,7 @@ static void emit_streamed(struct row_emit *e)
 		emit_steps(e, true);
 }
 
-/* ---- a kernel ------------------------------------------------------------------------------------------ */
+/* ---- a kernel ----------------------------------------------------------------------- */
 static unsigned int once_mask(const struct row_emit *e)
 {
 	unsigned int mask = 0;

@@ -41,7 +41,7 @@ static inline bool is_out(const struct row_emit *e, unsigned int b)
 	return b >= e->k->nin && b < e->nmem;
 }
 
-/* ---- rows_tiles.c -------------------------------------------------------------------------- */
+/* ---- rows_tiles.c ------------------------------------------------------------------- */
 /* Arguments, before lower_args_done(). */
 void row_declare(struct row_emit *e, struct tern_lower *l, const struct row_kernel *k);
 /* Scratchpad, registers and tiles of a planned kernel. */
@@ -56,7 +56,7 @@ void row_loop_end(struct row_emit *e, unsigned int d, struct row_loop *loop);
 /* Offsets of the buffers of the mask at this chunk. */
 void row_offsets(struct row_emit *e, unsigned int mask);
 
-/* ---- rows_run.c ------------------------------------------------------------------------------ */
+/* ---- rows_run.c --------------------------------------------------------------------- */
 /* Inputs of the mask that are not loaded once; outputs as a mask of buffers. */
 unsigned int row_in_mask(const struct row_emit *e, unsigned int ins);
 unsigned int row_out_mask(const struct row_emit *e, unsigned int outs);

@@ -11,7 +11,7 @@
  */
 enum { CHUNK_PER_LANE = 128, GRANULE = 64, TRANSPOSE_EDGE = 64, SPM_LINE = 64 };
 
-/* ---- the chunk ----------------------------------------------------------------------------- */
+/* ---- the chunk ---------------------------------------------------------------------- */
 static uint64_t buf_bytes(const struct row_operand *o, const int64_t *t)
 {
 	uint64_t n = tern_type_info(o->spm_type)->bytes;

@@ -2,7 +2,7 @@
 /* Row kernels: commands on one chunk. See rows_emit.h. */
 #include "compiler/rows_emit.h"
 
-/* ---- commands --------------------------------------------------------------------------------- */
+/* ---- commands ----------------------------------------------------------------------- */
 unsigned int row_in_mask(const struct row_emit *e, unsigned int ins)
 {
 	for (unsigned int b = 0; b < e->k->nin; b++)

@@ -4,7 +4,7 @@
 
 #include "compiler/rows_emit.h"
 
-/* ---- arguments ------------------------------------------------------------------------- */
+/* ---- arguments ---------------------------------------------------------------------- */
 static struct tern_val dim_value(struct tern_lower *l, const struct row_dim *d)
 {
 	if (!d->sym)
@@ -51,7 +51,7 @@ void row_declare(struct row_emit *e, struct tern_lower *l, const struct row_kern
 	}
 }
 
-/* ---- places in the scratchpad --------------------------------------------------------------- */
+/* ---- places in the scratchpad ------------------------------------------------------- */
 static unsigned int slot_reg(struct row_emit *e, uint32_t slot)
 {
 	unsigned int r = 0;
@@ -85,7 +85,7 @@ static void place(struct row_emit *e)
 	e->out_slot = slot_reg(e, e->p.out_slot);
 }
 
-/* ---- tiles ------------------------------------------------------------------------------------ */
+/* ---- tiles -------------------------------------------------------------------------- */
 static struct tern_val slot_offset(const struct row_emit *e, unsigned int b)
 {
 	if (e->p.once[b] || b >= e->nmem)
@@ -299,7 +299,7 @@ static void set_tiles(struct row_emit *e)
 			e->part[s][i] = part_tile(e, &e->k->step[s].tile[i]);
 }
 
-/* ---- loops ---------------------------------------------------------------------------------- */
+/* ---- loops -------------------------------------------------------------------------- */
 static bool moves_along(const struct row_emit *e, const int64_t nb, bool on, unsigned int d)
 {
 	return e->looped[d] && on && (nb || d == 0);

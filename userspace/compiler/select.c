@@ -21,7 +21,7 @@ static void add_fold(struct row_kernel *k,
 	row_step(k, body)->outs = 0;
 }
 
-/* ---- SUM_ROWS, MEAN ---------------------------------------------------------------------- */
+/* ---- SUM_ROWS, MEAN ----------------------------------------------------------------- */
 enum { S_SUM = ROW_S_STATE, S_PART = ROW_S_FREE, S_N };
 
 static void sum_body(struct vprog *p, const struct row_kernel *k, bool resident)
@@ -61,7 +61,7 @@ static int reduce_kernel(const struct tern_op_desc *op, const struct tern_tensor
 
 ROW_OPERATOR(reduce)
 
-/* ---- ARGMAX --------------------------------------------------------------------------------- */
+/* ---- ARGMAX ------------------------------------------------------------------------- */
 enum { S_BEST = ROW_S_STATE, S_AT, S_MAX = ROW_S_FREE, S_HERE, S_BETTER };
 
 static void argmax_body(struct vprog *p, const struct row_kernel *k, bool resident)
@@ -111,7 +111,7 @@ static int argmax_kernel(const struct tern_op_desc *op, const struct tern_tensor
 
 ROW_OPERATOR(argmax)
 
-/* ---- TOP_K: k times the largest that comes after the last ------------------------------------- */
+/* ---- TOP_K: k times the largest that comes after the last --------------------------- */
 /*
  * The order is (value descending, index ascending). State: value and index of the last one found,
  * and of the best after it so far; indices as f32, exact below 2^24. A NaN is never found.
@@ -192,7 +192,7 @@ static void passes_kernel(const struct tern_op_desc *op, const struct tern_tenso
 	row_finish(k);
 }
 
-/* ---- ARGSORT, and TOP_K with a large k: a bitonic network ----------------------------------------- */
+/* ---- ARGSORT, and TOP_K with a large k: a bitonic network --------------------------- */
 /* Steps of CMPX in one micro-program: each is a loop of its own. */
 enum { SORT_STEPS = 80, SORT_PROGRAMS = 3, SORT_MAX_LOG2 = 20 };
 

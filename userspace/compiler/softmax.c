@@ -32,7 +32,7 @@ static struct parts parts_of(const struct tern_op_desc *op)
 	};
 }
 
-/* ---- steps -------------------------------------------------------------------------------- */
+/* ---- steps -------------------------------------------------------------------------- */
 static void row_constants(struct vprog *p, const struct row_kernel *k)
 {
 	struct parts t = parts_of(k->op);
@@ -115,7 +115,7 @@ static void divide_body(struct vprog *p, const struct row_kernel *k, bool reside
 	vp(p, TERN_V_ENDL, 0, 0, 0, 0);
 }
 
-/* ---- the kernel ----------------------------------------------------------------------------- */
+/* ---- the kernel --------------------------------------------------------------------- */
 /* "Train Short, Test Long" (Press et al., arXiv 2108.12409, section 3), with ggml's rule for a
  * number of heads that is no power of two. */
 static void fill_slopes(float *slope, int64_t heads, float max_bias)
