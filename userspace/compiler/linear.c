@@ -25,7 +25,7 @@ static void plan_need(const struct tern_graph *g, const struct linear_plan *p,
 	*need = (struct linear_need){
 		.a_dtype = a->type,
 		.w_dtype = w->type,
-		.k = w->ne[0],
+		.k = p->klen ? p->klen : w->ne[0],
 		.m = a->ne[1],
 		.ncols = p->glu != TERN_NO_OP ? 2 : 1,
 		.norm = norm && norm->src[1] != TERN_NO_TENSOR,
@@ -37,7 +37,7 @@ static void plan_need(const struct tern_graph *g, const struct linear_plan *p,
 
 		need->n = need->n > n ? need->n : n;
 		need->bias |= p->out[j].bias != TERN_NO_OP;
-		need->residual |= p->out[j].residual != TERN_NO_OP;
+		need->residual |= addend(g, p, j) != TERN_NO_TENSOR;
 	}
 	need->norm |= norm != NULL;
 }
@@ -58,6 +58,27 @@ static bool float_type(unsigned int type)
 	return type == TERN_F32 || type == TERN_F16 || type == TERN_BF16;
 }
 
+/*
+ * Columns of one pass over the result: all of them if a row of activations fits the scratchpad,
+ * else as many as do, and later passes add to the result, which must then be f32. 0: none.
+ */
+static int64_t slice_width(const struct tern_caps *caps, struct linear_need need, bool may_add)
+{
+	const int64_t step = 256; /* whole blocks of every type */
+	struct linear_fit fit;
+	int64_t k = need.k;
+
+	if (linear_fit(caps, &need, &fit))
+		return k;
+	need.epilogue = need.residual = true;
+	for (int64_t parts = 2; may_add && k / parts >= step; parts *= 2) {
+		need.k = ((k + parts - 1) / parts + step - 1) / step * step;
+		if (linear_fit(caps, &need, &fit))
+			return need.k;
+	}
+	return 0;
+}
+
 int linear_solve(const struct tern_target *t, const struct tern_op_desc *op,
 		 const struct tern_tensor_desc *tensors)
 {
@@ -70,7 +91,6 @@ int linear_solve(const struct tern_target *t, const struct tern_op_desc *op,
 				   .m = a->ne[1],
 				   .n = w->ne[1],
 				   .ncols = 1};
-	struct linear_fit fit;
 
 	if (!wt || (wt->kind != TERN_KIND_BLOCK && !float_type(w->type)))
 		return tern_fail(-EOPNOTSUPP, "MATMUL: LOAD decodes no weights of this type");
@@ -81,7 +101,10 @@ int linear_solve(const struct tern_target *t, const struct tern_op_desc *op,
 		return tern_fail(-EOPNOTSUPP, "MATMUL: depth and batch must not be symbolic");
 	if (wt->kind == TERN_KIND_PLAIN && w->nb[0] != wt->bytes)
 		return tern_fail(-EOPNOTSUPP, "MATMUL: weight rows must be contiguous");
-	if (!linear_fit(&t->caps, &need, &fit))
+	if (d->nb[0] != tern_type_info(d->type)->bytes)
+		return tern_fail(-EOPNOTSUPP, "MATMUL: rows of the result must be contiguous");
+	need.k = slice_width(&t->caps, need, d->type == TERN_F32);
+	if (!need.k)
 		return tern_fail(-EOPNOTSUPP, "MATMUL: a row of %lld does not fit the scratchpad",
 				 (long long)w->ne[0]);
 	if (tern_tensor_overlap(d, a) || tern_tensor_overlap(d, w))
@@ -99,6 +122,7 @@ static void declare_args(struct linear *x)
 
 	x->a = tensor(x, a);
 	x->d = tensor(x, result_tensor(g, x->p, 0));
+	x->k = x->p->klen ? x->p->klen : x->a->ne[0];
 	x->a_base = lower_base(l, a);
 	x->m = lower_dim(l, x->a, 1);
 	if (x->norm && x->norm->src[1] != TERN_NO_TENSOR)
@@ -115,8 +139,8 @@ static void declare_args(struct linear *x)
 			x->d_base[j] = lower_base(l, result_tensor(g, x->p, j));
 		if (o->bias != TERN_NO_OP)
 			x->bias[j] = lower_base(l, g->ops[o->bias].src[1]);
-		if (o->residual != TERN_NO_OP)
-			x->res[j] = lower_base(l, g->ops[o->residual].src[1]);
+		if (addend(g, x->p, j) != TERN_NO_TENSOR)
+			x->res[j] = lower_base(l, addend(g, x->p, j));
 	}
 	const struct tern_tensor_desc *w0 = tensor(x, mm->src[0]);
 
@@ -249,6 +273,7 @@ static void emit_batches(struct linear *x, int level)
 
 static void alloc_regs(struct linear *x)
 {
+	const struct tern_tensor_desc *w = tensor(x, op_of(x->l, x->p->out[0].matmul)->src[0]);
 	unsigned int *regs[] = {&x->off[OFF_A], &x->off[OFF_W], &x->off[OFF_D], &x->fill_left,
 				&x->fill_off,	&x->fill_dst,	&x->fill_rows,	&x->rows,
 				&x->mleft,	&x->d_row,	&x->nleft,	&x->ncur,
@@ -256,8 +281,10 @@ static void alloc_regs(struct linear *x)
 
 	for (size_t i = 0; i < sizeof(regs) / sizeof(regs[0]); i++)
 		*regs[i] = lower_reg(x->l);
-	for (int i = 0; i < NOFFS; i++)
-		lower_mov(x->l, x->off[i], tern_imm(0));
+	lower_mov(x->l, x->off[OFF_A], tern_imm(x->p->k0 * (int64_t)x->a->nb[0]));
+	lower_mov(x->l, x->off[OFF_W],
+		  tern_imm((int64_t)tern_type_row_bytes(w->type, (uint64_t)x->p->k0)));
+	lower_mov(x->l, x->off[OFF_D], tern_imm(0));
 }
 
 void linear_plan_lower(struct tern_lower *l, const struct linear_plan *p)
@@ -287,7 +314,17 @@ void linear_plan_lower(struct tern_lower *l, const struct linear_plan *p)
 void linear_lower(struct tern_lower *l, uint32_t op)
 {
 	struct linear_plan p = {.norm = TERN_NO_OP, .glu = TERN_NO_OP, .nout = 1};
+	const struct tern_op_desc *mm = &l->g->ops[op];
+	int64_t k = l->g->tensors[mm->src[0]].ne[0], width;
+	struct linear_need need;
 
 	p.out[0] = (struct linear_out){op, TERN_NO_OP, TERN_NO_OP};
-	linear_plan_lower(l, &p);
+	plan_need(l->g, &p, &need);
+	width = slice_width(l->caps, need, l->g->tensors[mm->dst].type == TERN_F32);
+	for (p.k0 = 0; p.k0 < k; p.k0 += width) {
+		p.klen = k - p.k0 < width ? k - p.k0 : width;
+		linear_plan_lower(l, &p);
+		if (l->err)
+			return;
+	}
 }

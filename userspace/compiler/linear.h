@@ -12,16 +12,19 @@
 #define TERN_NO_OP UINT32_MAX
 
 struct linear_out {
-	uint32_t matmul; /* operator */
-	uint32_t bias; /* BINARY ADD with a row of N, or TERN_NO_OP */
+	uint32_t matmul;   /* operator */
+	uint32_t bias;	   /* BINARY ADD with a row of N, or TERN_NO_OP */
 	uint32_t residual; /* BINARY ADD with a tensor of the result's shape, or TERN_NO_OP */
 };
 
 struct linear_plan {
 	uint32_t norm; /* RMS_NORM or NORM whose result only these products read, or TERN_NO_OP */
-	uint32_t glu; /* GLU over out[0] (gate) and out[1] (up), or TERN_NO_OP */
+	uint32_t glu;  /* GLU over out[0] (gate) and out[1] (up), or TERN_NO_OP */
 	uint32_t nout;
 	struct linear_out out[LINEAR_MAX];
+	/* Columns [k0, k0 + klen) of the activations and weights; klen 0: all. With k0 > 0 the
+	 * products are added to the result. */
+	int64_t k0, klen;
 };
 
 /* MATMUL alone. */

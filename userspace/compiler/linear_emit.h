@@ -18,6 +18,7 @@ struct linear {
 	struct linear_fit f;
 	const struct tern_op_desc *norm, *glu;
 	const struct tern_tensor_desc *a, *d; /* activations as loaded, first result */
+	int64_t k;			      /* columns of activations and weights */
 	struct tern_dim m;
 	struct batch_level batch[4];
 	unsigned int off[NOFFS]; /* registers: byte offsets of the current batch */
@@ -30,7 +31,7 @@ struct linear {
 
 	struct lower_pipe in, act, c, out, bias_pipe, res_pipe;
 	uint32_t once;
-	bool const_w; /* weights nothing writes: LOAD0 and the ring */
+	bool const_w;		  /* weights nothing writes: LOAD0 and the ring */
 	struct lower_pipe w_pipe; /* otherwise */
 
 	/* fill state */
@@ -54,7 +55,8 @@ static inline const struct tern_op_desc *op_of(const struct tern_lower *l, uint3
 }
 
 /* The tensor that output j of the plan ends in. */
-static inline uint32_t result_tensor(const struct tern_graph *g, const struct linear_plan *p, uint32_t j)
+static inline uint32_t result_tensor(const struct tern_graph *g, const struct linear_plan *p,
+				     uint32_t j)
 {
 	const struct linear_out *o = &p->out[j];
 
@@ -74,11 +76,20 @@ static inline uint32_t steps_of(const struct linear_plan *p)
 
 static inline bool has_epilogue(const struct linear_plan *p)
 {
-	bool any = p->glu != TERN_NO_OP;
+	bool any = p->glu != TERN_NO_OP || p->k0 > 0;
 
 	for (uint32_t j = 0; j < p->nout; j++)
 		any |= p->out[j].bias != TERN_NO_OP || p->out[j].residual != TERN_NO_OP;
 	return any;
+}
+
+/* The tensor that is added to product j, or TERN_NO_TENSOR: a residual, or the slices of k before. */
+static inline uint32_t addend(const struct tern_graph *g, const struct linear_plan *p, uint32_t j)
+{
+	if (p->k0 > 0)
+		return result_tensor(g, p, j);
+	return p->out[j].residual == TERN_NO_OP ? TERN_NO_TENSOR
+						: g->ops[p->out[j].residual].src[1];
 }
 
 static inline struct tern_val reg(unsigned int r)

@@ -7,7 +7,7 @@ void linear_fill_tiles(struct linear *x)
 {
 	const struct linear_fit *f = &x->f;
 	int64_t in_row = f->kq * f->in_elem;
-	struct tern_val kq = tern_imm(f->kq < x->a->ne[0] ? f->kq : x->a->ne[0]);
+	struct tern_val kq = tern_imm(f->kq < x->k ? f->kq : x->k);
 	struct tern_val rows = reg(x->fill_rows), none = tern_imm(0);
 
 	x->t_in_mem = linear_tile(x, x->a->type, false, reg(x->a_base), reg(x->fill_off), kq, rows,
@@ -18,16 +18,16 @@ void linear_fill_tiles(struct linear *x)
 	x->t_act_w = linear_tile(x, f->a_type, true, reg(x->fill_dst), none, kq, rows, f->a_row);
 	if (!x->norm)
 		return;
-	x->t_norm_w = linear_tile(x, TERN_T_F32, true, tern_imm(x->once), none,
-				  tern_imm(x->a->ne[0]), tern_imm(1), 0);
+	x->t_norm_w = linear_tile(x, TERN_T_F32, true, tern_imm(x->once), none, tern_imm(x->k),
+				  tern_imm(1), 0);
 	x->t_norm_b = linear_tile(x, TERN_T_F32, true, tern_imm(x->once + 4 * f->k), none,
-				  tern_imm(x->a->ne[0]), tern_imm(1), 0);
+				  tern_imm(x->k), tern_imm(1), 0);
 }
 
 void linear_load_norm(struct linear *x)
 {
 	struct tern_lower *l = x->l;
-	int64_t k = x->a->ne[0];
+	int64_t k = x->k;
 	struct tern_sync s = {0};
 	unsigned int bases[2] = {x->norm_w, x->norm_b};
 	uint8_t dst[2] = {x->t_norm_w, x->t_norm_b};
@@ -66,7 +66,7 @@ void linear_release_norm(struct linear *x)
 /* Tiles: 0 operand, 1 row as loaded, 2 and 3 the norm's weights. */
 static void norm_program(const struct linear *x, struct vprog *p)
 {
-	struct row_kernel k = {.op = x->norm, .dim[0] = {.max = x->a->ne[0], .mul = 1}};
+	struct row_kernel k = {.op = x->norm, .dim[0] = {.max = x->k, .mul = 1}};
 	const struct norm_tiles t = {
 		.x = 1,
 		.y = 0,
@@ -108,7 +108,7 @@ static void fill_rows_parts(struct linear *x, const struct vprog *p)
 
 	for (int64_t i = 0; i < f->parts; i++) {
 		struct tern_sync ld = {0}, v = {0};
-		int64_t left = x->a->ne[0] - i * f->kq;
+		int64_t left = x->k - i * f->kq;
 		uint8_t set[4] = {x->t_in_mem, x->t_in, x->t_in_v, x->t_act_w};
 
 		for (int t = 0; f->parts > 1 && t < 4; t++)

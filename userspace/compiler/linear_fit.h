@@ -10,26 +10,25 @@
 
 struct linear_fit {
 	unsigned int a_type, b_type; /* operand types in SPM */
-	uint32_t a_row, b_row; /* bytes of one row of K in SPM */
-	int64_t k; /* columns, padded to a group for ACT */
-	int64_t mt; /* rows per tile */
-	int64_t nt; /* columns of the result per weight tile */
-	int64_t kc, ksteps; /* depth of a weight tile; ksteps = ceil(k / kc) */
-	int64_t rc; /* rows per fill step */
-	int64_t kq, parts; /* columns per fill step; parts = ceil(k / kq) */
-	uint32_t in_elem; /* bytes of an activation as loaded */
+	uint32_t a_row, b_row;	     /* bytes of one row of K in SPM */
+	int64_t k;		     /* columns, padded to a group for ACT */
+	int64_t mt;		     /* rows per tile */
+	int64_t nt;		     /* columns of the result per weight tile */
+	int64_t kc, ksteps;	     /* depth of a weight tile; ksteps = ceil(k / kc) */
+	int64_t rc;		     /* rows per fill step */
+	int64_t kq, parts;	     /* columns per fill step; parts = ceil(k / kq) */
+	uint32_t in_elem;	     /* bytes of an activation as loaded */
 };
 
 /* What the fit depends on: shapes and which epilogue tiles exist. */
 struct linear_need {
 	unsigned int a_dtype, w_dtype;
-	int64_t k, m, n; /* bounds */
+	int64_t k, m, n;      /* bounds */
 	bool norm, norm_bias; /* weights kept in SPM */
-	unsigned int ncols; /* result tiles per step: 2 for a gated pair */
+	unsigned int ncols;   /* result tiles per step: 2 for a gated pair */
 	bool epilogue, bias, residual;
 };
 /* false: does not fit this scratchpad */
-bool linear_fit(const struct tern_caps *caps, const struct linear_need *need,
-		struct linear_fit *f);
+bool linear_fit(const struct tern_caps *caps, const struct linear_need *need, struct linear_fit *f);
 
 #endif

@@ -9,7 +9,7 @@ void linear_step_tiles(struct linear *x)
 	const struct linear_fit *f = &x->f;
 	const struct tern_tensor_desc *w = tensor(x, op_of(x->l, x->p->out[0].matmul)->src[0]);
 	struct tern_val n = reg(x->ncur), rows = reg(x->rows), none = tern_imm(0);
-	struct tern_val kc = tern_imm(f->kc), wcols = tern_imm(f->ksteps == 1 ? w->ne[0] : f->kc);
+	struct tern_val kc = tern_imm(f->kc), wcols = tern_imm(f->ksteps == 1 ? x->k : f->kc);
 	int64_t c_row = 4 * f->nt,
 		b_row = f->ksteps == 1 ? f->b_row
 				       : (int64_t)tern_type_row_bytes(f->b_type, (uint64_t)f->kc);
@@ -71,7 +71,7 @@ static void emit_products(struct linear *x, uint32_t j, struct tern_sync c_sync)
 
 	for (int64_t i = 0; i < f->ksteps; i++) {
 		int64_t k = f->k - i * f->kc < f->kc ? f->k - i * f->kc : f->kc;
-		int64_t wk = w->ne[0] - i * f->kc < k ? w->ne[0] - i * f->kc : k;
+		int64_t wk = x->k - i * f->kc < k ? x->k - i * f->kc : k;
 		bool first = i == 0, last = i == f->ksteps - 1;
 		struct tern_sync ld = {0}, mm = {0};
 
@@ -135,7 +135,7 @@ static void epilogue_program(const struct linear *x, uint32_t j, struct vprog *p
 		vp(p, TERN_V_LD, 1, (*ntiles)++, 0, 0);
 		vp(p, TERN_V_ADD, 0, 0, 1, 0);
 	}
-	if (o->residual != TERN_NO_OP) {
+	if (addend(x->l->g, x->p, j) != TERN_NO_TENSOR) {
 		tiles[*ntiles] = x->t_res_v;
 		vp(p, TERN_V_LD, 1, (*ntiles)++, 0, 0);
 		vp(p, TERN_V_ADD, 0, 0, 1, 0);
@@ -162,6 +162,7 @@ static void emit_epilogue(struct linear *x, uint32_t j)
 {
 	struct tern_lower *l = x->l;
 	const struct linear_out *o = &x->p->out[j];
+	uint32_t add = addend(l->g, x->p, j);
 	struct tern_sync first = {0}, v = {0}, st = {0};
 	uint8_t tiles[TERN_VECTOR_TILES];
 	unsigned int ntiles;
@@ -169,8 +170,8 @@ static void emit_epilogue(struct linear *x, uint32_t j)
 
 	if (o->bias != TERN_NO_OP)
 		load_extra(x, x->t_bias, x->t_bias_mem, x->bias[j], &x->bias_pipe);
-	if (o->residual != TERN_NO_OP) {
-		const struct tern_tensor_desc *r = tensor(x, op_of(l, o->residual)->src[1]);
+	if (add != TERN_NO_TENSOR) {
+		const struct tern_tensor_desc *r = tensor(x, add);
 
 		lower_set_field(l, x->t_res_mem, TERN_TILE_STRIDE0 + 1,
 				tern_imm((int64_t)r->nb[1]));
@@ -179,7 +180,7 @@ static void emit_epilogue(struct linear *x, uint32_t j)
 	/* a sync word holds two waits; the extras wait in a command of their own */
 	if (o->bias != TERN_NO_OP)
 		sync_wait(&first, pipe_full(PIPE_IN2), 1);
-	if (o->residual != TERN_NO_OP)
+	if (add != TERN_NO_TENSOR)
 		sync_wait(&first, pipe_full(PIPE_IN1), 1);
 	if (first.wait[0].n)
 		tern_emit_sync(&l->code, TERN_Q_VECTOR, &first);
@@ -194,7 +195,7 @@ static void emit_epilogue(struct linear *x, uint32_t j)
 		sync_signal(&v, pipe_free(PIPE_IN2), 1);
 		lower_pipe_step(l, &x->bias_pipe, false);
 	}
-	if (o->residual != TERN_NO_OP) {
+	if (add != TERN_NO_TENSOR) {
 		sync_signal(&v, pipe_free(PIPE_IN1), 1);
 		lower_pipe_step(l, &x->res_pipe, false);
 	}
