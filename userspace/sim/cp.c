@@ -376,7 +376,7 @@ static int step(struct tern_sim *s)
 		return s->nomem ? SIM_DONE : s->run->fault.code;
 	s->cp_cycles += slot->words;
 	err = sim_spend(s, slot->words);
-	if (!err && s->run->stop && *s->run->stop)
+	if (!err && sim_stopped(s))
 		err = sim_fault(s, TERN_FAULT_ABORT, 0, 0);
 	if (err)
 		return err;
