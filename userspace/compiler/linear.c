@@ -36,47 +36,16 @@ static void plan_need(const struct tern_graph *g, const struct linear_plan *p,
 		int64_t n = g->tensors[g->ops[p->out[j].matmul].src[0]].ne[1];
 
 		need->n = need->n > n ? need->n : n;
-		need->bias |= p->out[j].bias != TERN_NO_OP;
+		need->bias |= bias_of(p, j) != TERN_NO_OP;
 		need->residual |= addend(g, p, j) != TERN_NO_TENSOR;
 	}
 	need->norm |= norm != NULL;
-}
-
-bool linear_plan_fits(const struct tern_target *t, const struct tern_graph *g,
-		      const struct linear_plan *p)
-{
-	struct linear_need need;
-	struct linear_fit fit;
-
-	plan_need(g, p, &need);
-	return linear_fit(&t->caps, &need, &fit);
 }
 
 /* ---- MATMUL's solver ------------------------------------------------------------ */
 static bool float_type(unsigned int type)
 {
 	return type == TERN_F32 || type == TERN_F16 || type == TERN_BF16;
-}
-
-/*
- * Columns of one pass over the result: all of them if a row of activations fits the scratchpad,
- * else as many as do, and later passes add to the result, which must then be f32. 0: none.
- */
-static int64_t slice_width(const struct tern_caps *caps, struct linear_need need, bool may_add)
-{
-	const int64_t step = 256; /* whole blocks of every type */
-	struct linear_fit fit;
-	int64_t k = need.k;
-
-	if (linear_fit(caps, &need, &fit))
-		return k;
-	need.epilogue = need.residual = true;
-	for (int64_t parts = 2; may_add && k / parts >= step; parts *= 2) {
-		need.k = ((k + parts - 1) / parts + step - 1) / step * step;
-		if (linear_fit(caps, &need, &fit))
-			return need.k;
-	}
-	return 0;
 }
 
 int linear_solve(const struct tern_target *t, const struct tern_op_desc *op,
@@ -103,8 +72,7 @@ int linear_solve(const struct tern_target *t, const struct tern_op_desc *op,
 		return tern_fail(-EOPNOTSUPP, "MATMUL: weight rows must be contiguous");
 	if (d->nb[0] != tern_type_info(d->type)->bytes)
 		return tern_fail(-EOPNOTSUPP, "MATMUL: rows of the result must be contiguous");
-	need.k = slice_width(&t->caps, need, d->type == TERN_F32);
-	if (!need.k)
+	if (!linear_slice(&t->caps, &need, d->type == TERN_F32))
 		return tern_fail(-EOPNOTSUPP, "MATMUL: a row of %lld does not fit the scratchpad",
 				 (long long)w->ne[0]);
 	if (tern_tensor_overlap(d, a) || tern_tensor_overlap(d, w))
@@ -137,7 +105,7 @@ static void declare_args(struct linear *x)
 		x->n[j] = lower_dim(l, tensor(x, w), 1);
 		if (j < steps_of(x->p))
 			x->d_base[j] = lower_base(l, result_tensor(g, x->p, j));
-		if (o->bias != TERN_NO_OP)
+		if (bias_of(x->p, j) != TERN_NO_OP)
 			x->bias[j] = lower_base(l, g->ops[o->bias].src[1]);
 		if (addend(g, x->p, j) != TERN_NO_TENSOR)
 			x->res[j] = lower_base(l, addend(g, x->p, j));
@@ -287,7 +255,7 @@ static void alloc_regs(struct linear *x)
 	lower_mov(x->l, x->off[OFF_D], tern_imm(0));
 }
 
-void linear_plan_lower(struct tern_lower *l, const struct linear_plan *p)
+static void lower_slice(struct tern_lower *l, const struct linear_plan *p)
 {
 	struct linear x = {.l = l, .p = p, .norm = op_of(l, p->norm), .glu = op_of(l, p->glu)};
 	struct linear_need need;
@@ -311,20 +279,49 @@ void linear_plan_lower(struct tern_lower *l, const struct linear_plan *p)
 	lower_group_end(l);
 }
 
+/* May later slices of k add to the results? */
+static bool can_add(const struct tern_graph *g, const struct linear_plan *p)
+{
+	bool f32 = p->norm == TERN_NO_OP && p->glu == TERN_NO_OP;
+
+	for (uint32_t j = 0; j < p->nout; j++)
+		f32 &= g->tensors[result_tensor(g, p, j)].type == TERN_F32;
+	return f32;
+}
+
+static int64_t plan_slice(const struct tern_caps *caps, const struct tern_graph *g,
+			  const struct linear_plan *p)
+{
+	struct linear_need need;
+
+	plan_need(g, p, &need);
+	return linear_slice(caps, &need, can_add(g, p));
+}
+
+bool linear_plan_fits(const struct tern_target *t, const struct tern_graph *g,
+		      const struct linear_plan *p)
+{
+	return plan_slice(&t->caps, g, p) > 0;
+}
+
+void linear_plan_lower(struct tern_lower *l, const struct linear_plan *p)
+{
+	int64_t k = l->g->tensors[l->g->ops[p->out[0].matmul].src[0]].ne[0];
+	int64_t width = plan_slice(l->caps, l->g, p);
+	struct linear_plan slice = *p;
+
+	if (!width)
+		l->err = -ENOSPC;
+	for (; !l->err && slice.k0 < k; slice.k0 += width) {
+		slice.klen = k - slice.k0 < width ? k - slice.k0 : width;
+		lower_slice(l, &slice);
+	}
+}
+
 void linear_lower(struct tern_lower *l, uint32_t op)
 {
 	struct linear_plan p = {.norm = TERN_NO_OP, .glu = TERN_NO_OP, .nout = 1};
-	const struct tern_op_desc *mm = &l->g->ops[op];
-	int64_t k = l->g->tensors[mm->src[0]].ne[0], width;
-	struct linear_need need;
 
 	p.out[0] = (struct linear_out){op, TERN_NO_OP, TERN_NO_OP};
-	plan_need(l->g, &p, &need);
-	width = slice_width(l->caps, need, l->g->tensors[mm->dst].type == TERN_F32);
-	for (p.k0 = 0; p.k0 < k; p.k0 += width) {
-		p.klen = k - p.k0 < width ? k - p.k0 : width;
-		linear_plan_lower(l, &p);
-		if (l->err)
-			return;
-	}
+	linear_plan_lower(l, &p);
 }

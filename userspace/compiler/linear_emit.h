@@ -83,6 +83,12 @@ static inline bool has_epilogue(const struct linear_plan *p)
 	return any;
 }
 
+/* The bias of product j, which the first slice of k adds. */
+static inline uint32_t bias_of(const struct linear_plan *p, uint32_t j)
+{
+	return p->k0 > 0 ? TERN_NO_OP : p->out[j].bias;
+}
+
 /* The tensor that is added to product j, or TERN_NO_TENSOR: a residual, or the slices of k before. */
 static inline uint32_t addend(const struct tern_graph *g, const struct linear_plan *p, uint32_t j)
 {

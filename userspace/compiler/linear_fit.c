@@ -149,3 +149,55 @@ bool linear_fit(const struct tern_caps *caps, const struct linear_need *need, st
 	*f = narrow;
 	return f->mt > 0;
 }
+
+/* ---- slices of k --------------------------------------------------------------------------- */
+enum { SLICE_STEP = 256, MAX_SLICES = 1024, CHAIN = 3000 };
+
+/* Cycles of a product in `slices` passes, for the most rows the graph may ask for: the longer of
+ * what MATRIX and DRAM need, and the chain of load, quantise, multiply, store that
+ * each pass begins with (CHAIN, from traces). */
+static double slice_cycles(const struct tern_caps *caps, const struct linear_need *need,
+			   const struct linear_fit *f, int64_t k, int64_t slices)
+{
+	const struct tern_type_info *w = tern_type_info(need->w_dtype);
+	double m = (double)need->m, n = (double)need->n;
+	double div = w->kind == TERN_KIND_BLOCK ? 1
+		     : w->bytes == 4		? caps->mac_div_f32
+						: caps->mac_div_f16;
+	double weights = (double)tern_type_row_bytes(need->w_dtype, (uint64_t)k) * n;
+	double passes = (double)((need->m + f->mt - 1) / f->mt);
+	double bytes = passes * weights + m * (double)k * f->in_elem +
+		       m * n * 4 * (double)(2 * slices - 1);
+	double matrix = m * n * (double)k * div / caps->mac_int8;
+	double dram = bytes * 256 / caps->dram_x256;
+
+	return (matrix > dram ? matrix : dram) + (double)slices * CHAIN;
+}
+
+int64_t linear_slice(const struct tern_caps *caps, const struct linear_need *need, bool may_add)
+{
+	struct linear_need part = *need;
+	struct linear_fit f;
+	int64_t best = 0;
+	double least = 0;
+
+	for (int64_t slices = 1; slices <= MAX_SLICES; slices *= 2) {
+		if (slices > 1) {
+			int64_t k = (need->k + slices - 1) / slices;
+
+			if (!may_add || k < SLICE_STEP)
+				break;
+			part.k = round_up(k, SLICE_STEP);
+			part.epilogue = part.residual = true;
+		}
+		if (linear_fit(caps, &part, &f)) {
+			double cycles = slice_cycles(caps, need, &f, need->k, slices);
+
+			if (!best || cycles < least) {
+				best = part.k;
+				least = cycles;
+			}
+		}
+	}
+	return best;
+}

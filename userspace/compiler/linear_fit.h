@@ -31,4 +31,11 @@ struct linear_need {
 /* false: does not fit this scratchpad */
 bool linear_fit(const struct tern_caps *caps, const struct linear_need *need, struct linear_fit *f);
 
+/*
+ * Columns of one pass over the result: all of them, or fewer if later passes may add to it
+ * (`may_add`) and either a row of activations does not fit, or narrower slices, whose tiles are
+ * taller, read the weights so much less often that they pay for the additions. 0: does not fit.
+ */
+int64_t linear_slice(const struct tern_caps *caps, const struct linear_need *need, bool may_add);
+
 #endif

@@ -113,7 +113,6 @@ static void emit_products(struct linear *x, uint32_t j, struct tern_sync c_sync)
 static void epilogue_program(const struct linear *x, uint32_t j, struct vprog *p,
 			     uint8_t tiles[TERN_VECTOR_TILES], unsigned int *ntiles)
 {
-	const struct linear_out *o = &x->p->out[j];
 	enum tern_unary gate = x->glu ? fn_of_glu((enum tern_glu)x->glu->i[0]) : 0;
 
 	*p = (struct vprog){0};
@@ -130,7 +129,7 @@ static void epilogue_program(const struct linear *x, uint32_t j, struct vprog *p
 		vp(p, TERN_V_LD, FN_V, (*ntiles)++, 0, 0);
 		vp(p, TERN_V_MUL, 0, 0, FN_V, 0);
 	}
-	if (o->bias != TERN_NO_OP) {
+	if (bias_of(x->p, j) != TERN_NO_OP) {
 		tiles[*ntiles] = x->t_bias_v;
 		vp(p, TERN_V_LD, 1, (*ntiles)++, 0, 0);
 		vp(p, TERN_V_ADD, 0, 0, 1, 0);
@@ -161,14 +160,13 @@ static void load_extra(struct linear *x, uint8_t dst, uint8_t src, unsigned int 
 static void emit_epilogue(struct linear *x, uint32_t j)
 {
 	struct tern_lower *l = x->l;
-	const struct linear_out *o = &x->p->out[j];
 	uint32_t add = addend(l->g, x->p, j);
 	struct tern_sync first = {0}, v = {0}, st = {0};
 	uint8_t tiles[TERN_VECTOR_TILES];
 	unsigned int ntiles;
 	struct vprog p;
 
-	if (o->bias != TERN_NO_OP)
+	if (bias_of(x->p, j) != TERN_NO_OP)
 		load_extra(x, x->t_bias, x->t_bias_mem, x->bias[j], &x->bias_pipe);
 	if (add != TERN_NO_TENSOR) {
 		const struct tern_tensor_desc *r = tensor(x, add);
@@ -178,7 +176,7 @@ static void emit_epilogue(struct linear *x, uint32_t j)
 		load_extra(x, x->t_res, x->t_res_mem, x->res[j], &x->res_pipe);
 	}
 	/* a sync word holds two waits; the extras wait in a command of their own */
-	if (o->bias != TERN_NO_OP)
+	if (bias_of(x->p, j) != TERN_NO_OP)
 		sync_wait(&first, pipe_full(PIPE_IN2), 1);
 	if (add != TERN_NO_TENSOR)
 		sync_wait(&first, pipe_full(PIPE_IN1), 1);
@@ -191,7 +189,7 @@ static void emit_epilogue(struct linear *x, uint32_t j)
 	sync_signal(&v, pipe_full(PIPE_OUT), 1);
 	lower_vector(l, &p, tiles, ntiles, NULL, 0, &v);
 	v = (struct tern_sync){0};
-	if (o->bias != TERN_NO_OP) {
+	if (bias_of(x->p, j) != TERN_NO_OP) {
 		sync_signal(&v, pipe_free(PIPE_IN2), 1);
 		lower_pipe_step(l, &x->bias_pipe, false);
 	}

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "compiler/linear.h"
+#include "compiler/norm.h"
 #include "compiler/plan.h"
 #include "compiler/rope.h"
 
@@ -311,6 +312,23 @@ static uint32_t try_rope_store(struct tern_plan *plan, struct tern_lower *l, uin
 	return n;
 }
 
+/* ---- ADD, norm: sum and norm of it in one pass over memory ------------------------- */
+static uint32_t try_add_norm(struct tern_plan *plan, struct tern_lower *l, uint32_t op,
+			     uint32_t end)
+{
+	const struct tern_op_desc *o = &l->g->ops[op];
+	bool keep;
+
+	if (op + 1 >= end || o->op != TERN_BINARY || o->i[0] != TERN_ADD ||
+	    (o[1].op != TERN_RMS_NORM && o[1].op != TERN_NORM))
+		return 0;
+	keep = !private_to(plan, o->dst, op, op + 2);
+	if (add_norm_solve(l->target, l->g, op, op + 1, keep))
+		return 0;
+	add_norm_lower(l, op, op + 1, keep);
+	return 2;
+}
+
 uint32_t plan_lower(struct tern_plan *plan, struct tern_lower *l, uint32_t op, uint32_t end,
 		    uint32_t *fused)
 {
@@ -319,6 +337,8 @@ uint32_t plan_lower(struct tern_plan *plan, struct tern_lower *l, uint32_t op, u
 
 	if (!n)
 		n = try_rope_store(plan, l, op, end);
+	if (!n)
+		n = try_add_norm(plan, l, op, end);
 	if (!n) {
 		tern_lowering(l->g->ops[op].op)->lower(l, op);
 		n = 1;
