@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: MIT
+/* tern-run as its user meets it: exit statuses, one sentence per failure, what it prints. */
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "json_check.h"
+
+enum { OUT_MAX = 1 << 20, ARGS_MAX = 24 };
+
+struct result {
+	int status;
+	char out[OUT_MAX], err[1 << 14];
+};
+
+static char program[PATH_MAX], data[PATH_MAX], tmp[PATH_MAX];
+static struct result r;
+
+/* The tools stand beside the tests: build/tests/test_cli, build/bin/tern-run. */
+static void find_paths(void)
+{
+	const char *dir = getenv("TERN_TEST_DATA");
+	ssize_t n = readlink("/proc/self/exe", program, sizeof(program) - 64);
+	char *slash;
+
+	if (n <= 0)
+		exit(EXIT_FAILURE);
+	program[n] = '\0';
+	for (int i = 0; i < 2; i++) {
+		slash = strrchr(program, '/');
+		*slash = '\0';
+	}
+	strcat(program, "/bin/tern-run");
+	snprintf(data, sizeof(data), "%s", dir ? dir : "tests/data");
+	snprintf(tmp, sizeof(tmp), "/tmp/tern-cli-%d", getpid());
+}
+
+static void slurp(const char *path, char *to, size_t size)
+{
+	FILE *f = fopen(path, "r");
+	size_t n = f ? fread(to, 1, size - 1, f) : 0;
+
+	to[n] = '\0';
+	if (f)
+		fclose(f);
+	unlink(path);
+}
+
+static pid_t start(const char *const *args, const char *out, const char *err)
+{
+	const char *argv[ARGS_MAX + 2] = {program};
+	pid_t pid;
+
+	for (int i = 0; args[i]; i++)
+		argv[i + 1] = args[i];
+	pid = fork();
+	if (pid)
+		return pid;
+	if (!freopen(out, "w", stdout) || !freopen(err, "w", stderr))
+		_exit(99);
+	execv(program, (char *const *)(uintptr_t)argv);
+	_exit(98);
+}
+
+/* Runs to the end; SIGINT after `interrupt_ms` if that is not 0. */
+static void run_for(int interrupt_ms, const char *const *args)
+{
+	char out[PATH_MAX + 8], err[PATH_MAX + 8];
+	int status;
+	pid_t pid;
+
+	snprintf(out, sizeof(out), "%s.out", tmp);
+	snprintf(err, sizeof(err), "%s.err", tmp);
+	pid = start(args, out, err);
+	if (interrupt_ms) {
+		usleep((useconds_t)interrupt_ms * 1000);
+		kill(pid, SIGINT);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_msg(WIFEXITED(status), "died of signal %d", WTERMSIG(status));
+	r.status = WEXITSTATUS(status);
+	slurp(out, r.out, sizeof(r.out));
+	slurp(err, r.err, sizeof(r.err));
+}
+
+#define RUN(...) run_for(0, (const char *const[]){__VA_ARGS__, NULL})
+
+static const char *model(const char *type)
+{
+	static char path[PATH_MAX + 32];
+
+	snprintf(path, sizeof(path), "%s/kdoc-%s.gguf", data, type);
+	return path;
+}
+
+/* One sentence that names what is wrong, and a status that says so. */
+static void refused(int status, const char *about)
+{
+	ck_assert_int_eq(r.status, status);
+	ck_assert_msg(!strncmp(r.err, "tern-run: ", 10), "%s", r.err);
+	ck_assert_msg(strstr(r.err, about) != NULL, "does not name \"%s\": %s", about, r.err);
+	ck_assert_msg(strchr(r.err, '\n') == r.err + strlen(r.err) - 1, "more than a line: %s",
+		      r.err);
+	ck_assert_str_eq(r.out, "");
+}
+
+/* The first n bytes of a file; the value of a string key replaced by one as long. */
+static void write_part(const char *path, const char *from, size_t n, const char *key,
+		       const char *value)
+{
+	static char buf[1 << 23];
+	FILE *f = fopen(from, "rb");
+	size_t got;
+
+	ck_assert_ptr_nonnull(f);
+	got = fread(buf, 1, n < sizeof(buf) ? n : sizeof(buf), f);
+	fclose(f);
+	if (key) {
+		char *at = memmem(buf, got, key, strlen(key));
+
+		ck_assert_ptr_nonnull(at);
+		/* behind the key: u32 type, u64 length */
+		memcpy(at + strlen(key) + 12, value, strlen(value));
+	}
+	f = fopen(path, "wb");
+	ck_assert_ptr_nonnull(f);
+	ck_assert_uint_eq(fwrite(buf, 1, got, f), got);
+	fclose(f);
+}
+
+/* ---- refusals ------------------------------------------------------------------ */
+START_TEST(missing_file)
+{
+	RUN("no-such-model.gguf", "-p", "x");
+	refused(1, "no-such-model.gguf");
+}
+END_TEST
+
+START_TEST(truncated_file)
+{
+	write_part(tmp, model("q8_0"), 5000, NULL, NULL);
+	RUN(tmp, "-p", "x");
+	unlink(tmp);
+	refused(1, "");
+}
+END_TEST
+
+START_TEST(not_a_gguf)
+{
+	write_part(tmp, program, 4096, NULL, NULL);
+	RUN(tmp, "-p", "x");
+	unlink(tmp);
+	refused(1, "GGUF");
+}
+END_TEST
+
+START_TEST(unknown_architecture)
+{
+	write_part(tmp, model("q8_0"), SIZE_MAX, "general.architecture", "mamba");
+	RUN(tmp, "-p", "x");
+	unlink(tmp);
+	refused(1, "mamba");
+}
+END_TEST
+
+START_TEST(prompt_longer_than_context)
+{
+	RUN(model("q8_0"), "-p", "one two three four five six seven eight", "--ctx", "4");
+	refused(1, "--ctx");
+}
+END_TEST
+
+START_TEST(bad_options)
+{
+	RUN(model("q8_0"), "-p", "x", "--temp", "hot");
+	refused(2, "--temp");
+	RUN(model("q8_0"), "-p", "x", "-n", "-3");
+	refused(2, "--predict");
+	RUN(model("q8_0"), "-p", "x", "--top-p", "1.5");
+	refused(2, "--top-p");
+	RUN(model("q8_0"), "-p", "x", "--seed", "abc");
+	refused(2, "--seed");
+	RUN(model("q8_0"));
+	refused(2, "-p");
+	RUN("-p", "x");
+	refused(2, "model");
+	RUN(model("q8_0"), "--bench", "x1");
+	refused(1, "p512");
+}
+END_TEST
+
+START_TEST(bad_devices)
+{
+	RUN(model("q8_0"), "-p", "x", "-d", "gpu");
+	refused(1, "gpu");
+	RUN(model("q8_0"), "-p", "x", "-d", "sim:spm=1K");
+	refused(1, "spm");
+	RUN(model("q8_0"), "-p", "x", "-d", "sim:ref,no=telepathy");
+	refused(1, "telepathy");
+}
+END_TEST
+
+START_TEST(perplexity_refusals)
+{
+	RUN(model("q8_0"), "--perplexity", "no-such-text");
+	refused(1, "no-such-text");
+	write_part(tmp, "Makefile", 200, NULL, NULL);
+	RUN(model("q8_0"), "--perplexity", tmp);
+	unlink(tmp);
+	refused(1, "tokens");
+}
+END_TEST
+
+/* ---- what it prints --------------------------------------------------------------- */
+static long number_of(const char *key)
+{
+	const char *at = strstr(r.out, key);
+
+	ck_assert_msg(at != NULL, "no %s in the JSON", key);
+	return strtol(at + strlen(key), NULL, 10);
+}
+
+/* 200 tokens, each at another past length, and one program for all of them. */
+START_TEST(one_program)
+{
+	RUN(model("q4_0"), "-p", "The", "-n", "200", "--temp", "0.8", "--seed", "7", "--json");
+	ck_assert_int_eq(r.status, 0);
+	ck_assert(json_ok(r.out));
+	ck_assert_int_eq(number_of("\"programs_compiled\": "), 1);
+	ck_assert_int_eq(number_of("\"decode\": {\"tokens\": "), 199);
+	ck_assert_int_eq(number_of("\"cpu_ops\": "), 0);
+}
+END_TEST
+
+START_TEST(seed_decides)
+{
+	static char first[OUT_MAX];
+
+	RUN(model("q4_0"), "-p", "The", "-n", "12", "--seed", "5");
+	ck_assert_int_eq(r.status, 0);
+	strcpy(first, r.out);
+	RUN(model("q4_0"), "-p", "The", "-n", "12", "--seed", "5");
+	ck_assert_str_eq(first, r.out);
+	RUN(model("q4_0"), "-p", "The", "-n", "12", "--seed", "6");
+	ck_assert_str_ne(first, r.out);
+}
+END_TEST
+
+START_TEST(reports)
+{
+	static char trace[OUT_MAX];
+	char path[PATH_MAX + 8];
+
+	snprintf(path, sizeof(path), "%s.json", tmp);
+	RUN(model("q8_0"), "-p", "The", "-n", "2", "--temp", "0", "--stats", "--explain", "--trace",
+	    path);
+	ck_assert_int_eq(r.status, 0);
+	ck_assert_ptr_nonnull(strstr(r.out, "share of DRAM bandwidth"));
+	ck_assert_ptr_nonnull(strstr(r.out, "ATTENTION"));
+	for (const char *line = r.out; *line; line = strchr(line, '\n') + 1)
+		ck_assert_msg(strcspn(line, "\n") <= 80, "wider than 80: %.*s",
+			      (int)strcspn(line, "\n"), line);
+	slurp(path, trace, sizeof(trace));
+	ck_assert(strlen(trace) > 1000);
+	if (strlen(trace) < OUT_MAX - 1) /* else it was cut here */
+		ck_assert(json_ok(trace));
+}
+END_TEST
+
+/* time-only walks the same commands through the same time. */
+START_TEST(time_only_is_the_same_time)
+{
+	static const char *const devices[2] = {"sim:ref", "sim:ref,time-only"};
+	long cycles[2];
+
+	for (int i = 0; i < 2; i++) {
+		RUN(model("q4_k"), "--bench", "p40,n3,d70,r1", "--json", "-d", devices[i]);
+		ck_assert_int_eq(r.status, 0);
+		cycles[i] = number_of("\"cycles\": ");
+	}
+	ck_assert_int_gt(cycles[0], 0);
+	ck_assert_int_eq(cycles[0], cycles[1]);
+}
+END_TEST
+
+START_TEST(interrupt_ends_cleanly)
+{
+	run_for(700, (const char *const[]){model("f16"), "--bench", "p256,n200,r100", NULL});
+	ck_assert_int_eq(r.status, 130);
+	ck_assert_str_eq(r.err, "");
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("tern-run");
+	TCase *bad = tcase_create("refusals"), *good = tcase_create("output");
+	SRunner *sr;
+	int failed;
+
+	find_paths();
+	tcase_add_test(bad, missing_file);
+	tcase_add_test(bad, truncated_file);
+	tcase_add_test(bad, not_a_gguf);
+	tcase_add_test(bad, unknown_architecture);
+	tcase_add_test(bad, prompt_longer_than_context);
+	tcase_add_test(bad, bad_options);
+	tcase_add_test(bad, bad_devices);
+	tcase_add_test(bad, perplexity_refusals);
+	tcase_add_test(good, one_program);
+	tcase_add_test(good, seed_decides);
+	tcase_add_test(good, reports);
+	tcase_add_test(good, time_only_is_the_same_time);
+	tcase_add_test(good, interrupt_ends_cleanly);
+	suite_add_tcase(s, bad);
+	suite_add_tcase(s, good);
+	sr = srunner_create(s);
+	srunner_run_all(sr, CK_NORMAL);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
