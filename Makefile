@@ -66,6 +66,12 @@ TESTS := $(patsubst tests/unit/%.c,$(B)/tests/%,$(TEST_SRC))
 BENCHES := $(patsubst tests/bench/%.c,$(B)/bin/%,$(BENCH_SRC))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/%,$(FUZZ_SRC))
 
+# The ggml backend: all of the library in one file that shows two symbols.
+GGML_SRC := $(call sources,userspace/ggml/*.c)
+GGML_MAP := userspace/ggml/libggml-tern.map
+LIBS += $(B)/lib/libggml-tern.so
+ALL_SRC += $(GGML_SRC)
+
 # What programs link, in this order; an archive gives only what is asked of it.
 RUN_A := $(B)/lib/libtern-run.a
 SUPPORT_A := $(B)/lib/libtest-support.a
@@ -76,7 +82,7 @@ CHECK = $(shell pkg-config --libs check)
 
 # Targets -------------------------------------------------------------------
 .PHONY: all tests fuzzers deps run check check-unit check-san check-llama \
-	bench fuzz format-check install clean help FORCE
+	check-ggml bench fuzz format-check install clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -103,6 +109,9 @@ check-san: deps                    ## unit tests under ASan and UBSan
 check-llama: deps                  ## compare with an unmodified llama.cpp
 	@tests/run llama
 
+check-ggml: deps                   ## an unmodified llama.cpp on the NPU
+	@tests/run build && tests/conformance/check-ggml
+
 fuzz: deps                         ## fuzz each target for SECONDS=60
 	@FUZZ_SECONDS=$(SECONDS) tests/run fuzz
 
@@ -119,6 +128,7 @@ install: all                       ## to PREFIX=/usr/local, below DESTDIR
 	install -m 644 $(LIB_A) $(DESTDIR)$(PREFIX)/lib
 	install $(B)/lib/libtern.so.$(SOVERSION) $(DESTDIR)$(PREFIX)/lib
 	ln -sf libtern.so.$(SOVERSION) $(DESTDIR)$(PREFIX)/lib/libtern.so
+	install $(B)/lib/libggml-tern.so $(DESTDIR)$(PREFIX)/lib
 	install -m 644 $(B)/lib/pkgconfig/tern.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig
 	cp -r userspace/include/. $(DESTDIR)$(PREFIX)/include
 	for page in $(wildcard userspace/man/*.[1-9]); do \
@@ -170,6 +180,12 @@ comma := ,
 
 $(B)/lib/libtern.so: $(B)/lib/libtern.so.$(SOVERSION)
 	@ln -sf $(<F) $@
+
+$(B)/lib/libggml-tern.so: $(call objects,$(GGML_SRC)) $(LIB_A) $(GGML_MAP)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(CFLAGS) $(INSTRUMENT) $(LDFLAGS) -shared \
+		$(if $(INSTRUMENT),,-Wl,-z,defs) -Wl,--version-script=$(GGML_MAP) \
+		-o $@ $(filter %.o %.a,$^) -ldl $(LDLIBS)
 
 $(B)/lib/pkgconfig/tern.pc: userspace/lib/tern.pc.in $(B)/flags
 	@mkdir -p $(@D)

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: MIT
+/* Programs are kept with a session each: the next token only binds and runs. */
+#include "ggml/cache.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- making ---------------------------------------------------------------------------- */
+
+/* llama.cpp names results "what-LAYER". */
+static uint32_t layer_of(const char *name)
+{
+	const char *dash = strrchr(name, '-');
+
+	return dash ? (uint32_t)strtoul(dash + 1, NULL, 10) + 1 : 0;
+}
+
+/* Names and layers are for people: they are no part of the structure. */
+static int create_graph(const struct capture *c, struct tern_graph **out)
+{
+	struct tern_tensor_desc *tensors = malloc((c->ntensors + 1u) * sizeof(*tensors));
+	struct tern_op_desc *ops = malloc((c->nops + 1u) * sizeof(*ops));
+	int ret = -ENOMEM;
+
+	if (tensors && ops) {
+		struct tern_graph_desc desc = {.storages = c->storages,
+					       .tensors = tensors,
+					       .ops = ops,
+					       .nstorages = c->nstorages,
+					       .ntensors = c->ntensors,
+					       .nops = c->nops};
+
+		memcpy(tensors, c->tensors, c->ntensors * sizeof(*tensors));
+		memcpy(ops, c->ops, c->nops * sizeof(*ops));
+		for (uint32_t i = 0; i < c->nops; i++) {
+			tensors[ops[i].dst].name = c->nodes[i]->name;
+			ops[i].group = layer_of(c->nodes[i]->name);
+		}
+		ret = tern_graph_create(&desc, out);
+	}
+	free(tensors);
+	free(ops);
+	return ret;
+}
+
+static int begin_session(struct cache *cache, struct cached *entry)
+{
+	int ret = tern_session_create(entry->prog, &entry->session);
+
+	if (ret)
+		return ret;
+	memset(entry->bound, 0, (entry->key.nstorages + 1u) * sizeof(*entry->bound));
+	report_begin(cache->report, entry->session);
+	return 0;
+}
+
+static void end_session(struct cache *cache, struct cached *entry)
+{
+	if (entry->session)
+		report_end(cache->report, entry->session);
+	tern_session_destroy(entry->session);
+	entry->session = NULL;
+}
+
+static void destroy(struct cache *cache, struct cached *entry)
+{
+	if (!entry)
+		return;
+	end_session(cache, entry);
+	tern_program_destroy(entry->prog);
+	capture_fini(&entry->key);
+	free(entry->bound);
+	free(entry);
+}
+
+static int make(struct cache *cache, const struct capture *c, struct cached **out)
+{
+	struct cached *entry = calloc(1, sizeof(*entry));
+	struct tern_graph *graph = NULL;
+	int ret = entry ? 0 : -ENOMEM;
+
+	if (!ret) {
+		entry->bound = calloc(c->nstorages + 1u, sizeof(*entry->bound));
+		ret = entry->bound ? capture_copy(&entry->key, c) : -ENOMEM;
+	}
+	if (!ret)
+		ret = create_graph(c, &graph);
+	if (!ret)
+		ret = tern_compile(cache->dev, graph, &entry->prog);
+	tern_graph_destroy(graph);
+	if (ret) {
+		destroy(cache, entry);
+		return ret;
+	}
+	*out = entry;
+	return 0;
+}
+
+/* ---- keeping --------------------------------------------------------------------------------- */
+
+static void drop(struct cache *cache, uint32_t i)
+{
+	destroy(cache, cache->entries[i]);
+	cache->entries[i] = NULL;
+}
+
+static uint32_t oldest(const struct cache *cache)
+{
+	uint32_t best = 0;
+
+	for (uint32_t i = 0; i < CACHE_PROGRAMS; i++) {
+		if (!cache->entries[i])
+			return i;
+		if (cache->entries[i]->used < cache->entries[best]->used)
+			best = i;
+	}
+	return best;
+}
+
+int cache_get(struct cache *cache, const struct capture *c, struct cached **out)
+{
+	uint32_t i;
+	int ret = 0;
+
+	cache->clock++;
+	for (i = 0; i < CACHE_PROGRAMS; i++) {
+		if (cache->entries[i] && capture_equal(&cache->entries[i]->key, c))
+			break;
+	}
+	if (i == CACHE_PROGRAMS) {
+		i = oldest(cache);
+		drop(cache, i);
+		ret = make(cache, c, &cache->entries[i]);
+	}
+	*out = cache->entries[i];
+	if (!ret && !(*out)->session)
+		ret = begin_session(cache, *out);
+	if (!ret)
+		(*out)->used = cache->clock;
+	return ret;
+}
+
+int cache_bind(struct cached *entry, const struct capture *c)
+{
+	int ret = 0;
+
+	for (uint32_t i = 0; i < c->nstorages && !ret; i++) {
+		const struct capture_place *p = &c->places[i];
+		struct tern_binding want = {p->buffer->buf, p->lo};
+
+		if (!(c->storages[i].flags & TERN_STORAGE_BOUND) ||
+		    (entry->bound[i].buffer == want.buffer &&
+		     entry->bound[i].offset == want.offset))
+			continue;
+		ret = tern_session_bind_one(entry->session, i, want.buffer, want.offset);
+		if (!ret)
+			entry->bound[i] = want;
+	}
+	return ret;
+}
+
+void cache_forget(struct cache *cache, const struct tern_buffer *buf)
+{
+	for (uint32_t i = 0; i < CACHE_PROGRAMS; i++) {
+		struct cached *entry = cache->entries[i];
+		bool holds = false;
+
+		for (uint32_t s = 0; entry && s < entry->key.nstorages; s++)
+			holds |= entry->bound[s].buffer == buf;
+		if (holds)
+			end_session(cache, entry);
+	}
+}
+
+void cache_fini(struct cache *cache)
+{
+	for (uint32_t i = 0; i < CACHE_PROGRAMS; i++)
+		drop(cache, i);
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+/* The device and its buffers. */
+#include "ggml/plugin.h"
+#include "ggml/host.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static struct plugin plugin = {.lock = PTHREAD_MUTEX_INITIALIZER};
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void open_device(void)
+{
+	uint64_t npu = 0, mac = 0, khz = 0;
+
+	if (tern_device_open(NULL, &plugin.dev)) {
+		host_log(GGML_LOG_LEVEL_ERROR, "%s", tern_last_error());
+		return;
+	}
+	tern_device_get(plugin.dev, TERN_DEVICE_IS_NPU, &npu);
+	tern_device_get(plugin.dev, TERN_DEVICE_MAC_INT8, &mac);
+	tern_device_get(plugin.dev, TERN_DEVICE_CLOCK_KHZ, &khz);
+	if (!npu) {
+		host_log(GGML_LOG_LEVEL_ERROR,
+			 "device %s has no NPU, and what runs on the CPU ggml does itself: set "
+			 "TERN_DEVICE to another",
+			 tern_device_name(plugin.dev));
+		tern_device_close(plugin.dev);
+		plugin.dev = NULL;
+		return;
+	}
+	snprintf(plugin.description, sizeof(plugin.description),
+		 "Tern NPU (%s, %llu int8 MAC/cycle, %llu MHz)", tern_device_name(plugin.dev),
+		 (unsigned long long)mac, (unsigned long long)khz / 1000);
+	plugin.report = report_open();
+}
+
+struct plugin *plugin_get(void)
+{
+	pthread_once(&once, open_device);
+	return plugin.dev ? &plugin : NULL;
+}
+
+/* Memory is the host's. */
+void plugin_memory(size_t *free, size_t *total)
+{
+	unsigned long long kib;
+	char line[128];
+	FILE *f = fopen("/proc/meminfo", "r");
+
+	*total = (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
+	*free = (size_t)sysconf(_SC_AVPHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
+	while (f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "MemAvailable: %llu kB", &kib) == 1)
+			*free = (size_t)kib * 1024;
+	}
+	if (f)
+		fclose(f);
+}
+
+bool plugin_supports(struct plugin *p, const struct ggml_tensor *node)
+{
+	const char *why = NULL;
+
+	if (node_supported(p->dev, node, &why))
+		return true;
+	report_refused(p->report, node, why);
+	return false;
+}
+
+/* ---- buffers ----------------------------------------------------------------------------- */
+
+static struct plugin_buffer *finish(struct plugin_buffer *buffer, int ret)
+{
+	if (ret) {
+		host_log(GGML_LOG_LEVEL_ERROR, "%s", tern_last_error());
+		free(buffer);
+		return NULL;
+	}
+	buffer->base = tern_buffer_data(buffer->buf);
+	buffer->size = tern_buffer_size(buffer->buf);
+	return buffer;
+}
+
+struct plugin_buffer *plugin_buffer_create(struct plugin *p, uint64_t size)
+{
+	struct plugin_buffer *buffer = calloc(1, sizeof(*buffer));
+
+	return buffer ? finish(buffer, tern_buffer_create(p->dev, size, &buffer->buf)) : NULL;
+}
+
+struct plugin_buffer *plugin_buffer_wrap(struct plugin *p, void *mem, uint64_t size)
+{
+	struct plugin_buffer *buffer = calloc(1, sizeof(*buffer));
+	int ret;
+
+	if (!buffer)
+		return NULL;
+	/* A mapped file may be read-only, and ggml does not say. */
+	ret = tern_buffer_wrap(p->dev, mem, size, 0, &buffer->buf);
+	if (ret)
+		ret = tern_buffer_wrap(p->dev, mem, size, TERN_WRAP_READ_ONLY, &buffer->buf);
+	return finish(buffer, ret);
+}
+
+void plugin_buffer_destroy(struct plugin *p, struct plugin_buffer *buffer)
+{
+	struct stream *s;
+
+	pthread_mutex_lock(&p->lock);
+	for (s = p->streams; s; s = s->next)
+		cache_forget(&s->cache, buffer->buf);
+	pthread_mutex_unlock(&p->lock);
+	tern_buffer_destroy(buffer->buf);
+	free(buffer);
+}

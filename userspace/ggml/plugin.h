@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The backend without ggml's interface around it: one device, buffers, streams of graphs. v*.c
+ * dress this in the objects of one version of the interface each.
+ */
+#ifndef TERN_GGML_PLUGIN_H
+#define TERN_GGML_PLUGIN_H
+
+#include <pthread.h>
+
+#include "ggml/cache.h"
+
+#define PLUGIN_NAME   "TERN" /* the registry entry */
+#define PLUGIN_DEVICE "TERN0"
+#define PLUGIN_ALIGN  64 /* of tensors: a DRAM burst */
+
+struct plugin {
+	struct tern_device *dev;
+	char description[128];
+	struct report *report;
+	struct stream *streams;
+	/* Graphs run one at a time, and no buffer goes while one does. */
+	pthread_mutex_t lock;
+};
+
+/* Opens the device ($TERN_DEVICE, else sim:ref) once. NULL: it cannot be, which is logged. */
+struct plugin *plugin_get(void);
+void plugin_memory(size_t *free, size_t *total);
+bool plugin_supports(struct plugin *p, const struct ggml_tensor *node);
+
+/* NULL: no memory, which is logged. */
+struct plugin_buffer *plugin_buffer_create(struct plugin *p, uint64_t size);
+struct plugin_buffer *plugin_buffer_wrap(struct plugin *p, void *mem, uint64_t size);
+void plugin_buffer_destroy(struct plugin *p, struct plugin_buffer *buffer);
+
+/* What ggml calls a backend: runs the graphs it is given, in order. */
+struct stream {
+	struct plugin *plugin;
+	struct stream *next;
+	const struct graph_access *access;
+	struct cache cache;
+	struct capture capture; /* of the graph at hand; kept for its arrays */
+};
+struct stream *stream_create(struct plugin *p, const struct graph_access *access);
+void stream_destroy(struct stream *s);
+enum ggml_status stream_compute(struct stream *s, const struct ggml_cgraph *graph);
+
+/* One function per version of the interface: the registry entry of that version. */
+void *plugin_registry_v3(struct plugin *p);
+
+#endif

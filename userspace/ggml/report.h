@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What ran where, for people: TERN_EXPLAIN=FILE a table per graph and the nodes that were left
+ * to the host, with the reason; TERN_TRACE=FILE a trace in Chrome's format. Without either
+ * variable there is no report, and every call here returns at once.
+ */
+#ifndef TERN_GGML_REPORT_H
+#define TERN_GGML_REPORT_H
+
+#include <tern.h>
+
+#include "ggml/abi.h"
+
+struct report;
+
+/* NULL: neither variable is set, or the files cannot be written (which is logged). */
+struct report *report_open(void);
+/* What is known so far goes to the files. */
+void report_flush(struct report *r);
+
+void report_begin(struct report *r, struct tern_session *session);
+void report_end(struct report *r, struct tern_session *session);
+/* The device declined this node. */
+void report_refused(struct report *r, const struct ggml_tensor *node, const char *why);
+
+#endif

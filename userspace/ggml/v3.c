@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: MIT
+/* The plugin as objects of GGML_BACKEND_API_VERSION 3. */
+#include "ggml/abi_v3.h"
+#include "ggml/host.h"
+#include "ggml/plugin.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define UNUSED __attribute__((unused))
+
+static struct ggml_backend_reg registry;
+static struct ggml_backend_device device;
+static struct ggml_backend_buffer_type buffer_type;
+
+static struct plugin *plugin_of(const struct ggml_backend_device *dev)
+{
+	return dev->context;
+}
+
+/* ---- buffers --------------------------------------------------------------------------- */
+
+static void buffer_free(struct ggml_backend_buffer *buf)
+{
+	plugin_buffer_destroy(plugin_of(&device), buf->context);
+}
+
+static void *buffer_base(struct ggml_backend_buffer *buf)
+{
+	return ((struct plugin_buffer *)buf->context)->base;
+}
+
+static void tensor_fill(struct ggml_backend_buffer *buf UNUSED, struct ggml_tensor *t,
+			uint8_t value, size_t offset, size_t size)
+{
+	memset((char *)t->data + offset, value, size);
+}
+
+static void tensor_set(struct ggml_backend_buffer *buf UNUSED, struct ggml_tensor *t,
+		       const void *data, size_t offset, size_t size)
+{
+	memcpy((char *)t->data + offset, data, size);
+}
+
+static void tensor_get(struct ggml_backend_buffer *buf UNUSED, const struct ggml_tensor *t,
+		       void *data, size_t offset, size_t size)
+{
+	memcpy(data, (const char *)t->data + offset, size);
+}
+
+static void buffer_clear(struct ggml_backend_buffer *buf, uint8_t value)
+{
+	memset(((struct plugin_buffer *)buf->context)->base, value, buf->size);
+}
+
+static struct ggml_backend_buffer *buffer_new(struct plugin_buffer *buffer, size_t size)
+{
+	static const struct ggml_backend_buffer_i iface = {
+		.free_buffer = buffer_free,
+		.get_base = buffer_base,
+		.memset_tensor = tensor_fill,
+		.set_tensor = tensor_set,
+		.get_tensor = tensor_get,
+		.clear = buffer_clear,
+	};
+	struct ggml_backend_buffer *(*init)(struct ggml_backend_buffer_type *,
+					    struct ggml_backend_buffer_i, void *, size_t);
+
+	if (!buffer)
+		return NULL;
+	memcpy(&init, &host.ggml_backend_buffer_init, sizeof(init));
+	return init(&buffer_type, iface, buffer, size);
+}
+
+/* ---- the type of buffers ------------------------------------------------------------------ */
+
+static const char *type_name(struct ggml_backend_buffer_type *buft UNUSED)
+{
+	return PLUGIN_DEVICE;
+}
+
+static struct ggml_backend_buffer *type_alloc(struct ggml_backend_buffer_type *buft, size_t size)
+{
+	return buffer_new(plugin_buffer_create(plugin_of(buft->device), size ? size : 1), size);
+}
+
+static size_t type_alignment(struct ggml_backend_buffer_type *buft UNUSED)
+{
+	return PLUGIN_ALIGN;
+}
+
+static bool type_is_host(struct ggml_backend_buffer_type *buft UNUSED)
+{
+	return true;
+}
+
+static struct ggml_backend_buffer_type buffer_type = {
+	.iface = {.get_name = type_name,
+		  .alloc_buffer = type_alloc,
+		  .get_alignment = type_alignment,
+		  .is_host = type_is_host},
+	.device = &device,
+};
+
+/* ---- what graphs consist of --------------------------------------------------------------- */
+
+static int graph_nodes(const struct ggml_cgraph *graph, struct ggml_tensor *const **nodes)
+{
+	*nodes = graph->nodes;
+	return graph->n_nodes;
+}
+
+static int graph_uses(const struct ggml_cgraph *graph, const struct ggml_tensor *node)
+{
+	const struct ggml_hash_set *set = &graph->visited;
+	size_t first, i;
+
+	if (!set->size || !graph->use_counts)
+		return -1;
+	first = i = ((uintptr_t)node >> 4) % set->size;
+	while (set->used[i / 32] >> i % 32 & 1) {
+		if (set->keys[i] == node)
+			return graph->use_counts[i];
+		i = (i + 1) % set->size;
+		if (i == first)
+			break;
+	}
+	return -1;
+}
+
+static struct plugin_buffer *graph_buffer(const struct ggml_backend_buffer *buf)
+{
+	return buf->buft == &buffer_type ? buf->context : NULL;
+}
+
+static enum ggml_backend_buffer_usage graph_usage(const struct ggml_backend_buffer *buf)
+{
+	return buf->usage;
+}
+
+/* ---- streams --------------------------------------------------------------------------------- */
+
+static const char *stream_name(struct ggml_backend *be UNUSED)
+{
+	return PLUGIN_DEVICE;
+}
+
+static void stream_free(struct ggml_backend *be)
+{
+	stream_destroy(be->context);
+	free(be);
+}
+
+static void stream_synchronize(struct ggml_backend *be UNUSED)
+{
+	/* A graph is done when graph_compute returns. */
+}
+
+static enum ggml_status stream_graph(struct ggml_backend *be, struct ggml_cgraph *graph)
+{
+	return stream_compute(be->context, graph);
+}
+
+static struct ggml_backend *stream_new(struct ggml_backend_device *dev, const char *params UNUSED)
+{
+	/* Random; what identifies the kind of backend to ggml. */
+	static const uint8_t guid[16] = {0x2b, 0xd1, 0x6e, 0x0c, 0x97, 0x54, 0x4f, 0x3a,
+					 0x8c, 0x70, 0x1e, 0xe5, 0xa9, 0x33, 0xf8, 0x46};
+	static const struct graph_access access = {graph_nodes, graph_uses, graph_buffer,
+						   graph_usage};
+	struct ggml_backend *be = calloc(1, sizeof(*be));
+
+	if (!be)
+		return NULL;
+	be->guid = &guid;
+	be->iface.get_name = stream_name;
+	be->iface.free = stream_free;
+	be->iface.synchronize = stream_synchronize;
+	be->iface.graph_compute = stream_graph;
+	be->device = dev;
+	be->context = stream_create(plugin_of(dev), &access);
+	if (be->context)
+		return be;
+	free(be);
+	return NULL;
+}
+
+/* ---- the device -------------------------------------------------------------------------------- */
+
+static const char *device_name(struct ggml_backend_device *dev UNUSED)
+{
+	return PLUGIN_DEVICE;
+}
+
+static const char *device_description(struct ggml_backend_device *dev)
+{
+	return plugin_of(dev)->description;
+}
+
+static void device_memory(struct ggml_backend_device *dev UNUSED, size_t *free, size_t *total)
+{
+	plugin_memory(free, total);
+}
+
+/* It works in the host's memory; layers are placed on it as on a discrete one. */
+static enum ggml_backend_dev_type device_type(struct ggml_backend_device *dev UNUSED)
+{
+	return GGML_BACKEND_DEVICE_TYPE_IGPU;
+}
+
+static void device_props(struct ggml_backend_device *dev, struct ggml_backend_dev_props *props)
+{
+	*props = (struct ggml_backend_dev_props){
+		.name = device_name(dev),
+		.description = device_description(dev),
+		.type = device_type(dev),
+		.caps = {.buffer_from_host_ptr = true, .mmap_support = true},
+	};
+	plugin_memory(&props->memory_free, &props->memory_total);
+}
+
+static struct ggml_backend_buffer_type *device_buffers(struct ggml_backend_device *dev UNUSED)
+{
+	return &buffer_type;
+}
+
+static struct ggml_backend_buffer *device_wrap(struct ggml_backend_device *dev, void *ptr,
+					       size_t size, size_t max_tensor_size UNUSED)
+{
+	return buffer_new(plugin_buffer_wrap(plugin_of(dev), ptr, size), size);
+}
+
+static bool device_supports(struct ggml_backend_device *dev, const struct ggml_tensor *node)
+{
+	return plugin_supports(plugin_of(dev), node);
+}
+
+static bool device_takes(struct ggml_backend_device *dev UNUSED,
+			 struct ggml_backend_buffer_type *buft)
+{
+	return buft == &buffer_type;
+}
+
+static struct ggml_backend_device device = {
+	.iface = {.get_name = device_name,
+		  .get_description = device_description,
+		  .get_memory = device_memory,
+		  .get_type = device_type,
+		  .get_props = device_props,
+		  .init_backend = stream_new,
+		  .get_buffer_type = device_buffers,
+		  .buffer_from_host_ptr = device_wrap,
+		  .supports_op = device_supports,
+		  .supports_buft = device_takes},
+	.reg = &registry,
+};
+
+/* ---- the registry entry -------------------------------------------------------------------------- */
+
+static const char *registry_name(struct ggml_backend_reg *reg UNUSED)
+{
+	return PLUGIN_NAME;
+}
+
+static size_t registry_count(struct ggml_backend_reg *reg UNUSED)
+{
+	return 1;
+}
+
+static struct ggml_backend_device *registry_device(struct ggml_backend_reg *reg UNUSED,
+						   size_t index)
+{
+	return index ? NULL : &device;
+}
+
+static void *registry_function(struct ggml_backend_reg *reg UNUSED, const char *name UNUSED)
+{
+	return NULL;
+}
+
+static struct ggml_backend_reg registry = {
+	.api_version = GGML_BACKEND_API_VERSION_3,
+	.iface = {registry_name, registry_count, registry_device, registry_function},
+};
+
+void *plugin_registry_v3(struct plugin *p)
+{
+	device.context = p;
+	return &registry;
+}
