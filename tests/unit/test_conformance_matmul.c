@@ -42,12 +42,8 @@ static void odd_columns(void)
 static void large(void)
 {
 	static const struct conf_case cases[] = {
-		PRODUCT(SAMPLE, 256, 3000, 1),
-		PRODUCT(SAMPLE, 256, 40, 600),
-		PRODUCT(SAMPLE, 8192, 40, 5),
-		PRODUCT(SAMPLE & ~CONF_BIT(F32), 32768, 9, 3),
-		/* two rows of F32 are all of small's SPM */
-		PRODUCT(BIT(F32), 32768, 9, 3, .may_fall_back = true),
+		PRODUCT(SAMPLE, 256, 3000, 1),	PRODUCT(SAMPLE, 256, 40, 600),
+		PRODUCT(SAMPLE, 8192, 40, 5),	PRODUCT(SAMPLE, 32768, 9, 3),
 		PRODUCT(SAMPLE, 2048, 300, 70),
 	};
 
