@@ -153,7 +153,6 @@ static const float *load_weights(const struct matmul *mm, const struct tile *t, 
 static void run_row(const struct matmul *mm, const struct tile *t, int64_t n, int64_t columns,
 		    int64_t row, float *y)
 {
-	const struct tern_mm *k = mm->cpu->mm;
 	struct tern_mm_row r = {.simd = mm->cpu->simd,
 				.type = mm->type,
 				.w = t->base + (uint64_t)(t->n0 + n) * t->w->nb[1],
@@ -170,7 +169,7 @@ static void run_row(const struct matmul *mm, const struct tile *t, int64_t n, in
 		r.w = t->scratch + mm->at_load;
 		r.stride = (uint64_t)mm->k * sizeof(float);
 	}
-	(k->rows[mm->type] ? k->rows[mm->type] : k->rows_block)(&r);
+	mm->cpu->mm->rows[mm->type](&r);
 }
 
 /* Few rows: a few columns at a time, for every row. */
@@ -279,7 +278,9 @@ static void tile_by_panel(const struct matmul *mm, const struct tile *t)
 
 static bool by_rows(const struct matmul *mm)
 {
-	return mm->cpu->mm && mm->r2 * mm->m < mm->cpu->mm->panel_rows;
+	const struct tern_mm *k = mm->cpu->mm;
+
+	return k && k->rows[mm->type] && mm->r2 * mm->m < k->panel_rows[mm->blocks];
 }
 
 static void tile_piece(void *ctx, int64_t lo, int64_t hi, unsigned int worker)
@@ -353,8 +354,7 @@ static size_t worker_bytes(struct matmul *mm)
 	const int64_t rows = mm->r2 * mm->m < ROW_BLOCK ? mm->r2 * mm->m : ROW_BLOCK;
 	const int64_t step = panel_k(mm->r2 * mm->m) / (mm->blocks ? 1 : 4);
 	const int64_t k = mm->k < step ? mm->k : step;
-	const size_t panel = mm->blocks ? TERN_MM_PANEL(k)
-					: TERN_STRIP * (size_t)k * sizeof(float);
+	const size_t panel = mm->blocks ? TERN_MM_PANEL(k) : TERN_STRIP * (size_t)k * sizeof(float);
 	const size_t load = mm->blocks	  ? 0
 			    : by_rows(mm) ? ROWS_INNER * (size_t)mm->k * sizeof(float)
 					  : TERN_STRIP * (size_t)k * sizeof(float);

@@ -66,8 +66,8 @@ struct tern_mm_panel {
 
 typedef void (*tern_mm_row_fn)(const struct tern_mm_row *r);
 struct tern_mm {
-	int64_t panel_rows;		   /* from so many rows on a panel pays */
-	tern_mm_row_fn rows_block;	   /* any block type, through operand groups */
+	int64_t panel_rows[2];	   /* from so many rows on a panel pays: plain weights, blocks */
+	tern_mm_row_fn rows_block; /* any block type, through operand groups */
 	tern_mm_row_fn rows[TERN_T_COUNT]; /* better ones; plain types */
 	void (*pack)(const struct tern_mm_panel *p);
 	void (*panel)(const struct tern_mm_panel *p);

@@ -195,15 +195,22 @@ static void product(const struct tern_mm_panel *p)
 }
 
 const struct tern_mm tern_mm_avx2 = {
-	.panel_rows = 6,
-	.rows_block = tern_rows_block_avx2,
+	.panel_rows = {12, 6},
 	.rows = {[TERN_T_F32] = tern_rows_f32_avx2,
 		 [TERN_T_F16] = tern_rows_f16_avx2,
 		 [TERN_T_BF16] = tern_rows_bf16_avx2,
 		 [TERN_T_Q4_0] = tern_rows_q4_0_avx2,
 		 [TERN_T_Q8_0] = tern_rows_q8_0_avx2,
 		 [TERN_T_Q4_K] = tern_rows_q4_k_avx2,
-		 [TERN_T_Q6_K] = tern_rows_q6_k_avx2},
+		 [TERN_T_Q6_K] = tern_rows_q6_k_avx2,
+		 [TERN_T_Q4_1] = tern_rows_block_avx2,
+		 [TERN_T_Q5_0] = tern_rows_block_avx2,
+		 [TERN_T_Q5_1] = tern_rows_block_avx2,
+		 [TERN_T_Q2_K] = tern_rows_block_avx2,
+		 [TERN_T_Q3_K] = tern_rows_block_avx2,
+		 [TERN_T_Q5_K] = tern_rows_block_avx2,
+		 [TERN_T_IQ4_NL] = tern_rows_block_avx2,
+		 [TERN_T_MXFP4] = tern_rows_block_avx2},
 	.pack = pack,
 	.panel = product,
 };

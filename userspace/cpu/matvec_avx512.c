@@ -1,18 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
  * One row of activations, for AVX-512 VNNI: weights are read once, as they lie, and bound by
- * memory; sums stay spread over lanes until the row ends. Four rows of weights share the
+ * memory; sums stay spread over lanes until the row ends. Two rows of weights share the
  * loads of activations.
  */
-#include <immintrin.h>
-#include <string.h>
-
-#include "kernels.h"
-#include "matvec_avx512.h"
+#include "matmul_avx512.h"
 #include "simd/blocks.h"
-#include "simd/decode.h"
 
-#define NR 4
+#define NR 2
 
 /* The quantised row at group g. */
 struct at {
@@ -52,7 +47,7 @@ static inline __m512i halves(int a, int b)
 	return _mm512_setr_epi32(a, a, a, a, a, a, a, a, b, b, b, b, b, b, b, b);
 }
 
-/* For each way of sharing: whole fours of rows, then one by one. */
+/* Pairs of rows, then what is left. */
 #define EACH_ROWS(fn)                           \
 	do {                                    \
 		int64_t n = 0;                  \
@@ -63,7 +58,7 @@ static inline __m512i halves(int a, int b)
 	} while (0)
 
 #define INLINE		  static inline __attribute__((always_inline))
-#define EACH_ROW(i, rows) _Pragma("GCC unroll 4") for (int i = 0; i < (rows); i++)
+#define EACH_ROW(i, rows) _Pragma("GCC unroll 2") for (int i = 0; i < (rows); i++)
 
 /* ---- Q4_0 ------------------------------------------------------------------------------ */
 /* Four blocks of each row at p[i]; `a` is where their groups are. */
@@ -103,6 +98,7 @@ INLINE void q4_0_rows(const struct tern_mm_row *r, int64_t n, int rows)
 {
 	const int64_t blocks = r->k / 32, whole = blocks & ~3ll;
 	uint8_t rest[NR][72] = {{0}};
+	const char *next = tern_ahead(r, n);
 	const uint8_t *p[NR];
 	__m512 acc[NR];
 
@@ -113,11 +109,9 @@ INLINE void q4_0_rows(const struct tern_mm_row *r, int64_t n, int rows)
 	}
 	for (int64_t b = 0; b < whole; b += 4) {
 		q4_0_step(p, act_at(r, b), acc, rows);
+		next = tern_fetch_avx512(next, 72 * rows);
 		EACH_ROW(i, rows)
-		{
-			_mm_prefetch((const char *)p[i] + 1024, _MM_HINT_T0);
-			p[i] += 72;
-		}
+		p[i] += 72;
 	}
 	if (whole < blocks) { /* activations are padded; weights are not */
 		EACH_ROW(i, rows)
@@ -174,6 +168,7 @@ INLINE void q8_0_rows(const struct tern_mm_row *r, int64_t n, int rows)
 {
 	const int64_t blocks = r->k / 32;
 	uint8_t rest[NR][68] = {{0}};
+	const char *next = tern_ahead(r, n);
 	const uint8_t *p[NR];
 	__m512 acc[NR];
 
@@ -184,11 +179,9 @@ INLINE void q8_0_rows(const struct tern_mm_row *r, int64_t n, int rows)
 	}
 	for (int64_t b = 0; b + 2 <= blocks; b += 2) {
 		q8_0_step(p, act_at(r, b), acc, rows);
+		next = tern_fetch_avx512(next, 68 * rows);
 		EACH_ROW(i, rows)
-		{
-			_mm_prefetch((const char *)p[i] + 1024, _MM_HINT_T0);
-			p[i] += 68;
-		}
+		p[i] += 68;
 	}
 	if (blocks & 1) {
 		EACH_ROW(i, rows)
@@ -208,26 +201,6 @@ void tern_rows_q8_0_avx512(const struct tern_mm_row *r)
 }
 
 /* ---- Q4_K ------------------------------------------------------------------------------------ */
-/* Eight scales or minima, a byte each in a 64-bit word, as floats. */
-INLINE __m256 eight(uint32_t first, uint32_t last)
-{
-	const __m128i v = _mm_cvtsi64_si128((int64_t)((uint64_t)last << 32 | first));
-
-	return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(v));
-}
-
-/* The twelve bytes of 6-bit scales and minima (tern_k4_scale), all at once. */
-INLINE void k4_scales(const uint8_t *s, __m256 *scale, __m256 *min)
-{
-	uint32_t a, b, c;
-
-	memcpy(&a, s, 4);
-	memcpy(&b, s + 4, 4);
-	memcpy(&c, s + 8, 4);
-	*scale = eight(a & 0x3f3f3f3f, (c & 0x0f0f0f0f) | (a >> 6 & 0x03030303) << 4);
-	*min = eight(b & 0x3f3f3f3f, (c >> 4 & 0x0f0f0f0f) | (b >> 6 & 0x03030303) << 4);
-}
-
 /* Super-block p against activations z, arranged as its nibbles lie. */
 INLINE __m512 q4_k_block(const struct tern_block_q4_k *p, const __m512i *z, __m256 sa,
 			 __m256 weighted, __m512 acc, __m256 *acc_min)
@@ -237,7 +210,7 @@ INLINE __m512 q4_k_block(const struct tern_block_q4_k *p, const __m512i *z, __m2
 	__m256 scale, min;
 	__m512 s;
 
-	k4_scales(p->scales, &scale, &min);
+	tern_k4_scales_avx512(p->scales, &scale, &min);
 	*acc_min = _mm256_fmadd_ps(_mm256_mul_ps(min, _mm256_set1_ps(_cvtsh_ss(p->dmin))), weighted,
 				   *acc_min);
 	scale = _mm256_mul_ps(scale, _mm256_mul_ps(sa, _mm256_set1_ps(_cvtsh_ss(p->d))));
@@ -261,6 +234,7 @@ INLINE __m512 q4_k_block(const struct tern_block_q4_k *p, const __m512i *z, __m2
 
 INLINE void q4_k_rows(const struct tern_mm_row *r, int64_t n, int rows)
 {
+	const char *next = tern_ahead(r, n);
 	const struct tern_block_q4_k *p[NR];
 	__m512 acc[NR];
 	__m256 mins[NR];
@@ -284,9 +258,8 @@ INLINE void q4_k_rows(const struct tern_mm_row *r, int64_t n, int rows)
 		{
 			acc[i] = q4_k_block(p[i], z, sa, weighted, acc[i], &mins[i]);
 			p[i]++;
-			_mm_prefetch((const char *)p[i] + 1024, _MM_HINT_T0);
-			_mm_prefetch((const char *)p[i] + 1088, _MM_HINT_T0);
 		}
+		next = tern_fetch_avx512(next, (int)sizeof(*p[0]) * rows);
 	}
 	EACH_ROW(i, rows)
 	r->y[n + i] = _mm512_reduce_add_ps(
@@ -340,6 +313,7 @@ INLINE __m512 q6_k_block(const struct tern_block_q6_k *p, const __m512i *z, cons
 INLINE void q6_k_rows(const struct tern_mm_row *r, int64_t n, int rows)
 {
 	const __m512i pairs = _mm512_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
+	const char *next = tern_ahead(r, n);
 	const struct tern_block_q6_k *p[NR];
 	__m512 acc[NR];
 
@@ -366,9 +340,8 @@ INLINE void q6_k_rows(const struct tern_mm_row *r, int64_t n, int rows)
 		{
 			acc[i] = q6_k_block(p[i], z, bias, sa, acc[i]);
 			p[i]++;
-			for (int l = 0; l < 4; l++)
-				_mm_prefetch((const char *)p[i] + 1024 + 64 * l, _MM_HINT_T0);
 		}
+		next = tern_fetch_avx512(next, (int)sizeof(*p[0]) * rows);
 	}
 	EACH_ROW(i, rows)
 	r->y[n + i] = _mm512_reduce_add_ps(acc[i]);
