@@ -132,7 +132,7 @@ int tern_cpu_run(struct tern_cpu *cpu, const struct tern_op_desc *op,
 	rc = rows[op->op].run(cpu, &whole);
 	cpu->stop = NULL;
 	pthread_mutex_unlock(&cpu->lock);
-	if (!rc && stop && *stop)
+	if (!rc && stop && __atomic_load_n(stop, __ATOMIC_RELAXED))
 		rc = tern_fail(-EINTR, "Stopped inside %s, whose result is incomplete.",
 			       tern_op_name(op->op));
 	return rc;

@@ -41,7 +41,7 @@ struct start {
 
 static bool stopped(const volatile int *stop)
 {
-	return stop && *stop;
+	return stop && __atomic_load_n(stop, __ATOMIC_RELAXED);
 }
 
 static void take_pieces(struct tern_pool *p, unsigned int worker)
