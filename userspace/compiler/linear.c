@@ -31,6 +31,7 @@ static void plan_need(const struct tern_graph *g, const struct linear_plan *p,
 		.norm = norm && norm->src[1] != TERN_NO_TENSOR,
 		.norm_bias = norm && norm->src[2] != TERN_NO_TENSOR,
 		.epilogue = has_epilogue(p),
+		.w_written = !(g->storages[w->storage].flags & TERN_STORAGE_CONST),
 	};
 	for (uint32_t j = 0; j < p->nout; j++) {
 		int64_t n = g->tensors[g->ops[p->out[j].matmul].src[0]].ne[1];
@@ -59,7 +60,8 @@ int linear_solve(const struct tern_target *t, const struct tern_op_desc *op,
 				   .k = w->ne[0],
 				   .m = a->ne[1],
 				   .n = w->ne[1],
-				   .ncols = 1};
+				   .ncols = 1,
+				   .w_written = true /* tensors do not tell */};
 
 	if (!wt || (wt->kind != TERN_KIND_BLOCK && !float_type(w->type)))
 		return tern_fail(-EOPNOTSUPP, "MATMUL: LOAD decodes no weights of this type");

@@ -92,7 +92,8 @@ static uint64_t aligned(uint64_t bytes)
 	return (bytes + 63) / 64 * 64;
 }
 
-static uint64_t spm_need(const struct linear_need *need, const struct linear_fit *f)
+static uint64_t spm_need(const struct tern_caps *caps, const struct linear_need *need,
+			 const struct linear_fit *f)
 {
 	uint64_t result = aligned((uint64_t)(4 * f->mt * f->nt));
 	uint64_t bytes = 2 * aligned((uint64_t)f->mt * f->a_row);
@@ -105,6 +106,8 @@ static uint64_t spm_need(const struct linear_need *need, const struct linear_fit
 		bytes += 2 * result;
 	if (need->bias)
 		bytes += 2 * aligned((uint64_t)(4 * f->nt));
+	if (need->w_written)
+		bytes += 2 * (uint64_t)lower_slot_bytes(caps);
 	if (need->norm)
 		bytes += 2 * aligned((uint64_t)(4 * f->k) * (need->norm_bias ? 2 : 1));
 	return bytes;
@@ -126,7 +129,7 @@ static bool fits(const struct tern_caps *caps, const struct linear_need *need, s
 	if (!fit_weights(caps, need, f))
 		return false;
 	fit_fill(caps, need, f);
-	return f->parts <= LINEAR_MAX_PARTS && spm_need(need, f) <= lower_spm_local(caps);
+	return f->parts <= LINEAR_MAX_PARTS && spm_need(caps, need, f) <= lower_spm_local(caps);
 }
 
 bool linear_fit(const struct tern_caps *caps, const struct linear_need *need, struct linear_fit *f)
