@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: MIT
+"""The steps of a greedy generation on TERN0, with the runner-up of each.
+
+llama-completion prints only text, so llama-server generates it once more.
+"""
+import json
+import os
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+START_LIMIT = 120  # seconds; a loaded machine is slow
+PLUGIN = "/scratch/plugin/libggml-tern.so"
+
+
+class Server:
+    """llama-server with one model on TERN0, for as long as a with block."""
+
+    def __init__(self, model, context):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.command = ["llama-server", "-m", model, "-ngl", "99", "-c",
+                        str(context), "--host", "127.0.0.1", "--port",
+                        str(self.port), "-np", "1", "--no-webui"]
+
+    def __enter__(self):
+        self.log = open("server.log", "w")
+        self.process = subprocess.Popen(
+            self.command, stdout=self.log, stderr=self.log,
+            env=dict(os.environ, GGML_BACKEND_PATH=PLUGIN))
+        deadline = time.monotonic() + START_LIMIT
+        while not self.healthy():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                self.__exit__()
+                raise OSError("llama-server did not start: see server.log")
+            time.sleep(0.2)
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        self.log.close()
+
+    def request(self, path, body=None):
+        data = json.dumps(body).encode() if body else None
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}{path}", data,
+            {"Content-Type": "application/json"})
+        return json.load(urllib.request.urlopen(request, timeout=START_LIMIT))
+
+    def healthy(self):
+        try:
+            return self.request("/health")["status"] == "ok"
+        except (OSError, urllib.error.URLError, ValueError):
+            return False
+
+    def steps(self, prompt, tokens):
+        """A list of (bytes, bytes of the runner-up, logit gap to it)."""
+        answer = self.request("/completion", {
+            "prompt": prompt, "n_predict": tokens, "temperature": 0,
+            "n_probs": 2, "cache_prompt": False})
+        found = []
+        for step in answer["completion_probabilities"]:
+            first, second = step["top_logprobs"][:2]
+            found.append((bytes(first["bytes"]), bytes(second["bytes"]),
+                          first["logprob"] - second["logprob"]))
+        return found
