@@ -102,6 +102,52 @@ START_TEST(operators_are_asked_for)
 }
 END_TEST
 
+/* Nobody checked these descriptors before: each absurd one is refused, none is computed with. */
+START_TEST(absurd_operators_are_refused)
+{
+	static const int64_t sizes[] = {0, -1, INT64_MIN, INT64_MAX, 1ll << 47, 1ll << 46};
+	static const uint64_t bytes[] = {UINT64_MAX, UINT64_MAX - 3, 1ull << 63, 1ull << 47};
+	struct tern_device *npu;
+	uint32_t op, t, d, i;
+	int ret;
+
+	must(tern_device_open("sim:ref", &npu));
+	for (op = 0; op < 4; op++) {
+		struct gb *g = rig_graph();
+		struct tern_op_desc o = g->ops[op];
+
+		for (t = 0; t < RIG_NSTORAGES; t++) {
+			struct tern_tensor_desc good = g->tensors[t];
+			bool used = t == o.src[0] || t == o.src[1] || t == o.dst;
+
+			for (i = 0; i < 6 * 4; i++) {
+				g->tensors[t].ne[i % 4] = sizes[i / 4];
+				ret = tern_op_supported(npu, &o, g->tensors);
+				ck_assert_int_eq(ret, used ? -EINVAL : 0);
+				g->tensors[t] = good;
+			}
+			for (i = 0; i < 4 && used; i++) {
+				g->tensors[t].offset = bytes[i];
+				ck_assert_int_eq(tern_op_supported(npu, &o, g->tensors), -EINVAL);
+				g->tensors[t] = good;
+				for (d = 0; d < 2; d++) {
+					if (good.ne[d] == 1)
+						continue;
+					g->tensors[t].nb[d] = bytes[i];
+					ret = tern_op_supported(npu, &o, g->tensors);
+					ck_assert_int_eq(ret, -EINVAL);
+					g->tensors[t] = good;
+				}
+			}
+		}
+		g->tensors[o.dst].nb[1] = 0;
+		expect_error(tern_op_supported(npu, &o, g->tensors), -EINVAL, "overlap each other");
+		free(g);
+	}
+	tern_device_close(npu);
+}
+END_TEST
+
 /* ---- buffers ---------------------------------------------------------------------------- */
 
 START_TEST(buffers_are_zeroed_pages)
@@ -442,6 +488,7 @@ static Suite *suite(void)
 	tcase_add_test(t, devices_are_named);
 	tcase_add_test(t, the_environment_names_the_default);
 	tcase_add_test(t, operators_are_asked_for);
+	tcase_add_test(t, absurd_operators_are_refused);
 	tcase_add_loop_test(t, buffers_are_zeroed_pages, 0, 2);
 	tcase_add_test(t, buffers_are_refused);
 	suite_add_tcase(s, t);

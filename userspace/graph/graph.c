@@ -52,7 +52,7 @@ static int check_storage(const struct tern_graph_desc *g, uint32_t i)
 		why = "constant storage must be bound too";
 	else if ((s->flags & TERN_STORAGE_KEEP) && (s->flags & TERN_STORAGE_BOUND))
 		why = "bound storage is the caller's anyway: KEEP is for scratch";
-	else if (s->size >> 47)
+	else if (s->size > TERN_MAX_STORAGE)
 		why = "it does not fit the device's 48-bit addresses";
 	if (!why)
 		return 0;

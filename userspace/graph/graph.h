@@ -55,6 +55,8 @@ bool tern_tensor_overlap(const struct tern_tensor_desc *a, const struct tern_ten
 
 /* Shape rules of one operator; 0 or -EINVAL with tern_last_error() set. */
 int tern_op_check(const struct tern_op_desc *op, const struct tern_tensor_desc *tensors);
+/* The same for an operator without a graph, whose tensors nobody has checked. No allocation. */
+int tern_op_check_alone(const struct tern_op_desc *op, const struct tern_tensor_desc *tensors);
 
 /* What the graph asks for, from its shapes alone (design, section 8): MACs by operand type of
  * MATRIX, bytes that must move. For one operator at given symbol values. */

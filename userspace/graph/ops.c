@@ -167,6 +167,25 @@ int tern_op_check(const struct tern_op_desc *op, const struct tern_tensor_desc *
 	return why ? broken(rule, why, s, &tensors[op->dst]) : 0;
 }
 
+int tern_op_check_alone(const struct tern_op_desc *op, const struct tern_tensor_desc *tensors)
+{
+	const struct tern_op_rule *rule = tern_op_rule(op->op);
+	int i, ret = 0;
+
+	for (i = 0; i < TERN_MAX_SRC && !ret; i++) {
+		if (op->src[i] != TERN_NO_TENSOR)
+			ret = tern_tensor_check_alone(tensors, op->src[i]);
+	}
+	if (!ret && op->dst != TERN_NO_TENSOR)
+		ret = tern_tensor_check_alone(tensors, op->dst);
+	if (!ret)
+		ret = tern_op_check(op, tensors);
+	if (!ret && tern_tensor_self_overlap(&tensors[op->dst]))
+		ret = tern_fail(-EINVAL, "%s: elements of its destination overlap each other",
+				rule->name);
+	return ret;
+}
+
 const char *tern_op_label(const struct tern_graph *g, uint32_t op, char *buf, size_t len)
 {
 	const struct tern_op_desc *o = &g->ops[op];

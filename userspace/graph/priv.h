@@ -17,6 +17,9 @@ bool tern_tensor_apart(const struct tern_tensor_desc *a, const struct tern_tenso
 bool tern_tensor_self_overlap(const struct tern_tensor_desc *t);
 /* Storage, symbols, layout and range of tensor i. */
 int tern_tensor_check(const struct tern_graph_desc *g, uint32_t i);
+/* Of these only what can be said without its graph: layout, and counts that overflow. */
+int tern_tensor_check_alone(const struct tern_tensor_desc *tensors, uint32_t i);
+#define TERN_MAX_STORAGE ((1ull << 47) - 1) /* bytes */
 
 /* What an operator is, beside its shapes. */
 struct tern_op_rule {

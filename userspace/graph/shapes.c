@@ -28,7 +28,8 @@ static bool divides(tensor_t small, int ds, tensor_t big, int db)
 {
 	if (is_one(small, ds) || same(small, ds, big, db))
 		return true;
-	return !small->ne_sym[ds] && !big->ne_sym[db] && big->ne[db] % small->ne[ds] == 0;
+	return !small->ne_sym[ds] && !big->ne_sym[db] && small->ne[ds] > 0 &&
+	       big->ne[db] % small->ne[ds] == 0;
 }
 
 static bool repeats_to(tensor_t small, tensor_t big)

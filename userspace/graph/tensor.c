@@ -158,6 +158,7 @@ static const char *bad_symbol(const struct tern_tensor_desc *t, const struct ter
 static const char *bad_layout(const struct tern_tensor_desc *t)
 {
 	const struct tern_dtype_info *info = tern_dtype_info(t->type);
+	uint64_t count = 1;
 	int d;
 
 	if (!info)
@@ -176,24 +177,41 @@ static const char *bad_layout(const struct tern_tensor_desc *t)
 		return "size 0 of a block type cannot be symbolic";
 	if (t->ne[0] % info->elems)
 		return "size 0 must be a multiple of the block";
-	return NULL;
-}
-
-static const char *bad_range(const struct tern_tensor_desc *t, const struct tern_graph_desc *g)
-{
-	uint64_t lo, hi, count = 1;
-	int d;
-
 	/* Counts of elements must fit what the operators compute with. */
 	for (d = 0; d < 4; d++) {
 		if (__builtin_mul_overflow(count, (uint64_t)t->ne[d], &count) || count >> 48)
 			return "it has 2^48 elements or more";
 	}
+	return NULL;
+}
+
+/* What no storage can hold, whichever it is. */
+static const char *bad_extent(const struct tern_tensor_desc *t)
+{
+	uint64_t end = saturating_add(t->offset, tern_tensor_extent(t));
+
+	return end > TERN_MAX_STORAGE ? "it does not fit the device's 48-bit addresses" : NULL;
+}
+
+static const char *bad_range(const struct tern_tensor_desc *t, const struct tern_graph_desc *g)
+{
+	uint64_t lo, hi;
+
 	if (!tern_tensor_range_at(t, g->symbols, &lo, &hi))
 		return "its byte range overflows, or begins before the storage";
 	if (hi > g->storages[t->storage].size)
 		return "it ends past its storage";
 	return NULL;
+}
+
+static int refuse(const struct tern_tensor_desc *t, uint32_t i, const char *why)
+{
+	return tern_fail(-EINVAL,
+			 "tensor %" PRIu32 " '%s' [%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRId64
+			 "] %s at byte %" PRIu64 " of storage %" PRIu32 ": %s",
+			 i, t->name ? t->name : "", t->ne[0], t->ne[1], t->ne[2], t->ne[3],
+			 tern_dtype_name(t->type) ? tern_dtype_name(t->type) : "?", t->offset,
+			 t->storage, why);
 }
 
 int tern_tensor_check(const struct tern_graph_desc *g, uint32_t i)
@@ -209,14 +227,16 @@ int tern_tensor_check(const struct tern_graph_desc *g, uint32_t i)
 		why = bad_layout(t);
 	if (!why)
 		why = bad_range(t, g);
+	return why ? refuse(t, i, why) : 0;
+}
+
+int tern_tensor_check_alone(const struct tern_tensor_desc *tensors, uint32_t i)
+{
+	const char *why = bad_layout(&tensors[i]);
+
 	if (!why)
-		return 0;
-	return tern_fail(-EINVAL,
-			 "tensor %" PRIu32 " '%s' [%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRId64
-			 "] %s at byte %" PRIu64 " of storage %" PRIu32 ": %s",
-			 i, t->name ? t->name : "", t->ne[0], t->ne[1], t->ne[2], t->ne[3],
-			 tern_dtype_name(t->type) ? tern_dtype_name(t->type) : "?", t->offset,
-			 t->storage, why);
+		why = bad_extent(&tensors[i]);
+	return why ? refuse(&tensors[i], i, why) : 0;
 }
 
 /* Elements of a destination must not share bytes: sorted by stride, each dimension has to

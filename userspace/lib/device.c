@@ -225,7 +225,7 @@ int tern_op_supported(const struct tern_device *dev, const struct tern_op_desc *
 	if (!dev || !op || !tensors)
 		return tern_fail(-EINVAL,
 				 "tern_op_supported: dev, op and tensors must not be NULL");
-	ret = tern_op_check(op, tensors);
+	ret = tern_op_check_alone(op, tensors);
 	return ret ? ret : tern_solve(&dev->target, op, tensors);
 }
 
