@@ -43,6 +43,9 @@ static void plan_need(const struct tern_graph *g, const struct linear_plan *p,
 	need->norm |= norm != NULL;
 }
 
+/* Slices of a deeper product would make a program larger than its data. */
+enum { MAX_DEPTH = 1 << 18 };
+
 /* ---- MATMUL's solver ------------------------------------------------------------ */
 static bool float_type(unsigned int type)
 {
@@ -74,7 +77,10 @@ int linear_solve(const struct tern_target *t, const struct tern_op_desc *op,
 		return tern_fail(-EOPNOTSUPP, "MATMUL: weight rows must be contiguous");
 	if (d->nb[0] != tern_type_info(d->type)->bytes)
 		return tern_fail(-EOPNOTSUPP, "MATMUL: rows of the result must be contiguous");
-	if (!linear_slice(&t->caps, &need, d->type == TERN_F32))
+	if (w->ne[0] > MAX_DEPTH)
+		return tern_fail(-EOPNOTSUPP, "MATMUL: rows of %lld are longer than %d",
+				 (long long)w->ne[0], MAX_DEPTH);
+	if (!linear_feasible(&t->caps, &need, d->type == TERN_F32))
 		return tern_fail(-EOPNOTSUPP, "MATMUL: a row of %lld does not fit the scratchpad",
 				 (long long)w->ne[0]);
 	if (tern_tensor_overlap(d, a) || tern_tensor_overlap(d, w))

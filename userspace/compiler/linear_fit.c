@@ -27,43 +27,54 @@ static void operand_types(const struct linear_need *need, struct linear_fit *f)
 		f->a_type = f->b_type = need->w_dtype;
 		f->k = need->k;
 	}
-	f->a_row = (uint32_t)round_up((int64_t)tern_type_row_bytes(f->a_type, (uint64_t)f->k), 8);
-	f->b_row = (uint32_t)round_up((int64_t)tern_type_row_bytes(f->b_type, (uint64_t)f->k), 8);
+	f->a_row = round_up((int64_t)tern_type_row_bytes(f->a_type, (uint64_t)f->k), 8);
+	f->b_row = round_up((int64_t)tern_type_row_bytes(f->b_type, (uint64_t)f->k), 8);
 }
 
-/*
- * Weight tiles: whole rows if MIN_QUANTA quanta of them fit a slot (they are contiguous in the
- * file), else rows cut along k. With one row of activations the array needs several quanta of
- * columns in flight to hide the latency of its accumulators.
- */
-static bool fit_weights(const struct tern_caps *caps, const struct linear_need *need,
-			struct linear_fit *f)
+/* nt columns of whole rows if they fit a slot, else of rows cut along k. */
+static bool fit_columns(const struct tern_caps *caps, const struct linear_need *need,
+			struct linear_fit *f, int64_t nt)
 {
-	uint32_t slot = lower_slot_bytes(caps);
-	int64_t n0 = caps->n0, result = lower_spm_local(caps) / RESULT_SHARE;
 	const struct tern_type_info *b = tern_type_info(f->b_type);
-	int64_t blk = tern_type_info(need->w_dtype)->elems;
+	int64_t slot = lower_slot_bytes(caps), blk = tern_type_info(need->w_dtype)->elems;
 	int64_t step = blk > 64 ? blk : 64;
-	int64_t cap_n = result / (4 * f->mt * need->ncols) / n0 * n0;
 
-	if (cap_n < n0)
-		cap_n = n0;
+	f->nt = nt;
 	f->kc = f->k;
 	f->ksteps = 1;
-	f->nt = min64(slot / f->b_row / n0 * n0, cap_n);
-	if (f->nt >= MIN_QUANTA * n0 || f->nt >= need->n || (f->nt >= n0 && cap_n == n0)) {
-		f->nt = min64(f->nt, round_up(need->n, n0));
+	if (nt * f->b_row <= slot)
 		return true;
-	}
-	f->nt = min64(MIN_QUANTA * n0, cap_n);
-	if (f->mt * f->nt > (int64_t)caps->acc)
-		f->nt = n0;
-	f->kc = (int64_t)slot / (f->nt * b->bytes) * b->elems / step * step;
-	if (f->kc <= 0 || f->mt * f->nt > (int64_t)caps->acc)
+	if (f->mt * nt > (int64_t)caps->acc)
+		return false;
+	f->kc = slot / (nt * b->bytes) * b->elems / step * step;
+	if (f->kc <= 0)
 		return false;
 	f->ksteps = (f->k + f->kc - 1) / f->kc;
 	f->kc = round_up((f->k + f->ksteps - 1) / f->ksteps, step);
 	return f->ksteps <= LINEAR_MAX_KSTEPS;
+}
+
+/*
+ * Weight tiles: as many whole rows as fit a slot (they are contiguous in the file) if they are
+ * MIN_QUANTA quanta or more, else that many rows cut along k: with one row of activations the
+ * array needs several quanta of columns in flight to hide the latency of its accumulators. On
+ * the smallest scratchpads fewer.
+ */
+static bool fit_weights(const struct tern_caps *caps, const struct linear_need *need,
+			struct linear_fit *f)
+{
+	int64_t n0 = caps->n0, result = lower_spm_local(caps) / RESULT_SHARE;
+	int64_t cap_n = result / (4 * f->mt * need->ncols) / n0 * n0;
+	int64_t whole = lower_slot_bytes(caps) / f->b_row / n0 * n0;
+	int64_t least = min64(MIN_QUANTA * n0, round_up(need->n, n0));
+
+	cap_n = cap_n < n0 ? n0 : min64(cap_n, round_up(need->n, n0));
+	if (whole >= min64(least, cap_n))
+		return fit_columns(caps, need, f, min64(whole, cap_n));
+	for (int64_t nt = min64(least, cap_n); nt > 0; nt /= 2)
+		if (fit_columns(caps, need, f, nt))
+			return true;
+	return false;
 }
 
 static void fit_fill(const struct tern_caps *caps, const struct linear_need *need,
@@ -96,7 +107,7 @@ static uint64_t spm_need(const struct tern_caps *caps, const struct linear_need 
 			 const struct linear_fit *f)
 {
 	uint64_t result = aligned((uint64_t)(4 * f->mt * f->nt));
-	uint64_t bytes = 2 * aligned((uint64_t)f->mt * f->a_row);
+	uint64_t bytes = 2 * aligned((uint64_t)(f->mt * f->a_row));
 
 	bytes += 2 * aligned((uint64_t)(f->rc * f->kq * f->in_elem));
 	bytes += 2 * need->ncols * result;
@@ -139,7 +150,8 @@ bool linear_fit(const struct tern_caps *caps, const struct linear_need *need, st
 
 	operand_types(need, f);
 	f->in_elem = tern_type_info(need->a_dtype)->bytes;
-	f->mt = round_up(min64(need->m, MAX_MT), m0);
+	f->mt = min64(min64(need->m, MAX_MT), lower_spm_local(caps) / (2 * f->a_row));
+	f->mt = round_up(f->mt > 0 ? f->mt : 1, m0);
 	while (f->mt >= 1) {
 		if (fits(caps, need, f)) {
 			if (wide_enough(caps, need, f))
@@ -203,4 +215,18 @@ int64_t linear_slice(const struct tern_caps *caps, const struct linear_need *nee
 		}
 	}
 	return best;
+}
+
+bool linear_feasible(const struct tern_caps *caps, const struct linear_need *need, bool may_add)
+{
+	struct linear_need part = *need;
+	struct linear_fit f;
+
+	part.m = 1; /* whatever fits one row fits more, a tile at a time */
+	if (linear_fit(caps, &part, &f))
+		return true;
+	part.k = min64(need->k, SLICE_STEP);
+	part.epilogue = part.residual = true;
+	return may_add && (need->k + SLICE_STEP - 1) / SLICE_STEP <= MAX_SLICES &&
+	       linear_fit(caps, &part, &f);
 }

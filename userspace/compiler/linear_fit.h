@@ -38,5 +38,7 @@ bool linear_fit(const struct tern_caps *caps, const struct linear_need *need, st
  * taller, read the weights so much less often that they pay for the additions. 0: does not fit.
  */
 int64_t linear_slice(const struct tern_caps *caps, const struct linear_need *need, bool may_add);
+/* Is there any way? The solver's question, which must not take long. */
+bool linear_feasible(const struct tern_caps *caps, const struct linear_need *need, bool may_add);
 
 #endif

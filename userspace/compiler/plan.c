@@ -12,10 +12,17 @@
 #include "compiler/plan.h"
 #include "compiler/rope.h"
 
+/* Operator `op` reads a storage as its source `slot`. */
+struct read {
+	uint32_t op;
+	uint8_t slot;
+};
+
 struct tern_plan {
 	const struct tern_graph *g;
-	/* readers of storage s: op[first[s] .. first[s + 1]) */
-	uint32_t *first, *op;
+	/* reads of storage s: read[first[s] .. first[s + 1]), in operator order */
+	uint32_t *first;
+	struct read *read;
 };
 
 int plan_create(const struct tern_graph *g, struct tern_plan **out)
@@ -36,8 +43,8 @@ int plan_create(const struct tern_graph *g, struct tern_plan **out)
 				at[g->tensors[g->ops[o].src[i]].storage]++;
 				n++;
 			}
-	p->op = calloc(n + 1ul, sizeof(*p->op));
-	if (!p->op)
+	p->read = calloc(n + 1ul, sizeof(*p->read));
+	if (!p->read)
 		goto fail;
 	for (uint32_t s = 0, sum = 0; s < g->nstorages; s++) {
 		uint32_t count = at[s];
@@ -48,7 +55,8 @@ int plan_create(const struct tern_graph *g, struct tern_plan **out)
 	for (uint32_t o = 0; o < g->nops; o++)
 		for (int i = 0; i < TERN_MAX_SRC; i++)
 			if (g->ops[o].src[i] != TERN_NO_TENSOR)
-				p->op[at[g->tensors[g->ops[o].src[i]].storage]++] = o;
+				p->read[at[g->tensors[g->ops[o].src[i]].storage]++] =
+					(struct read){o, (uint8_t)i};
 	*out = p;
 	return 0;
 fail:
@@ -61,21 +69,41 @@ void plan_destroy(struct tern_plan *plan)
 	if (!plan)
 		return;
 	free(plan->first);
-	free(plan->op);
+	free(plan->read);
 	free(plan);
 }
 
-/* Is the tensor read by operators [lo, hi) alone, and by nobody after the run? */
-static bool private_to(const struct tern_plan *p, uint32_t tensor, uint32_t lo, uint32_t hi)
+/* Views of the same bytes: one may join or permute what the other has as dimensions. */
+static bool same_elements(const struct tern_tensor_desc *a, const struct tern_tensor_desc *b)
 {
-	const struct tern_tensor_desc *t = &p->g->tensors[tensor];
-	const struct tern_storage_desc *s = &p->g->storages[t->storage];
+	return a->storage == b->storage && a->type == b->type && a->offset == b->offset &&
+	       a->offset_sym == b->offset_sym && a->offset_mul == b->offset_mul &&
+	       a->ne[0] * tern_nrows(a->ne) == b->ne[0] * tern_nrows(b->ne);
+}
 
-	if (s->flags & (TERN_STORAGE_BOUND | TERN_STORAGE_KEEP))
+/*
+ * May the result of `producer` stay out of memory? Only if from then on every read of its
+ * storage is one that the pattern replaces: source `slot` of an operator `kind` in
+ * [producer, end), of just these elements.
+ */
+static bool replaced(const struct tern_plan *p, uint32_t producer, uint32_t end,
+		     enum tern_opcode kind, uint8_t slot)
+{
+	const struct tern_graph *g = p->g;
+	const struct tern_tensor_desc *t = &g->tensors[g->ops[producer].dst];
+
+	if (g->storages[t->storage].flags & (TERN_STORAGE_BOUND | TERN_STORAGE_KEEP))
 		return false;
-	for (uint32_t i = p->first[t->storage]; i < p->first[t->storage + 1]; i++)
-		if (p->op[i] < lo || p->op[i] >= hi)
+	for (uint32_t i = p->first[t->storage]; i < p->first[t->storage + 1]; i++) {
+		const struct read *r = &p->read[i];
+		const struct tern_op_desc *o = &g->ops[r->op];
+
+		if (r->op <= producer)
+			continue;
+		if (r->op >= end || o->op != kind || r->slot != slot ||
+		    !same_elements(&g->tensors[o->src[slot]], t))
 			return false;
+	}
 	return true;
 }
 
@@ -163,7 +191,6 @@ static bool match_product(struct matcher *m, uint32_t a, struct linear_plan *pla
 	const struct tern_graph *g = m->p->g;
 	const struct tern_op_desc *mm = peek(m, TERN_MATMUL), *first;
 	struct linear_out *o = &plan->out[plan->nout];
-	uint32_t start = m->at;
 
 	if (!mm || plan->nout == LINEAR_MAX || mm->src[1] != a || !plain_matrix(g, mm) ||
 	    g->tensors[mm->dst].type != TERN_F32)
@@ -172,35 +199,56 @@ static bool match_product(struct matcher *m, uint32_t a, struct linear_plan *pla
 	if (plan->nout && g->tensors[first->src[0]].type != g->tensors[mm->src[0]].type)
 		return false;
 	*o = (struct linear_out){m->at++, TERN_NO_OP, TERN_NO_OP};
-	while (private_to(m->p, out_tensor(g, o), start, m->at + 1) &&
-	       match_add(m, out_tensor(g, o), o))
+	while (replaced(m->p, m->at - 1, m->at + 1, TERN_BINARY, 0) &&
+	       match_add(m, g->ops[m->at - 1].dst, o))
 		;
 	plan->nout++;
 	return true;
 }
 
-/* No result may overlap what the group still reads in other rows or columns. */
-static bool plan_safe(const struct tern_graph *g, const struct linear_plan *p, uint32_t a)
+/* What a group writes: tensor of output j. */
+static uint32_t written(const struct tern_graph *g, const struct linear_plan *p, uint32_t j)
 {
-	for (uint32_t j = 0; j < p->nout; j++) {
-		const struct tern_tensor_desc *d = &g->tensors[out_tensor(g, &p->out[j])];
+	return p->glu != TERN_NO_OP ? g->ops[p->glu].dst : out_tensor(g, &p->out[j]);
+}
 
-		if (tern_tensor_overlap(d, &g->tensors[a]))
+static bool meets(const struct tern_graph *g, uint32_t a, uint32_t b)
+{
+	return a != TERN_NO_TENSOR && b != TERN_NO_TENSOR &&
+	       tern_tensor_overlap(&g->tensors[a], &g->tensors[b]);
+}
+
+/*
+ * Nothing that the group writes may be read by it, for its LOADs and STOREs are not ordered,
+ * but for a residual that a product updates in place.
+ */
+static bool plan_safe(const struct tern_graph *g, const struct linear_plan *p)
+{
+	const struct tern_op_desc *norm = p->norm == TERN_NO_OP ? NULL : &g->ops[p->norm];
+	uint32_t a = norm ? norm->src[0] : g->ops[p->out[0].matmul].src[1];
+
+	for (uint32_t j = 0; j < (p->glu != TERN_NO_OP ? 1 : p->nout); j++) {
+		uint32_t d = written(g, p, j);
+
+		if (meets(g, d, a) ||
+		    (norm && (meets(g, d, norm->src[1]) || meets(g, d, norm->src[2]))))
 			return false;
 		for (uint32_t i = 0; i < p->nout; i++) {
 			const struct linear_out *o = &p->out[i];
 
-			if (i != j && tern_tensor_overlap(d, &g->tensors[out_tensor(g, o)]))
+			if (o->bias != TERN_NO_OP && meets(g, d, g->ops[o->bias].src[1]))
 				return false;
 			if (i != j && o->residual != TERN_NO_OP &&
-			    tern_tensor_overlap(d, &g->tensors[g->ops[o->residual].src[1]]))
+			    meets(g, d, g->ops[o->residual].src[1]))
+				return false;
+			if (i != j && p->glu == TERN_NO_OP && meets(g, d, written(g, p, i)))
 				return false;
 		}
 	}
 	return true;
 }
 
-static void match_glu(struct matcher *m, struct linear_plan *p, uint32_t start)
+static void match_glu(struct matcher *m, struct linear_plan *p)
 {
 	const struct tern_graph *g = m->p->g;
 	const struct tern_op_desc *glu = peek(m, TERN_GLU);
@@ -221,7 +269,8 @@ static void match_glu(struct matcher *m, struct linear_plan *p, uint32_t start)
 	} else if (glu->src[0] != gate || glu->src[1] != up) {
 		return;
 	}
-	if (private_to(m->p, gate, start, m->at + 1) && private_to(m->p, up, start, m->at + 1) &&
+	if (replaced(m->p, p->out[0].matmul, m->at + 1, TERN_GLU, 0) &&
+	    replaced(m->p, p->out[1].matmul, m->at + 1, TERN_GLU, 1) &&
 	    contiguous_f32(&g->tensors[glu->dst]) &&
 	    same_shape(&g->tensors[gate], &g->tensors[glu->dst]))
 		p->glu = m->at++;
@@ -231,7 +280,7 @@ static void match_glu(struct matcher *m, struct linear_plan *p, uint32_t start)
 static uint32_t match_linear(struct matcher *m, struct linear_plan *p)
 {
 	const struct tern_graph *g = m->p->g;
-	uint32_t start = m->at, a, source;
+	uint32_t start = m->at, a;
 	const struct tern_op_desc *norm = &g->ops[start];
 	bool has_norm = norm->op == TERN_RMS_NORM || norm->op == TERN_NORM;
 
@@ -246,21 +295,24 @@ static uint32_t match_linear(struct matcher *m, struct linear_plan *p)
 		return 0;
 	}
 	a = has_norm ? norm->dst : norm->src[1];
-	source = has_norm ? norm->src[0] : a;
 	while (m->at < m->end && match_product(m, a, p))
 		;
 	if (!p->nout)
 		return 0;
-	match_glu(m, p, start);
-	if ((has_norm && !private_to(m->p, a, start, m->at)) || !plan_safe(g, p, source))
-		return 0;
-	if (p->glu != TERN_NO_OP &&
-	    tern_tensor_overlap(&g->tensors[g->ops[p->glu].dst], &g->tensors[source]))
-		return 0;
+	match_glu(m, p);
 	return m->at - start;
 }
 
-/* Try the longest plan first, then without the last products, then none. */
+/* May the operators [op, op + n) that p matched be one group? */
+static bool may_fuse(const struct tern_plan *plan, const struct tern_target *target,
+		     const struct linear_plan *p, uint32_t op, uint32_t n)
+{
+	if (p->norm != TERN_NO_OP && !replaced(plan, p->norm, op + n, TERN_MATMUL, 1))
+		return false;
+	return plan_safe(plan->g, p) && linear_plan_fits(target, plan->g, p);
+}
+
+/* The longest plan first, then without the last operators. */
 static uint32_t try_linear(struct tern_plan *plan, struct tern_lower *l, uint32_t op, uint32_t end)
 {
 	struct linear_plan p;
@@ -271,21 +323,13 @@ static uint32_t try_linear(struct tern_plan *plan, struct tern_lower *l, uint32_
 
 		if (!n)
 			return 0;
-		if (linear_plan_fits(l->target, l->g, &p)) {
+		if (may_fuse(plan, l->target, &p, op, n)) {
 			linear_plan_lower(l, &p);
 			return n;
 		}
 		stop = op + n - 1;
 	}
 	return 0;
-}
-
-/* Views of the same bytes: one may join or permute what the other has as dimensions. */
-static bool same_elements(const struct tern_tensor_desc *a, const struct tern_tensor_desc *b)
-{
-	return a->storage == b->storage && a->type == b->type && a->offset == b->offset &&
-	       a->offset_sym == b->offset_sym && a->offset_mul == b->offset_mul &&
-	       a->ne[0] * tern_nrows(a->ne) == b->ne[0] * tern_nrows(b->ne);
 }
 
 /* ---- [RMS_NORM] [ROPE] [SET_ROWS] --------------------------------------------------- */
@@ -299,9 +343,7 @@ static uint32_t try_rope_store(struct tern_plan *plan, struct tern_lower *l, uin
 	for (int i = 0; i < 3 && at < end; i++) {
 		if (g->ops[at].op != want[i])
 			continue;
-		if (at > op && (!same_elements(&g->tensors[g->ops[at].src[0]],
-					       &g->tensors[g->ops[at - 1].dst]) ||
-				!private_to(plan, g->ops[at - 1].dst, op, at + 1)))
+		if (at > op && !replaced(plan, at - 1, at + 1, want[i], 0))
 			break;
 		chain[i] = at++;
 	}
@@ -322,7 +364,10 @@ static uint32_t try_add_norm(struct tern_plan *plan, struct tern_lower *l, uint3
 	if (op + 1 >= end || o->op != TERN_BINARY || o->i[0] != TERN_ADD ||
 	    (o[1].op != TERN_RMS_NORM && o[1].op != TERN_NORM))
 		return 0;
-	keep = !private_to(plan, o->dst, op, op + 2);
+	if (!same_elements(&l->g->tensors[o[1].src[0]], &l->g->tensors[o->dst]) ||
+	    meets(l->g, o->dst, o[1].src[1]) || meets(l->g, o->dst, o[1].src[2]))
+		return 0;
+	keep = !replaced(plan, op, op + 2, o[1].op, 0);
 	if (add_norm_solve(l->target, l->g, op, op + 1, keep))
 		return 0;
 	add_norm_lower(l, op, op + 1, keep);
