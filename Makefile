@@ -160,6 +160,18 @@ $(B)/obj/%.o: %.c $(B)/flags
 	$(call say,CC,$<)$(CC) $(CPPFLAGS) $(CFLAGS) $(INSTRUMENT) $(ISA) \
 		-MMD -MP -c -o $@ $<
 
+# Blobs name the compiler they are from: what its sources add up to. The folders, too, are
+# prerequisites, for sources that are deleted.
+FINGERPRINT_DIRS := userspace/compiler/ userspace/graph/ userspace/isa/ uapi/tern/
+FINGERPRINT_SRC := $(sort $(wildcard $(addsuffix *.[ch],$(FINGERPRINT_DIRS))))
+FINGERPRINT_O := $(B)/obj/userspace/lib/fingerprint.o
+$(B)/gen/fingerprint.h: $(FINGERPRINT_SRC) $(FINGERPRINT_DIRS)
+	@mkdir -p $(@D)
+	@sum=$$(cksum $(FINGERPRINT_SRC) | cksum) && \
+		echo "#define TERN_SOURCES_CKSUM $${sum%% *}u" >$@
+$(FINGERPRINT_O): $(B)/gen/fingerprint.h
+$(FINGERPRINT_O): private CPPFLAGS += -I$(B)/gen
+
 $(LIB_A): $(call objects,$(LIB_SRC))
 $(RUN_A): $(call objects,$(filter-out $(RUN_MAIN),$(RUN_SRC)))
 $(SUPPORT_A): $(call objects,$(SUPPORT_SRC))

@@ -14,8 +14,9 @@ struct tern_target {
 	bool npu; /* false: device "cpu", nothing is supported */
 };
 
-/* Changes whenever the same graph may compile to another image. */
-#define TERN_COMPILER_FINGERPRINT 1u
+/* Changes with every source that decides to which image a graph compiles: lib/fingerprint.c. */
+extern const uint32_t tern_compiler_fingerprint;
+#define TERN_COMPILER_FINGERPRINT tern_compiler_fingerprint
 
 /* One 64-bit word of the argument block (R0): what the session computes at each run as
  * (storage >= 0 ? device address of the binding : 0) + offset + (sym ? (value[sym-1] + bias) * mul : 0). */
