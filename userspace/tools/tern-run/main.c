@@ -176,7 +176,13 @@ static void on_interrupt(int sig)
 		decoder_stop(stop_target);
 }
 
-static int with_reports(struct run *r)
+static int fail_trace(struct run *r, const char *why)
+{
+	snprintf(r->err, sizeof(r->err), "cannot write %s: %s", r->opt->trace, why);
+	return run_fail(r);
+}
+
+static int with_trace(struct run *r)
 {
 	const struct options *opt = r->opt;
 	FILE *trace = NULL;
@@ -184,22 +190,30 @@ static int with_reports(struct run *r)
 
 	if (opt->trace) {
 		trace = fopen(opt->trace, "w");
-		if (!trace) {
-			snprintf(r->err, sizeof(r->err), "cannot write %s: %s", opt->trace,
-				 strerror(errno));
-			return run_fail(r);
+		if (!trace)
+			return fail_trace(r, strerror(errno));
+		if (tern_session_trace(decoder_session(r->dec), trace)) {
+			fclose(trace);
+			return fail_trace(r, tern_last_error());
 		}
-		tern_session_trace(decoder_session(r->dec), trace);
 	}
 	status = opt->perplexity ? run_perplexity(r) : opt->bench ? run_bench(r) : run_generate(r);
 	if (trace) {
-		tern_session_trace(decoder_session(r->dec), NULL);
-		if (fclose(trace)) {
-			snprintf(r->err, sizeof(r->err), "cannot write %s: %s", opt->trace,
-				 strerror(errno));
-			return run_fail(r);
-		}
+		bool bad = tern_session_trace(decoder_session(r->dec), NULL);
+		bool unclosed = fclose(trace);
+
+		/* A run that failed has said its sentence. */
+		if ((bad || unclosed) && (status == 0 || status == 130))
+			return fail_trace(r, bad ? tern_last_error() : strerror(errno));
 	}
+	return status;
+}
+
+static int with_reports(struct run *r)
+{
+	const struct options *opt = r->opt;
+	int status = with_trace(r);
+
 	if (status == 0 || status == 130) {
 		if (opt->stats && !opt->bench)
 			stats_print(r, opt->json ? stderr : stdout);
@@ -250,5 +264,12 @@ int main(int argc, char **argv)
 	};
 	int rc = parse_options(argc, argv, &opt);
 
-	return rc ? rc - 1 : run(&opt);
+	rc = rc ? rc - 1 : run(&opt);
+	/* What was printed may still wait in the buffer. */
+	if ((fflush(stdout) || ferror(stdout)) && (rc == 0 || rc == 130)) {
+		fprintf(stderr, "tern-run: standard output could not be written completely: is "
+				"the disk full?\n");
+		return 1;
+	}
+	return rc;
 }
