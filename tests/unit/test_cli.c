@@ -69,8 +69,9 @@ static pid_t start(const char *const *args, const char *out, const char *err)
 	_exit(98);
 }
 
-/* Runs to the end; SIGINT after `interrupt_ms` if that is not 0. */
-static void run_for(int interrupt_ms, const char *const *args)
+/* Runs to the end with standard output to `to` (NULL: to r.out); SIGINT after `interrupt_ms` if
+ * that is not 0. */
+static void run_to(const char *to, int interrupt_ms, const char *const *args)
 {
 	char out[PATH_MAX + 8], err[PATH_MAX + 8];
 	int status;
@@ -78,7 +79,7 @@ static void run_for(int interrupt_ms, const char *const *args)
 
 	snprintf(out, sizeof(out), "%s.out", tmp);
 	snprintf(err, sizeof(err), "%s.err", tmp);
-	pid = start(args, out, err);
+	pid = start(args, to ? to : out, err);
 	if (interrupt_ms) {
 		usleep((useconds_t)interrupt_ms * 1000);
 		kill(pid, SIGINT);
@@ -90,7 +91,7 @@ static void run_for(int interrupt_ms, const char *const *args)
 	slurp(err, r.err, sizeof(r.err));
 }
 
-#define RUN(...) run_for(0, (const char *const[]){__VA_ARGS__, NULL})
+#define RUN(...) run_to(NULL, 0, (const char *const[]){__VA_ARGS__, NULL})
 
 static const char *model(const char *type)
 {
@@ -218,6 +219,29 @@ START_TEST(perplexity_refusals)
 }
 END_TEST
 
+/* What could not be written was not done. */
+START_TEST(full_disks)
+{
+	static const char *const ways[][4] = {
+		{"--json"}, {"--stats"}, {"--explain"}, {"--bench", "p4,n2", "--json"}};
+
+	if (access("/dev/full", W_OK))
+		return;
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		run_to("/dev/full", 0,
+		       (const char *const[]){model("q8_0"), "-p", "The", "-n", "2", ways[i][0],
+					     ways[i][1], ways[i][2], NULL});
+		refused(1, "standard output");
+	}
+	run_to("/dev/full", 0, (const char *const[]){"--help", NULL});
+	refused(1, "standard output");
+	RUN(model("q8_0"), "-p", "The", "-n", "2", "--json", "--trace", "/dev/full");
+	ck_assert(json_ok(r.out));
+	r.out[0] = '\0';
+	refused(1, "/dev/full");
+}
+END_TEST
+
 /* ---- what it prints --------------------------------------------------------------- */
 static long number_of(const char *key)
 {
@@ -250,6 +274,48 @@ START_TEST(seed_decides)
 	ck_assert_str_eq(first, r.out);
 	RUN(model("q4_0"), "-p", "The", "-n", "12", "--seed", "6");
 	ck_assert_str_ne(first, r.out);
+}
+END_TEST
+
+/* Sequences of UTF-8 as RFC 3629 has them; *c is the character. 0: none. */
+static size_t utf8_at(const unsigned char *s, unsigned long *c)
+{
+	size_t len = *s < 0x80 ? 1 : *s < 0xc2 ? 0 : *s < 0xe0 ? 2 : *s < 0xf0 ? 3 : *s < 0xf5 ? 4 : 0;
+
+	*c = len == 1 ? *s : len ? *s & (0x7fu >> len) : 0;
+	for (size_t i = 1; i < len; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+		*c = *c << 6 | (s[i] & 0x3f);
+	}
+	if ((len == 3 && *c < 0x800) || (*c >= 0xd800 && *c < 0xe000))
+		return 0;
+	return (len == 4 && *c < 0x10000) || *c > 0x10ffff ? 0 : len;
+}
+
+/* At such a temperature tokens are parts of characters as often as not. */
+START_TEST(json_is_utf8)
+{
+	bool replaced = false;
+	unsigned long c;
+
+	for (int seed = 0; seed < 6; seed++) {
+		char text[8];
+
+		snprintf(text, sizeof(text), "%d", seed);
+		RUN(model("q4_0"), "-p", "The", "-n", "60", "--temp", "100", "--top-k", "0",
+		    "--top-p", "1", "--seed", text, "--json");
+		ck_assert_int_eq(r.status, 0);
+		ck_assert(json_ok(r.out));
+		for (const char *s = r.out; *s;) {
+			size_t len = utf8_at((const unsigned char *)s, &c);
+
+			ck_assert_msg(len > 0, "seed %d: no UTF-8 at byte %td", seed, s - r.out);
+			s += len;
+		}
+		replaced |= strstr(r.out, "\\ufffd") != NULL;
+	}
+	ck_assert(replaced); /* or this tested nothing */
 }
 END_TEST
 
@@ -292,7 +358,7 @@ END_TEST
 
 START_TEST(interrupt_ends_cleanly)
 {
-	run_for(700, (const char *const[]){model("f16"), "--bench", "p256,n200,r100", NULL});
+	run_to(NULL, 700, (const char *const[]){model("f16"), "--bench", "p256,n200,r100", NULL});
 	ck_assert_int_eq(r.status, 130);
 	ck_assert_str_eq(r.err, "");
 }
@@ -314,8 +380,10 @@ int main(void)
 	tcase_add_test(bad, bad_options);
 	tcase_add_test(bad, bad_devices);
 	tcase_add_test(bad, perplexity_refusals);
+	tcase_add_test(bad, full_disks);
 	tcase_add_test(good, one_program);
 	tcase_add_test(good, seed_decides);
+	tcase_add_test(good, json_is_utf8);
 	tcase_add_test(good, reports);
 	tcase_add_test(good, time_only_is_the_same_time);
 	tcase_add_test(good, interrupt_ends_cleanly);

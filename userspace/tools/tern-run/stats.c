@@ -13,18 +13,44 @@ double seconds_now(void)
 	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-void json_string(FILE *out, const char *s, size_t n)
+/* Bytes of the UTF-8 sequence at s, of at most n; 0: it is none. */
+static size_t utf8_len(const unsigned char *s, size_t n)
 {
-	putc('"', out);
-	for (size_t i = 0; i < n; i++) {
-		unsigned char c = (unsigned char)s[i];
+	static const uint32_t first[5] = {0, 0, 0x80, 0x800, 0x10000}; /* no overlong forms */
+	size_t len = s[0] < 0x80 ? 1 : s[0] < 0xc0 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
+	uint32_t c = s[0] & (0x7fu >> len);
 
-		if (c == '"' || c == '\\')
-			fprintf(out, "\\%c", c);
-		else if (c < 0x20)
-			fprintf(out, "\\u%04x", c);
-		else
-			putc(c, out);
+	if (len == 1)
+		return 1;
+	if (!len || len > n || s[0] >= 0xf8)
+		return 0;
+	for (size_t i = 1; i < len; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+		c = c << 6 | (s[i] & 0x3f);
+	}
+	return c < first[len] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000) ? 0 : len;
+}
+
+/* Tokens may be parts of characters: what is not UTF-8 becomes U+FFFD. */
+void json_string(FILE *out, const char *text, size_t n)
+{
+	const unsigned char *s = (const unsigned char *)text, *end = s + n;
+	size_t len;
+
+	putc('"', out);
+	for (; s < end; s += len) {
+		len = utf8_len(s, (size_t)(end - s));
+		if (!len) {
+			fputs("\\ufffd", out);
+			len = 1;
+		} else if (*s == '"' || *s == '\\') {
+			fprintf(out, "\\%c", *s);
+		} else if (*s < 0x20 || *s == 0x7f) {
+			fprintf(out, "\\u%04x", *s);
+		} else {
+			fwrite(s, 1, len, out);
+		}
 	}
 	putc('"', out);
 }
