@@ -68,7 +68,7 @@ static int one_decode(struct run *r, const int32_t *tokens, const struct plan *p
 	int rc = 0;
 
 	phase_begin(r);
-	for (uint32_t i = 0; i < p->n && !rc; i++)
+	for (uint32_t i = 0; i < p->n && !rc && !run_interrupted; i++)
 		rc = decoder_run(r->dec, &tokens[i], 1, p->d + i, &logits, r->err, sizeof(r->err));
 	phase_end(r, &r->decode, p->n);
 	*tps = p->n / r->decode.host_s;
@@ -114,7 +114,7 @@ int run_bench(struct run *r)
 		tokens[i] = (int32_t)((i * 7919ul + 13) % r->model->n_vocab);
 	if (!rc) /* first touch of weights and cache is not what is measured */
 		rc = one_decode(r, tokens, &(struct plan){.n = 1}, &warm);
-	for (uint32_t i = 0; !rc && i < p.r; i++) {
+	for (uint32_t i = 0; !rc && !run_interrupted && i < p.r; i++) {
 		if (p.p)
 			rc = one_prefill(r, tokens, p.p, &pre[i]);
 		if (!rc && p.n)

@@ -44,8 +44,9 @@ int run_prefill(struct run *r, const int32_t *tokens, uint32_t n, uint32_t past,
 
 	for (uint32_t at = 0; at < n; at += batch) {
 		uint32_t count = n - at < batch ? n - at : batch;
-		int rc = decoder_run(r->dec, tokens + at, count, past + at, logits, r->err,
-				     sizeof(r->err));
+		int rc = run_interrupted ? -EINTR
+					 : decoder_run(r->dec, tokens + at, count, past + at,
+						       logits, r->err, sizeof(r->err));
 
 		if (rc)
 			return rc;

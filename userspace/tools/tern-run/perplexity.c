@@ -76,7 +76,9 @@ static int run_chunk(struct run *r, int32_t *tokens, struct sum *s)
 	for (uint32_t at = 0; at < ctx; at += batch) {
 		uint32_t n = ctx - at < batch ? ctx - at : batch;
 		const float *logits;
-		int rc = decoder_run(r->dec, tokens + at, n, at, &logits, r->err, sizeof(r->err));
+		int rc = run_interrupted ? -EINTR
+					 : decoder_run(r->dec, tokens + at, n, at, &logits, r->err,
+						       sizeof(r->err));
 
 		if (rc)
 			return rc;

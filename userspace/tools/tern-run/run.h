@@ -41,7 +41,8 @@ int run_bench(struct run *r);
 /* Set by Ctrl-C. */
 extern volatile int run_interrupted;
 
-/* Feed tokens [0, n) at position `past`, in batches, with a progress line when that takes long. */
+/* Feed tokens [0, n) at position `past`, in batches, with a progress line when that takes long.
+ * -EINTR after Ctrl-C, which may come between two batches. */
 int run_prefill(struct run *r, const int32_t *tokens, uint32_t n, uint32_t past,
 		const float **logits);
 void phase_begin(struct run *r);
@@ -51,7 +52,7 @@ int run_fail(struct run *r);
 /* stats.c */
 void stats_print(const struct run *r, FILE *out);
 void stats_json(const struct run *r, FILE *out);
-void json_string(FILE *out, const char *s, size_t n);
+void json_string(FILE *out, const char *text, size_t n);
 double seconds_now(void);
 
 #endif
