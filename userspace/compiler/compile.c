@@ -34,10 +34,11 @@ static void lower_fini(struct tern_lower *l)
 	tern_code_fini(&l->main);
 	tern_code_fini(&l->vprog);
 	tern_code_fini(&l->consts);
-	free(l->vprog_at);
+	intern_fini(&l->vprog_index);
+	intern_fini(&l->const_index);
+	intern_fini(&l->sub_index);
 	free(l->fixups);
 	free(l->args);
-	free(l->subs);
 }
 
 static void fill_sems(const struct tern_lower *l, struct tern_image_sem *sem)

@@ -104,19 +104,25 @@ unsigned int lower_scratch(struct tern_lower *l, uint64_t bytes)
 /* Constants are shared by content: every layer's RoPE table is one. */
 static size_t const_at(struct tern_lower *l, const void *data, size_t bytes)
 {
-	size_t words = (bytes + 7) / 8, at = l->consts.n;
+	size_t at = l->consts.n, found;
 
-	for (size_t i = 0; i + words <= l->consts.n; i += TERN_BURST / 8)
-		if (!memcmp(&l->consts.w[i], data, bytes))
-			return i;
-	for (size_t i = 0; i < words; i++) {
+	for (size_t i = 0; i < bytes; i += 8) {
 		uint64_t w = 0;
 
-		memcpy(&w, (const char *)data + 8 * i, bytes - 8 * i < 8 ? bytes - 8 * i : 8);
+		memcpy(&w, (const char *)data + i, bytes - i < 8 ? bytes - i : 8);
 		tern_code_word(&l->consts, w);
 	}
 	while (l->consts.n % (TERN_BURST / 8))
 		tern_code_word(&l->consts, 0);
+	if (l->consts.err)
+		return 0;
+	found = intern_find(&l->const_index, l->consts.w, l->consts.w + at, l->consts.n - at);
+	if (found != SIZE_MAX) {
+		l->consts.n = at;
+		return found;
+	}
+	if (!intern_add(&l->const_index, l->consts.w, at, l->consts.n - at))
+		fail(l, -ENOMEM);
 	return at;
 }
 
@@ -159,38 +165,18 @@ void lower_args_done(struct tern_lower *l)
 	l->args_done = true;
 }
 
-static uint64_t hash_words(const uint64_t *w, size_t n)
-{
-	uint64_t h = 0xcbf29ce484222325ull; /* FNV-1a, by words */
-
-	for (size_t i = 0; i < n; i++)
-		h = (h ^ w[i]) * 0x100000001b3ull;
-	return h;
-}
-
 /* The subroutine equal to code [start, start + words), or a new one. */
 static size_t share_code(struct tern_lower *l, size_t start, size_t words)
 {
-	uint64_t h = hash_words(&l->code.w[start], words);
+	size_t found = intern_find(&l->sub_index, l->code.w, l->code.w + start, words);
 
-	for (size_t i = 0; i < l->nsubs; i++) {
-		const struct tern_sub *s = &l->subs[i];
-
-		if (s->hash != h || s->words != words ||
-		    memcmp(&l->code.w[s->start], &l->code.w[start], 8 * words))
-			continue;
+	if (found != SIZE_MAX) {
 		l->code.n = start;
 		l->nfixups = l->group_fixups;
-		return s->start;
+		return found;
 	}
-	struct tern_sub *subs = realloc(l->subs, (l->nsubs + 1) * sizeof(*subs));
-
-	if (!subs) {
+	if (!intern_add(&l->sub_index, l->code.w, start, words))
 		fail(l, -ENOMEM);
-		return start;
-	}
-	l->subs = subs;
-	l->subs[l->nsubs++] = (struct tern_sub){h, start, words};
 	return start;
 }
 
@@ -415,27 +401,19 @@ void vp(struct vprog *p, unsigned int op, unsigned int d, unsigned int a, unsign
 	p->w[p->n++] = tern_vinstr(op, d, a, b, imm);
 }
 
-/* Offset of p in vprog; distinct programs are few, so a scan is cheap. */
+/* Offset of p in vprog. */
 static size_t intern_vprog(struct tern_lower *l, const struct vprog *p)
 {
-	for (uint32_t i = 0; i < l->nvprogs; i++) {
-		size_t at = l->vprog_at[i];
-		size_t end = i + 1 < l->nvprogs ? l->vprog_at[i + 1] : l->vprog.n;
+	size_t at = intern_find(&l->vprog_index, l->vprog.w, p->w, p->n);
 
-		if (end - at == p->n && !memcmp(&l->vprog.w[at], p->w, 8ul * p->n))
-			return at;
-	}
-	uint32_t *at = realloc(l->vprog_at, (l->nvprogs + 1) * sizeof(*at));
-
-	if (!at) {
-		fail(l, -ENOMEM);
-		return 0;
-	}
-	l->vprog_at = at;
-	at[l->nvprogs++] = (uint32_t)l->vprog.n;
+	if (at != SIZE_MAX)
+		return at;
+	at = l->vprog.n;
 	for (unsigned int i = 0; i < p->n; i++)
 		tern_code_word(&l->vprog, p->w[i]);
-	return at[l->nvprogs - 1];
+	if (!l->vprog.err && !intern_add(&l->vprog_index, l->vprog.w, at, p->n))
+		fail(l, -ENOMEM);
+	return at;
 }
 
 static void add_fixup(struct tern_lower *l, size_t word)

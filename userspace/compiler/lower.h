@@ -17,6 +17,7 @@
 #define TERN_LOWER_H
 
 #include "compiler/compiler.h"
+#include "compiler/intern.h"
 #include "isa/codec.h"
 
 /* Fixed registers; a group's own begin at TERN_REG_LOCAL. */
@@ -66,7 +67,7 @@ struct tern_lower {
 	struct tern_code main;
 	struct tern_code vprog; /* micro-programs, each once */
 	struct tern_code consts;
-	uint32_t *vprog_at, nvprogs; /* start of each micro-program in vprog */
+	struct intern vprog_index, const_index, sub_index; /* what is there already */
 	size_t *fixups, nfixups; /* words of `code` that hold an offset into vprog */
 
 	struct tern_arg *args;
@@ -81,12 +82,6 @@ struct tern_lower {
 	size_t group_fixups;
 	uint32_t next_reg, next_tile, next_spm;
 	bool args_done;
-
-	struct tern_sub {
-		uint64_t hash;
-		size_t start, words;
-	} *subs;
-	size_t nsubs;
 };
 
 /* ---- groups -------------------------------------------------------------- */
