@@ -29,11 +29,28 @@ static const struct {
 	int hd, dims, mode, heads, tokens, batch;
 	bool yarn, divisors, in_place;
 } ropes[] = {
-	{64, 64, 0, 4, 7, 1, false, false, false},   {64, 64, 2, 4, 7, 1, false, false, true},
-	{80, 32, 0, 3, 5, 2, false, true, false},    {80, 32, 2, 3, 5, 2, true, true, false},
-	{128, 128, 2, 32, 40, 1, true, false, true}, {96, 64, 2, 1, 1, 1, false, true, true},
-	{2, 2, 0, 1, 3, 1, false, false, false},     {128, 128, 0, 96, 3, 1, false, true, false},
-	{96, 96, 0, 8, 33, 2, true, true, true},     {256, 64, 2, 2, 17, 1, true, true, false},
+	{64, 64, 0, 4, 7, 1, false, false, false},
+	{64, 64, 2, 4, 7, 1, false, false, true},
+	{80, 32, 0, 3, 5, 2, false, true, false},
+	{80, 32, 2, 3, 5, 2, true, true, false},
+	{128, 128, 2, 32, 40, 1, true, false, true},
+	{96, 64, 2, 1, 1, 1, false, true, true},
+	{2, 2, 0, 1, 3, 1, false, false, false},
+	{128, 128, 0, 96, 3, 1, false, true, false},
+	{96, 96, 0, 8, 33, 2, true, true, true},
+	{256, 64, 2, 2, 17, 1, true, true, false},
+	/* one token of several sequences: heads and sequences lie one after the other */
+	{64, 64, 0, 4, 1, 2, false, false, false},
+	{64, 64, 2, 4, 1, 2, false, false, true},
+	{64, 32, 0, 8, 1, 3, false, true, false},
+	{64, 32, 2, 8, 1, 3, true, false, false},
+	{128, 128, 0, 8, 1, 4, false, false, true},
+	{128, 64, 2, 8, 1, 4, false, true, true},
+	{56, 56, 0, 7, 1, 2, true, false, false},
+	{56, 28, 2, 7, 1, 2, false, false, false},
+	{2, 2, 0, 96, 1, 5, false, false, false},
+	{64, 64, 2, 1, 1, 3, false, false, false},
+	{128, 128, 2, 32, 1, 40, false, false, true},
 };
 
 START_TEST(rope_variants)
@@ -142,6 +159,70 @@ START_TEST(chains_into_a_cache)
 	chain_case(_i & 1, _i & 2, _i & 4, TERN_F16, _i & 8 ? TERN_I64 : TERN_I32);
 	chain_case(_i & 1, _i & 2, _i & 4, TERN_Q8_0, TERN_I32);
 	chain_case(_i & 1, _i & 2, _i & 4, TERN_F32, TERN_I64);
+}
+END_TEST
+
+/* [RMS_NORM] ROPE [SET_ROWS] of one token of several sequences. Its place in the cache is one
+ * for all sequences, or the sequences are the rows. */
+enum batch_cache { NO_CACHE, OWN_ROWS, HEADS_APART, SEQUENCES_ARE_ROWS, BATCH_CACHES };
+
+static const struct {
+	int hd, dims, mode, heads, batch;
+} batches[] = {
+	{64, 64, 0, 4, 2},   {64, 64, 2, 4, 2},	  {64, 32, 0, 8, 3},   {64, 32, 2, 8, 3},
+	{128, 128, 0, 8, 4}, {128, 128, 2, 8, 4}, {128, 64, 2, 32, 9}, {96, 96, 2, 1, 3},
+};
+
+static void one_token_chain(unsigned int i, bool norm, enum batch_cache to)
+{
+	const int hd = batches[i].hd, heads = batches[i].heads, batch = batches[i].batch;
+	struct fx f;
+	int x, y, z, w, p, src = 0, idx = 0, cache = 0;
+
+	fx_begin(&f);
+	f.limit = to == NO_CACHE ? 1e-9 : 1e-7;
+	x = fx_tensor(&f, TERN_F32, hd, heads, 1, batch);
+	y = fx_tensor(&f, TERN_F32, hd, heads, 1, batch);
+	z = fx_tensor(&f, TERN_F32, hd, heads, 1, batch);
+	w = fx_tensor(&f, TERN_F32, hd, 1, 1, 1);
+	p = fx_tensor(&f, TERN_I32, 1, 1, 1, 1);
+	positions(&f, p, 77);
+	if (norm) {
+		f.storage[f.tensor[y].storage].flags = 0; /* scratch */
+		f.fused[f.nops] = true;
+		fx_op(&f, TERN_RMS_NORM, y, x, w, FX_NONE)->f[0] = 1e-6f;
+	}
+	if (to != NO_CACHE) {
+		f.storage[f.tensor[z].storage].flags = 0;
+		f.fused[f.nops] = true;
+	}
+	rope_params(fx_op(&f, TERN_ROPE, z, norm ? y : x, p, FX_NONE), batches[i].dims,
+		    batches[i].mode, false);
+	if (to == OWN_ROWS) {
+		src = fx_reshape(&f, z, hd * heads, 1, batch, 1);
+		cache = fx_tensor(&f, TERN_F16, hd * heads, 50, batch, 1);
+	} else if (to == HEADS_APART) {
+		src = fx_permute(&f, z, 0, 2, 1, 3);
+		cache = fx_tensor(&f, TERN_F16, hd, 50, heads, batch);
+	} else if (to == SEQUENCES_ARE_ROWS) {
+		src = fx_reshape(&f, z, hd * heads, batch, 1, 1);
+		cache = fx_tensor(&f, TERN_F16, hd * heads, 50, 1, 1);
+	}
+	if (to != NO_CACHE) {
+		idx = fx_tensor(&f, TERN_I64, to == SEQUENCES_ARE_ROWS ? batch : 1, 1, 1, 1);
+		fx_indices(&f, idx, 50);
+		fx_op(&f, TERN_SET_ROWS, cache, src, idx, FX_NONE);
+	}
+	f.one_group = f.nops > 1;
+	fx_run(&f);
+}
+
+START_TEST(chains_of_one_token_of_several_sequences)
+{
+	unsigned int to = (unsigned int)_i % BATCH_CACHES;
+
+	one_token_chain((unsigned int)_i / BATCH_CACHES, false, (enum batch_cache)to);
+	one_token_chain((unsigned int)_i / BATCH_CACHES, true, (enum batch_cache)to);
 }
 END_TEST
 
@@ -357,6 +438,8 @@ int main(void)
 	tcase_add_loop_test(t, rope_variants, 0, sizeof(ropes) / sizeof(ropes[0]));
 	tcase_add_test(t, rope_of_a_symbolic_number_of_tokens);
 	tcase_add_loop_test(t, chains_into_a_cache, 0, 16);
+	tcase_add_loop_test(t, chains_of_one_token_of_several_sequences, 0,
+			    BATCH_CACHES * sizeof(batches) / sizeof(batches[0]));
 	suite_add_tcase(s, t);
 	tcase_set_timeout(m, 300);
 	tcase_add_loop_test(m, get_rows_decodes, 0, sizeof(row_types) / sizeof(row_types[0]));

@@ -297,6 +297,8 @@ static bool mergeable(const struct row_kernel *k, unsigned int d)
 {
 	if (k->dim[d].sym || needs_dim(k, d) || needs_dim(k, d + 1))
 		return false;
+	if (d + 1 == k->whole) /* steps count on what the dimensions of a whole chunk are */
+		return false;
 	for (unsigned int b = 0; b < next_buf(k); b++) {
 		const struct row_operand *o = &k->buf[b];
 
