@@ -204,11 +204,58 @@ static int check_bindings(const struct tern_session *s)
 	return ret;
 }
 
-/* What the job may touch, and how: constants cannot be written by any program. */
-static size_t list_mappings(const struct tern_session *s, struct tern_mapping *list)
+/* ---- what the job may touch ------------------------------------------------------------- */
+
+struct bound {
+	const struct tern_buffer *buffer;
+	uint32_t storage;
+	unsigned int access;
+};
+
+static int by_buffer(const void *pa, const void *pb)
+{
+	const struct bound *a = pa, *b = pb;
+	uintptr_t x = (uintptr_t)a->buffer, y = (uintptr_t)b->buffer;
+
+	if (x != y)
+		return x < y ? -1 : 1;
+	return a->storage < b->storage ? -1 : a->storage > b->storage;
+}
+
+/* Sorted by buffer. */
+static size_t list_bound(const struct tern_session *s, struct bound *list)
 {
 	size_t n = 0;
 	uint32_t i;
+
+	for (i = 0; i < s->prog->graph->nstorages; i++) {
+		if (s->bind[i].buffer)
+			list[n++] = (struct bound){
+				s->bind[i].buffer, i,
+				s->prog->written[i] ? TERN_READ | TERN_WRITE : TERN_READ};
+	}
+	qsort(list, n, sizeof(*list), by_buffer);
+	return n;
+}
+
+/* The bytes of one storage. */
+static struct tern_mem part_of(const struct tern_session *s, const struct bound *b)
+{
+	return (struct tern_mem){
+		.host = tern_session_host(s, b->storage),
+		.va = tern_session_va(s, b->storage),
+		.size = s->prog->graph->storages[b->storage].size,
+	};
+}
+
+/* A buffer whose storages all want the same access is mapped whole. Of one that holds both
+ * constants and what is written, each storage is mapped alone and to the byte. So constants
+ * cannot be written by any program. `parts` lives as long as `list`. */
+static size_t list_mappings(const struct tern_session *s, const struct bound *bound, size_t nbound,
+			    struct tern_mem *parts, struct tern_mapping *list)
+{
+	size_t n = 0, i, end;
+	bool mixed;
 
 	if (s->prog->images.host)
 		list[n++] = (struct tern_mapping){&s->prog->images, TERN_READ | TERN_EXEC};
@@ -216,18 +263,42 @@ static size_t list_mappings(const struct tern_session *s, struct tern_mapping *l
 		list[n++] = (struct tern_mapping){&s->args, TERN_READ};
 	if (s->scratch.host)
 		list[n++] = (struct tern_mapping){&s->scratch, TERN_READ | TERN_WRITE};
-	for (i = 0; i < s->prog->graph->nstorages; i++) {
-		if (s->bind[i].buffer)
-			list[n++] = (struct tern_mapping){
-				&s->bind[i].buffer->mem,
-				s->prog->written[i] ? TERN_READ | TERN_WRITE : TERN_READ};
+	for (i = 0; i < nbound; i = end) {
+		mixed = false;
+		for (end = i; end < nbound && bound[end].buffer == bound[i].buffer; end++)
+			mixed |= bound[end].access != bound[i].access;
+		if (!mixed)
+			list[n++] = (struct tern_mapping){&bound[i].buffer->mem, bound[i].access};
+		for (; mixed && i < end; i++) {
+			parts[i] = part_of(s, &bound[i]);
+			if (parts[i].size)
+				list[n++] = (struct tern_mapping){&parts[i], bound[i].access};
+		}
 	}
 	return n;
 }
 
+static int map_all(struct tern_session *s)
+{
+	uint32_t max = s->prog->graph->nstorages;
+	struct tern_mapping *list = malloc((max + 3u) * sizeof(*list));
+	struct tern_mem *parts = malloc((max + 1u) * sizeof(*parts));
+	struct bound *bound = malloc((max + 1u) * sizeof(*bound));
+	int ret;
+
+	if (list && parts && bound)
+		ret = s->prog->dev->transport->ops->map(
+			s->ctx, list, list_mappings(s, bound, list_bound(s, bound), parts, list));
+	else
+		ret = tern_fail(-ENOMEM, "no memory to map %u bindings", max);
+	free(bound);
+	free(parts);
+	free(list);
+	return ret;
+}
+
 int tern_session_map(struct tern_session *s)
 {
-	struct tern_mapping *list;
 	int ret;
 
 	if (!s->dirty)
@@ -235,14 +306,8 @@ int tern_session_map(struct tern_session *s)
 	ret = check_bindings(s);
 	if (ret)
 		return ret;
-	if (s->ctx) {
-		list = malloc((s->prog->graph->nstorages + 3u) * sizeof(*list));
-		if (!list)
-			return tern_fail(-ENOMEM, "no memory to map %u bindings",
-					 s->prog->graph->nstorages);
-		ret = s->prog->dev->transport->ops->map(s->ctx, list, list_mappings(s, list));
-		free(list);
-	}
+	if (s->ctx)
+		ret = map_all(s);
 	s->dirty = ret != 0;
 	return ret;
 }

@@ -184,10 +184,15 @@ int tern_map_set(struct tern_map *map, const struct tern_mapping *list, size_t n
 		r[i] = range_of(&list[i]);
 	qsort(r, n, sizeof(*r), by_lo);
 	for (i = 0; i < n; i++) {
-		if (kept && r[kept - 1].lo == r[i].lo)
-			r[kept - 1].access |= r[i].access;
-		else
+		struct tern_range *last = kept ? &r[kept - 1] : NULL;
+
+		if (!last || r[i].lo >= last->hi) {
 			r[kept++] = r[i];
+			continue;
+		}
+		last->access |= r[i].access;
+		if (r[i].hi > last->hi)
+			last->hi = r[i].hi;
 	}
 	free(map->r);
 	*map = (struct tern_map){.r = r, .n = kept};

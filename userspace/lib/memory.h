@@ -62,7 +62,8 @@ struct tern_map {
 	size_t n;
 	size_t last; /* the range found last: accesses come in runs */
 };
-/* Replace the contents; mappings of one tern_mem are merged. 0 or -ENOMEM. */
+/* Replace the contents. Mappings that overlap are merged: they are of one tern_mem, or parts
+ * of one that want the same access. 0 or -ENOMEM. */
 int tern_map_set(struct tern_map *map, const struct tern_mapping *list, size_t n);
 void tern_map_fini(struct tern_map *map);
 /* tern_sim_mem.translate with ctx a struct tern_map. */
