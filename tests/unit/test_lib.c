@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* libtern from device to session: results, and each refusal of each entry point. */
+#include "lib/device.h"
 #include "lib_fixture.h"
 
 #include <sys/mman.h>
@@ -217,7 +218,11 @@ static const struct {
 START_TEST(results_are_right_wherever_operators_run)
 {
 	static const int64_t tokens[] = {1, 8, 3};
-	struct tern_stats st;
+	struct tern_stats st = {.size = sizeof(st)};
+	struct {
+		struct tern_stats old;
+		uint64_t added;
+	} other;
 	struct rig r;
 	size_t i;
 
@@ -237,6 +242,21 @@ START_TEST(results_are_right_wherever_operators_run)
 	ck_assert_uint_eq(st.cpu_ops, 3 * targets[_i].cpu);
 	ck_assert_int_eq(st.cycles != 0, targets[_i].npu != 0);
 	ck_assert_int_eq(st.cpu_ns != 0, targets[_i].cpu != 0);
+	/* A program that knows fewer members, or more, or forgot to say. */
+	memset(&other, 0xaa, sizeof(other));
+	other.old.size = offsetof(struct tern_stats, cycles);
+	tern_session_stats(r.s, &other.old);
+	ck_assert_uint_eq(other.old.runs, 3);
+	ck_assert_uint_eq(other.old.cycles, 0xaaaaaaaaaaaaaaaa);
+	other.old.size = sizeof(other);
+	tern_session_stats(r.s, &other.old);
+	ck_assert_uint_eq(other.old.graph_bytes, st.graph_bytes);
+	ck_assert_uint_eq(other.added, 0);
+	ck_assert_uint_eq(other.old.size, sizeof(other));
+	other.old.size = 0;
+	other.old.runs = 77;
+	tern_session_stats(r.s, &other.old);
+	ck_assert_uint_eq(other.old.runs, 77);
 	rig_close(&r);
 }
 END_TEST
@@ -245,7 +265,7 @@ END_TEST
 START_TEST(the_graphs_own_work_is_counted)
 {
 	const uint64_t bytes = 4 * (12 * RIG_K + 12 * RIG_N + 2 * (RIG_K + RIG_K * RIG_N));
-	struct tern_stats st;
+	struct tern_stats st = {.size = sizeof(st)};
 	struct rig r;
 
 	rig_open(&r, _i ? "sim:ref,no=matmul" : "sim:ref");
@@ -369,6 +389,71 @@ START_TEST(storages_share_bytes_only_to_read)
 	must(tern_session_run(r.s, &tokens, 1));
 	tern_buffer_destroy(b); /* the session keeps it */
 	must(tern_session_run(r.s, &tokens, 1));
+	rig_close(&r);
+}
+END_TEST
+
+/* A transport that also keeps what sessions map. */
+static const struct tern_transport_ops *real_ops;
+static struct tern_map seen;
+
+static int map_and_keep(struct tern_context *c, const struct tern_mapping *list, size_t n)
+{
+	int ret = tern_map_set(&seen, list, n);
+
+	return ret ? ret : real_ops->map(c, list, n);
+}
+
+static bool may(uint64_t va, unsigned int access)
+{
+	uint64_t len = 1;
+
+	return tern_map_translate(&seen, va, &len, access) != NULL;
+}
+
+/* One buffer, made or wrapped at an odd place, with constants and with what is written. */
+START_TEST(constants_cannot_be_written)
+{
+	static _Alignas(4096) unsigned char mem[8192];
+	struct tern_transport_ops ops;
+	struct tern_buffer *b;
+	struct rig r;
+	uint64_t va;
+
+	rig_open(&r, "sim:ref");
+	real_ops = r.dev->transport->ops;
+	ops = *real_ops;
+	ops.map = map_and_keep;
+	r.dev->transport->ops = &ops;
+	if (_i)
+		must(tern_buffer_wrap(r.dev, mem + 4, 8000, 0, &b));
+	else
+		must(tern_buffer_create(r.dev, 8000, &b));
+	va = b->mem.va;
+	memcpy((char *)tern_buffer_data(b) + 512, tern_buffer_data(r.buf[RIG_W]),
+	       4 * RIG_K * RIG_N);
+	must(tern_session_bind_one(r.s, RIG_W, b, 512));
+	must(tern_session_bind_one(r.s, RIG_Y, b, 512 + 2048));
+	rig_run(&r, 8);
+	ck_assert_mem_eq((char *)tern_buffer_data(b) + 512, tern_buffer_data(r.buf[RIG_W]), 2048);
+	ck_assert(!may(va + 511, TERN_READ));
+	ck_assert(may(va + 512, TERN_READ) && !may(va + 512, TERN_WRITE));
+	ck_assert(may(va + 2559, TERN_READ) && !may(va + 2559, TERN_WRITE));
+	ck_assert(may(va + 2560, TERN_READ | TERN_WRITE));
+	ck_assert(may(va + 3071, TERN_READ | TERN_WRITE));
+	ck_assert(!may(va + 3072, TERN_READ));
+	/* constants within constants */
+	must(tern_session_bind_one(r.s, RIG_B, b, 576));
+	rig_run(&r, 1);
+	ck_assert(may(va + 2559, TERN_READ) && !may(va + 576, TERN_WRITE));
+	/* only constants: as a whole */
+	must(tern_session_bind_one(r.s, RIG_Y, r.buf[RIG_Y], 0));
+	rig_run(&r, 1);
+	ck_assert(may(va, TERN_READ) && may(va + 7999, TERN_READ));
+	ck_assert(!may(va + 2560, TERN_WRITE));
+	r.dev->transport->ops = real_ops;
+	tern_map_fini(&seen);
+	tern_buffer_destroy(b);
 	rig_close(&r);
 }
 END_TEST
@@ -500,6 +585,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(t, wrapped_memory_is_used_in_place, 0, 2);
 	tcase_add_test(t, bindings_are_refused);
 	tcase_add_loop_test(t, storages_share_bytes_only_to_read, 0, 2);
+	tcase_add_loop_test(t, constants_cannot_be_written, 0, 2);
 	tcase_add_test(t, runs_are_refused);
 	tcase_add_test(t, compiling_is_refused);
 	tcase_add_loop_test(t, indices_out_of_range_end_the_run, 0, 2);

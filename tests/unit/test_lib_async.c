@@ -155,7 +155,7 @@ static void *stop_soon(void *session)
 
 START_TEST(a_run_can_be_stopped)
 {
-	struct tern_stats st;
+	struct tern_stats st = {.size = sizeof(st)};
 	pthread_t thread;
 	struct rig r;
 

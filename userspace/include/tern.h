@@ -13,7 +13,8 @@
  *  - Thread safety: distinct handles may be used from distinct threads; a device and a
  *    program may be used from many at once; a buffer, graph or session from one at a time.
  *  - Sizes are bytes, shapes are elements, dimension 0 is the innermost.
- *  - Structs that callers fill begin with `size` = sizeof(struct ...) where they may grow.
+ *  - Descriptors that callers fill do not grow; struct tern_stats may, so it begins with
+ *    `size` = sizeof(struct tern_stats), which the caller sets.
  */
 #ifndef TERN_H
 #define TERN_H
@@ -79,7 +80,7 @@ struct tern_buffer;
 TERN_API int tern_buffer_create(struct tern_device *dev, uint64_t size, struct tern_buffer **out);
 enum tern_wrap_flags { TERN_WRAP_READ_ONLY = 1 }; /* the device may only read */
 /* Use an existing host mapping without copying: it must stay mapped until the buffer is
- * destroyed; `mem` and `size` need no alignment. */
+ * destroyed and no session is bound to it; `mem` and `size` need no alignment. */
 TERN_API int tern_buffer_wrap(struct tern_device *dev, void *mem, uint64_t size,
 			      unsigned int flags, struct tern_buffer **out);
 TERN_API void tern_buffer_destroy(struct tern_buffer *buf);
@@ -195,7 +196,7 @@ enum tern_attention_param {
 enum tern_storage_flags {
 	TERN_STORAGE_BOUND = 1, /* the session binds a buffer; otherwise scratch of the library */
 	TERN_STORAGE_CONST = 2, /* bound, and no operator writes it (weights) */
-	TERN_STORAGE_KEEP = 4, /* scratch whose content the caller wants to read: see tern_session_read */
+	TERN_STORAGE_KEEP = 4, /* scratch whose content the caller wants to read: see tern_session_storage */
 };
 struct tern_storage_desc {
 	uint64_t size;
@@ -284,8 +285,9 @@ struct tern_fence;
 TERN_API int tern_session_create(struct tern_program *prog, struct tern_session **out);
 TERN_API void tern_session_destroy(struct tern_session *s);
 /* One entry per storage of the graph; entries of scratch are ignored. Checked against
- * sizes; takes effect with the next run. The buffers must outlive the session or be
- * rebound. */
+ * sizes; takes effect with the next run. The session holds a reference to each buffer until
+ * it is rebound or destroyed: a buffer may be destroyed before, its memory lives on. What a
+ * buffer wraps must stay mapped for as long. */
 TERN_API int tern_session_bind(struct tern_session *s, const struct tern_binding *bindings,
 			       uint32_t n);
 /* Change one. */
@@ -308,6 +310,7 @@ TERN_API void *tern_session_storage(struct tern_session *s, uint32_t storage);
 
 /* Totals since the session was created or reset. */
 struct tern_stats {
+	uint32_t size; /* sizeof(struct tern_stats); set by the caller */
 	uint64_t runs;
 	uint64_t cycles; /* NPU jobs, first command to END */
 	uint64_t busy[5]; /* LOAD0, LOAD1, MATRIX, VECTOR, STORE */
@@ -323,6 +326,7 @@ struct tern_stats {
 	double graph_mac_cycles; /* sum of MACs / peak rate of their operand type */
 	uint64_t graph_bytes; /* weights in file bytes + KV read and written + inputs, outputs */
 };
+/* Fills out->size bytes at most, and leaves `size` as it is. */
 TERN_API void tern_session_stats(const struct tern_session *s, struct tern_stats *out);
 TERN_API void tern_session_reset_stats(struct tern_session *s);
 

@@ -51,17 +51,22 @@ void tern_stats_merge(struct tern_session *s)
 
 void tern_session_stats(const struct tern_session *s, struct tern_stats *out)
 {
+	struct tern_stats now = {0};
 	pthread_mutex_t *lock;
 
-	if (!out)
+	if (!out || out->size < sizeof(out->size))
 		return;
-	memset(out, 0, sizeof(*out));
-	if (!s)
-		return;
-	lock = (pthread_mutex_t *)&s->lock; /* the session is const to its user */
-	pthread_mutex_lock(lock);
-	*out = s->stats;
-	pthread_mutex_unlock(lock);
+	if (s) {
+		lock = (pthread_mutex_t *)&s->lock; /* the session is const to its user */
+		pthread_mutex_lock(lock);
+		now = s->stats;
+		pthread_mutex_unlock(lock);
+	}
+	/* A caller newer than this library finds what it lacks to be 0. */
+	now.size = out->size;
+	if (out->size > sizeof(now))
+		memset((char *)out + sizeof(now), 0, out->size - sizeof(now));
+	memcpy(out, &now, out->size < sizeof(now) ? out->size : sizeof(now));
 }
 
 void tern_session_reset_stats(struct tern_session *s)

@@ -22,6 +22,7 @@ void phase_begin(struct run *r)
 
 void phase_end(struct run *r, struct phase *p, uint64_t tokens)
 {
+	p->stats.size = sizeof(p->stats);
 	tern_session_stats(decoder_session(r->dec), &p->stats);
 	p->tokens = tokens;
 	p->host_s = (double)p->stats.host_ns * 1e-9;
