@@ -138,6 +138,54 @@ START_TEST(refusals_say_why)
 }
 END_TEST
 
+/* ---- descriptors nobody checked ----------------------------------------------------- */
+START_TEST(solvers_refuse_sizes_that_cannot_be)
+{
+	static const enum tern_opcode ops[] = {
+		TERN_ARGMAX, TERN_SUM_ROWS, TERN_MEAN,	TERN_TOP_K,    TERN_ARGSORT,  TERN_SOFT_MAX,
+		TERN_UNARY,  TERN_BINARY,   TERN_GLU,	TERN_RMS_NORM, TERN_COPY,     TERN_CONCAT,
+		TERN_REPEAT, TERN_ROPE,	    TERN_SCALE, TERN_GET_ROWS, TERN_SET_ROWS,
+	};
+	static const int64_t sizes[] = {0, -1, 1ll << 40, 1ll << 62, INT64_MAX, INT64_MIN};
+	struct tern_op_desc op = {.op = ops[_i], .src = {0, 1}, .dst = 2};
+	struct tern_sim_options options;
+	struct tern_target target;
+
+	fx_target("ref", &target, &options);
+	for (int i = 2; i < TERN_MAX_SRC; i++)
+		op.src[i] = TERN_NO_TENSOR;
+	op.i[0] = op.op == TERN_ROPE ? 2 : 0;
+	op.f[0] = 1.0f;
+	/* every set of the 12 sizes' pairs of places, with the rest 4; the strides do not follow */
+	for (unsigned int c = 0; c < 12 * 12 * 6; c++) {
+		struct tern_tensor_desc t[3] = {0};
+		unsigned int a = c % 12, b = c / 12 % 12;
+		int64_t n = sizes[c / 144];
+
+		for (uint32_t i = 0; i < 3; i++) {
+			t[i] = (struct tern_tensor_desc){.type = TERN_F32,
+							 .ne = {4, 4, 4, 4},
+							 .nb = {4, 16, 64, 256},
+							 .storage = i};
+		}
+		if (op.op == TERN_GET_ROWS || op.op == TERN_SET_ROWS || op.op == TERN_ROPE)
+			t[1].type = TERN_I32;
+		t[a / 4].ne[a % 4] = n;
+		t[b / 4].ne[b % 4] = n;
+		t[a / 4].nb[b % 4] = (uint64_t)n;
+		if (!tern_solve(&target, &op, t))
+			/* what an operator does not look at, or a size that fits */
+			ck_assert(n == 1ll << 40 || (a / 4 != 0 && b / 4 != 0) ||
+				  op.op == TERN_ROPE);
+		for (int d = 0; d < 4; d++) {
+			t[0].ne[d] = t[2].ne[d] = d < 2 ? n : 1;
+			t[0].nb[d] = t[2].nb[d] = 0;
+		}
+		ck_assert_int_eq(tern_solve(&target, &op, t), -EOPNOTSUPP);
+	}
+}
+END_TEST
+
 /* ---- the program -------------------------------------------------------------------- */
 int main(void)
 {
@@ -153,6 +201,7 @@ int main(void)
 	tcase_add_loop_test(r, top_k_of_equal_elements, 0, 2);
 	tcase_add_loop_test(r, argsort, 0, 14);
 	tcase_add_test(r, refusals_say_why);
+	tcase_add_loop_test(r, solvers_refuse_sizes_that_cannot_be, 0, 17);
 	suite_add_tcase(s, r);
 	runner = srunner_create(s);
 	srunner_run_all(runner, CK_ENV);

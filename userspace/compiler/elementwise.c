@@ -260,7 +260,8 @@ static int glu_kernel(const struct tern_op_desc *op, const struct tern_tensor_de
 	row_out(k, d, op->dst);
 	if (halves) {
 		second = op->i[1] ? 0 : 1; /* swapped: the gate is the second half */
-		k->buf[second].offset = d->ne[0] * (int64_t)ts[up].nb[0];
+		k->bad |= __builtin_mul_overflow(d->ne[0], (int64_t)ts[up].nb[0],
+						 &k->buf[second].offset);
 	}
 	row_step(k, glu_body);
 	row_finish(k);

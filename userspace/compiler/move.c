@@ -104,7 +104,7 @@ static void concat_kernels(const struct tern_op_desc *op, const struct tern_tens
 		row_init(&k[i], op, &from);
 		raw_operand(&k[i], false, &from, s, op->src[i]);
 		out = raw_operand(&k[i], true, &to, d, op->dst);
-		k[i].buf[out].offset = at * (int64_t)to.nb[dim];
+		k[i].bad |= __builtin_mul_overflow(at, (int64_t)to.nb[dim], &k[i].buf[out].offset);
 		at += from.ne[dim];
 		row_finish(&k[i]);
 	}
@@ -115,6 +115,9 @@ int concat_solve(const struct tern_target *t, const struct tern_op_desc *op,
 {
 	struct row_kernel k[2];
 
+	for (int i = 0; i < 2; i++)
+		if (!row_sizes_ok(&tensors[op->src[i]]) || !row_sizes_ok(&tensors[op->dst]))
+			return row_bad_sizes(op);
 	concat_kernels(op, tensors, k);
 	return row_solve(t, k, 2);
 }
@@ -164,7 +167,9 @@ static int64_t run_bytes(const struct side *s, const struct run *r, int64_t n)
 {
 	bool blocks = s->info->kind == TERN_KIND_BLOCK && r == s->run;
 
-	return blocks ? n / s->info->elems * s->info->bytes : n * r->nb;
+	/* strides that nobody checked may wrap around */
+	return blocks ? n / s->info->elems * s->info->bytes
+		      : (int64_t)((uint64_t)n * (uint64_t)r->nb);
 }
 
 /* Runs of a tensor; runs that follow each other in memory are one. */
@@ -321,6 +326,10 @@ static unsigned int copy_kernels(const struct tern_op_desc *op, const struct ter
 	const struct tern_tensor_desc *from = &ts[op->src[0]], *to = &ts[op->dst];
 
 	s->bytes = 0;
+	if (!row_sizes_ok(from) || !row_sizes_ok(to)) {
+		row_bad_sizes(op);
+		return 0;
+	}
 	if (copy_kernel(&k[0], op, from, to))
 		return 1;
 	if (symbolic(from) || symbolic(to)) {

@@ -205,6 +205,8 @@ static int plan_chain(const struct tern_target *target, struct rope_chain *c, st
 	if (c->rope && c->rope->i[TERN_ROPE_I_DIMS] > 2 * ROPE_MAX_PAIRS)
 		return tern_fail(-EOPNOTSUPP, "ROPE: %d rotated elements are more than %d",
 				 c->rope->i[TERN_ROPE_I_DIMS], 2 * ROPE_MAX_PAIRS);
+	if (!row_sizes_ok(t))
+		return row_bad_sizes(c->rope ? c->rope : c->norm);
 	c->head = t->ne[0];
 	c->heads = t->ne_sym[1] ? 0 : t->ne[1];
 	c->form = rope_best_form(&target->caps, c);

@@ -5,6 +5,38 @@
 
 #include "compiler/rows.h"
 
+/* More elements than any address space has. */
+#define ROW_MAX_ELEMS (1ll << 47)
+
+bool row_sizes_ok(const struct tern_tensor_desc *t)
+{
+	int64_t n = 1;
+
+	for (int d = 0; d < 4; d++)
+		if (t->ne[d] < 1 || __builtin_mul_overflow(n, t->ne[d], &n) || n > ROW_MAX_ELEMS)
+			return false;
+	return true;
+}
+
+int row_bad_sizes(const struct tern_op_desc *op)
+{
+	return tern_fail(-EOPNOTSUPP,
+			 "%s: sizes must be at least 1, their product at most %lld, and strides "
+			 "must not overflow",
+			 tern_op_name(op->op), ROW_MAX_ELEMS);
+}
+
+/* a * b; where that overflows, 0, and the kernel is bad. */
+static int64_t times(struct row_kernel *k, int64_t a, int64_t b)
+{
+	int64_t n;
+
+	if (!__builtin_mul_overflow(a, b, &n))
+		return n;
+	k->bad = true;
+	return 0;
+}
+
 /* ---- the domain --------------------------------------------------------------------- */
 static struct row_dim dim_of(const struct tern_tensor_desc *t, int d)
 {
@@ -18,8 +50,9 @@ void row_init(struct row_kernel *k, const struct tern_op_desc *op, const struct 
 	memset(k, 0, sizeof(*k));
 	k->op = op;
 	k->ndims = 4;
+	k->bad = !row_sizes_ok(t);
 	for (int d = 0; d < 4; d++) {
-		k->dim[d] = dim_of(t, d);
+		k->dim[d] = k->bad ? (struct row_dim){1, 1, 0} : dim_of(t, d);
 		k->from[d] = (uint8_t)d;
 		k->unit[d] = 1;
 	}
@@ -67,6 +100,8 @@ static bool follows_sym(const struct row_kernel *k, unsigned int o, uint8_t sym)
 
 int row_repeat(struct row_kernel *k, const struct tern_tensor_desc *t)
 {
+	if (k->bad || !row_sizes_ok(t))
+		return row_bad_sizes(k->op);
 	for (unsigned int o = 0; o < 4; o++) {
 		bool ok;
 
@@ -111,6 +146,7 @@ static unsigned int add_operand(struct row_kernel *k, const struct tern_tensor_d
 	o->tensor = tensor;
 	o->type = (uint8_t)t->type;
 	o->spm_type = (uint8_t)spm_type(t->type);
+	k->bad |= !row_sizes_ok(t);
 	for (unsigned int d = 0; d < k->ndims; d++) {
 		unsigned int from = k->from[d];
 
@@ -120,7 +156,7 @@ static unsigned int add_operand(struct row_kernel *k, const struct tern_tensor_d
 		if (!from && tern_type_info(t->type)->kind == TERN_KIND_BLOCK)
 			o->d[d].nb = block_step(t->type, k->unit[d]); /* 0 inside a block */
 		else
-			o->d[d].nb = (int64_t)t->nb[from] * k->unit[d];
+			o->d[d].nb = times(k, (int64_t)t->nb[from], k->unit[d]);
 	}
 	return n;
 }
@@ -154,17 +190,18 @@ unsigned int row_table(struct row_kernel *k, const void *data, size_t bytes)
 	return n;
 }
 
-static void index_dim(struct row_operand *o, unsigned int d, unsigned int from, int64_t unit)
+static void index_dim(struct row_kernel *k, struct row_operand *o, unsigned int d)
 {
 	const struct tern_tensor_desc *it = o->it;
+	unsigned int from = k->from[d];
 
 	if (from == 1) {
 		o->idim = (uint8_t)d;
 		o->d[d].on = true;
 		o->d[d].nb = (int64_t)o->t->nb[1];
 		o->d[d].inb = (int64_t)it->nb[0];
-	} else if (from > 1 && (it->ne[from - 1] > unit || it->ne_sym[from - 1])) {
-		o->d[d].inb = (int64_t)it->nb[from - 1] * unit;
+	} else if (from > 1 && (it->ne[from - 1] > k->unit[d] || it->ne_sym[from - 1])) {
+		o->d[d].inb = times(k, (int64_t)it->nb[from - 1], k->unit[d]);
 	}
 }
 
@@ -175,9 +212,10 @@ void row_index(struct row_kernel *k, unsigned int b, const struct tern_tensor_de
 
 	o->it = it;
 	o->index = index;
+	k->bad |= !row_sizes_ok(it);
 	o->rows = dim_of(o->t, 1);
 	for (unsigned int d = 0; d < k->ndims; d++)
-		index_dim(o, d, k->from[d], k->unit[d]);
+		index_dim(k, o, d);
 }
 
 void row_own_length(struct row_kernel *k, unsigned int b, int64_t n)
@@ -285,9 +323,14 @@ static bool contiguous(const struct row_operand *o, unsigned int d, int64_t n)
 {
 	bool block = d == 0 && o->source == ROW_TENSOR && o->t &&
 		     tern_type_info(o->type)->kind == TERN_KIND_BLOCK;
-	int64_t span = block ? block_step(o->type, n) : o->d[d].nb * n;
+	int64_t span, ispan;
 
-	if (o->it && o->d[d + 1].inb != o->d[d].inb * n)
+	if (__builtin_mul_overflow(o->d[d].nb, n, &span) ||
+	    __builtin_mul_overflow(o->d[d].inb, n, &ispan))
+		return false;
+	if (block)
+		span = block_step(o->type, n);
+	if (o->it && o->d[d + 1].inb != ispan)
 		return false;
 	return !o->t || o->d[d + 1].nb == span;
 }
@@ -315,8 +358,8 @@ static void merge_dims(struct row_kernel *k, unsigned int d)
 	struct row_dim lo = k->dim[d];
 
 	k->dim[d] = k->dim[d + 1];
-	k->dim[d].max *= lo.max;
-	k->dim[d].mul *= lo.max;
+	k->dim[d].max = times(k, k->dim[d].max, lo.max);
+	k->dim[d].mul = times(k, k->dim[d].mul, lo.max);
 	k->dim[d + 1] = (struct row_dim){1, 1, 0};
 	remove_dim(k, d + 1);
 }

@@ -105,10 +105,15 @@ struct row_kernel {
 			  * output 0 one element further */
 	bool rows;		 /* dimension 0 must stay what it is: steps fold or index it */
 	uint8_t whole; /* leading dimensions that a chunk must cover; 0: rows can be streamed */
+	bool bad;      /* a size or stride that no kernel has; row_solve() refuses it */
 	bool barrier;  /* what earlier kernels of the group stored is read */
 };
 
 /* ---- describing --------------------------------------------------------------------- */
+/* Sizes a kernel can be described for: solvers are asked about descriptors nobody checked. */
+bool row_sizes_ok(const struct tern_tensor_desc *t);
+/* -EOPNOTSUPP with the reason that the sizes are not. */
+int row_bad_sizes(const struct tern_op_desc *op);
 /* A kernel whose domain is the shape of t. */
 void row_init(struct row_kernel *k, const struct tern_op_desc *op,
 	      const struct tern_tensor_desc *t);

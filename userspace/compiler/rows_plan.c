@@ -164,6 +164,8 @@ bool row_plan(const struct tern_caps *caps, uint32_t spm, const struct row_kerne
 	int64_t cap = (int64_t)caps->vector_lanes * CHUNK_PER_LANE, elems;
 	unsigned int u = is_map(k) ? transposed(k) : 0;
 
+	if (k->bad)
+		return false;
 	memset(p, 0, sizeof(*p));
 	for (unsigned int d = 0; d < ROW_DIMS; d++)
 		p->t[d] = 1;
@@ -195,7 +197,7 @@ int row_solve(const struct tern_target *target, const struct row_kernel *k, unsi
 	struct row_plan p;
 
 	for (unsigned int i = 0; i < n; i++) {
-		int err = row_check_types(&k[i]);
+		int err = k[i].bad ? row_bad_sizes(k[i].op) : row_check_types(&k[i]);
 
 		if (err)
 			return err;

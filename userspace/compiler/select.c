@@ -319,6 +319,8 @@ static int argsort_kernel(const struct tern_op_desc *op, const struct tern_tenso
 		return tern_fail(-EOPNOTSUPP,
 				 "%s: rows to sort must have a fixed length of at most %d",
 				 tern_op_name(op->op), 1 << SORT_MAX_LOG2);
+	if (!row_sizes_ok(x))
+		return row_bad_sizes(op);
 	row_init(k, op, x);
 	k->rows = true;
 	k->whole = 1;
