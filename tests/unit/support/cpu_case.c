@@ -25,6 +25,21 @@ void cpu_case_teardown(void)
 			tern_cpu_destroy(pools[l][t]);
 }
 
+void cpu_case_stretch(struct ref_memory *m, double factor, double offset)
+{
+	struct ref_tensor t = ref_memory_get(m);
+
+	for (int64_t i = 0; i < ref_count(t.ne); i++)
+		t.v[i] = t.v[i] * factor + offset;
+	ref_memory_set(m, &t);
+	ref_free(&t);
+}
+
+double cpu_case_allowed(enum tern_dtype type)
+{
+	return type == TERN_F32 ? 1e-12 : type == TERN_F16 ? 1e-6 : 1e-4;
+}
+
 static struct tern_cpu_tensor view(const struct ref_memory *m)
 {
 	struct tern_cpu_tensor t = {.type = m->type, .data = m->data};

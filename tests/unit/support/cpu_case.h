@@ -20,6 +20,11 @@ struct cpu_case {
 void cpu_case_setup(void);
 void cpu_case_teardown(void);
 
+/* t = t * factor + offset */
+void cpu_case_stretch(struct ref_memory *m, double factor, double offset);
+/* NMSE of results that were rounded to a type: they differ by an ulp where f32 differs. */
+double cpu_case_allowed(enum tern_dtype type);
+
 /* Asserts, naming what failed; frees the tensors. */
 void cpu_case_check(struct cpu_case *c);
 /* Expects `code` from every level, and an untouched destination; frees. */
