@@ -230,9 +230,9 @@ static size_t list_bound(const struct tern_session *s, struct bound *list)
 
 	for (i = 0; i < s->prog->graph->nstorages; i++) {
 		if (s->bind[i].buffer)
-			list[n++] = (struct bound){
-				s->bind[i].buffer, i,
-				s->prog->written[i] ? TERN_READ | TERN_WRITE : TERN_READ};
+			list[n++] = (struct bound){s->bind[i].buffer, i,
+						   s->prog->written[i] ? TERN_READ | TERN_WRITE
+								       : TERN_READ};
 	}
 	qsort(list, n, sizeof(*list), by_buffer);
 	return n;
