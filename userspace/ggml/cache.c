@@ -147,15 +147,13 @@ int cache_bind(struct cached *entry, const struct capture *c)
 
 	for (uint32_t i = 0; i < c->nstorages && !ret; i++) {
 		const struct capture_place *p = &c->places[i];
-		struct tern_binding want = {p->buffer->buf, p->lo};
+		struct tern_binding *now = &entry->bound[i];
 
-		if (!(c->storages[i].flags & TERN_STORAGE_BOUND) ||
-		    (entry->bound[i].buffer == want.buffer &&
-		     entry->bound[i].offset == want.offset))
+		if (!p->buffer || (now->buffer == p->buffer->buf && now->offset == p->lo))
 			continue;
-		ret = tern_session_bind_one(entry->session, i, want.buffer, want.offset);
+		ret = tern_session_bind_one(entry->session, i, p->buffer->buf, p->lo);
 		if (!ret)
-			entry->bound[i] = want;
+			*now = (struct tern_binding){p->buffer->buf, p->lo};
 	}
 	return ret;
 }

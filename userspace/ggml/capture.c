@@ -7,12 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Places begin at multiples of this address, so that where a buffer lies is not structure. */
-#define PLACE_ALIGN 64
-
 /* ---- room --------------------------------------------------------------------------- */
 
-static bool grow(void **array, uint32_t n, size_t each)
+bool capture_grow(void **array, uint32_t n, size_t each)
 {
 	void *bigger = realloc(*array, n * each);
 
@@ -27,8 +24,8 @@ static bool room_for_storage(struct capture *c)
 
 	if (c->nstorages < c->room_storages)
 		return true;
-	if (!grow((void **)&c->storages, n, sizeof(*c->storages)) ||
-	    !grow((void **)&c->places, n, sizeof(*c->places)))
+	if (!capture_grow((void **)&c->storages, n, sizeof(*c->storages)) ||
+	    !capture_grow((void **)&c->places, n, sizeof(*c->places)))
 		return false;
 	c->room_storages = n;
 	return true;
@@ -75,8 +72,8 @@ static bool room_for_tensor(struct capture *c)
 
 	if (c->ntensors < c->room_tensors)
 		return true;
-	if (!grow((void **)&c->tensors, n, sizeof(*c->tensors)) ||
-	    !grow((void **)&c->slots, 2 * n, sizeof(*c->slots)))
+	if (!capture_grow((void **)&c->tensors, n, sizeof(*c->tensors)) ||
+	    !capture_grow((void **)&c->slots, 2 * n, sizeof(*c->slots)))
 		return false;
 	c->room_tensors = n;
 	c->nslots = 2 * n;
@@ -92,8 +89,8 @@ static bool room_for_op(struct capture *c)
 
 	if (c->nops < c->room_ops)
 		return true;
-	if (!grow((void **)&c->ops, n, sizeof(*c->ops)) ||
-	    !grow((void **)&c->nodes, n, sizeof(*c->nodes)))
+	if (!capture_grow((void **)&c->ops, n, sizeof(*c->ops)) ||
+	    !capture_grow((void **)&c->nodes, n, sizeof(*c->nodes)))
 		return false;
 	c->room_ops = n;
 	return true;
@@ -107,49 +104,66 @@ void capture_fini(struct capture *c)
 	free(c->ops);
 	free(c->nodes);
 	free(c->slots);
+	free(c->spans);
+	free(c->groups);
+	inner_fini(&c->inner);
 	memset(c, 0, sizeof(*c));
 }
 
 /* ---- storages --------------------------------------------------------------------------- */
 
-static int storage_of(struct capture *c, const struct graph_access *access,
-		      const struct ggml_tensor *t, uint32_t *number, char *why, size_t len)
+static int add_place(struct capture *c, const struct ggml_backend_buffer *host,
+		     struct plugin_buffer *buffer)
 {
-	const struct ggml_backend_buffer *host = t->view_src ? t->view_src->buffer : t->buffer;
+	if (!room_for_storage(c))
+		return -ENOMEM;
+	c->places[c->nstorages++] =
+		(struct capture_place){.host = host, .buffer = buffer, .lo = UINT64_MAX};
+	return 0;
+}
+
+static int buffer_place(struct capture *c, const struct graph_access *access,
+			const struct ggml_backend_buffer *host, uint32_t *number)
+{
 	struct plugin_buffer *buffer;
 	uint32_t i;
 
 	for (i = 0; i < c->nstorages; i++) {
-		if (c->places[i].host == host) {
+		if (c->places[i].buffer && c->places[i].host == host) {
 			*number = i;
 			return 0;
 		}
 	}
 	buffer = host ? access->buffer(host) : NULL;
-	if (!buffer || !buffer->base) {
-		snprintf(why, len, "tensor '%.*s' lies in memory that the device does not see",
-			 GGML_NAME_BYTES, t->name);
+	if (!buffer || !buffer->base)
 		return -EINVAL;
-	}
-	if (!room_for_storage(c))
-		return -ENOMEM;
-	c->places[i] = (struct capture_place){.host = host, .buffer = buffer, .lo = UINT64_MAX};
-	c->places[i].weights = access->usage(host) == GGML_BACKEND_BUFFER_USAGE_WEIGHTS;
-	c->nstorages++;
 	*number = i;
+	if (add_place(c, host, buffer))
+		return -ENOMEM;
+	c->places[i].weights = access->usage(host) == GGML_BACKEND_BUFFER_USAGE_WEIGHTS;
 	return 0;
 }
 
-static uint64_t extent(const struct tern_tensor_desc *t)
+/* Where the tensor's bytes are: its place, and the address that offsets in it count from. */
+static int place_of(struct capture *c, const struct graph_access *access,
+		    const struct ggml_tensor *t, uint32_t *number, const unsigned char **base)
 {
-	uint64_t bytes = tern_dtype_row_bytes(t->type, (uint64_t)t->ne[0]);
-	uint64_t element = tern_dtype_row_bytes(t->type, 1);
+	const struct ggml_tensor *root = t->view_src ? t->view_src : t;
+	struct inner_entry *inner = inner_look_up(&c->inner, access, root);
+	int ret = 0;
 
-	if (element) /* not a block: the row may have gaps */
-		bytes = (uint64_t)(t->ne[0] - 1) * t->nb[0] + element;
-	for (int d = 1; d < 4; d++)
-		bytes += (uint64_t)(t->ne[d] - 1) * t->nb[d];
-	return bytes;
+	if (!inner) {
+		ret = buffer_place(c, access, root->buffer, number);
+		*base = ret ? NULL : c->places[*number].buffer->base;
+		return ret;
+	}
+	if (!inner->mark) {
+		ret = add_place(c, root->buffer, NULL);
+		inner->mark = c->nstorages;
+	}
+	*number = inner->mark - 1;
+	*base = root->data;
+	return ret;
 }
 
 /* ---- tensors and operators ---------------------------------------------------------------- */
@@ -159,7 +173,7 @@ static int add_tensor(struct capture *c, const struct graph_access *access,
 		      size_t len)
 {
 	struct tern_tensor_desc desc;
-	struct capture_place *place;
+	const unsigned char *base;
 	uint32_t *slot;
 	int ret;
 
@@ -168,21 +182,19 @@ static int add_tensor(struct capture *c, const struct graph_access *access,
 			 t->name);
 		return -EOPNOTSUPP;
 	}
-	ret = storage_of(c, access, t, &desc.storage, why, len);
+	ret = place_of(c, access, t, &desc.storage, &base);
+	if (ret == -EINVAL)
+		snprintf(why, len, "tensor '%.*s' lies in memory that the device does not see",
+			 GGML_NAME_BYTES, t->name);
 	if (ret)
 		return ret;
-	place = &c->places[desc.storage];
-	desc.offset = (uint64_t)((unsigned char *)t->data - place->buffer->base);
+	desc.offset = (uint64_t)((const unsigned char *)t->data - base);
 	if (!room_for_tensor(c))
 		return -ENOMEM;
 	slot = slot_of(c, &desc);
 	if (!*slot) {
 		c->tensors[c->ntensors] = desc;
 		*slot = ++c->ntensors;
-		if (desc.offset < place->lo)
-			place->lo = desc.offset;
-		if (desc.offset + extent(&desc) > place->hi)
-			place->hi = desc.offset + extent(&desc);
 	}
 	*number = *slot - 1;
 	return 0;
@@ -212,29 +224,13 @@ static int add_node(struct capture *c, const struct graph_access *access,
 		ret = add_tensor(c, access, in.dst, false, &op->dst, why, len);
 	if (ret)
 		return ret;
-	c->places[c->tensors[op->dst].storage].written = true;
 	c->nodes[c->nops++] = node;
+	capture_fold(c, access);
 	return 0;
 }
 
-/* Offsets count from the start of the buffers so far; make them count from the places. */
-static void settle(struct capture *c)
+static void hash_structure(struct capture *c)
 {
-	uint32_t i;
-
-	for (i = 0; i < c->nstorages; i++) {
-		struct capture_place *p = &c->places[i];
-		uint64_t past = ((uintptr_t)p->buffer->base + p->lo) % PLACE_ALIGN;
-
-		p->lo -= past < p->lo ? past : p->lo;
-		memset(&c->storages[i], 0, sizeof(c->storages[i]));
-		c->storages[i].size = p->hi - p->lo;
-		c->storages[i].flags = TERN_STORAGE_BOUND;
-		if (p->weights && !p->written)
-			c->storages[i].flags |= TERN_STORAGE_CONST;
-	}
-	for (i = 0; i < c->ntensors; i++)
-		c->tensors[i].offset -= c->places[c->tensors[i].storage].lo;
 	c->hash = hash_bytes(c->nstorages, c->ops, c->nops * sizeof(*c->ops));
 	c->hash = hash_bytes(c->hash, c->tensors, c->ntensors * sizeof(*c->tensors));
 	c->hash = hash_bytes(c->hash, c->storages, c->nstorages * sizeof(*c->storages));
@@ -244,19 +240,22 @@ int capture_graph(struct capture *c, const struct graph_access *access,
 		  const struct ggml_cgraph *graph, char *why, size_t len)
 {
 	struct ggml_tensor *const *nodes;
-	int n = access->nodes(graph, &nodes), i, ret = 0;
+	int n = access->nodes(graph, &nodes), i, ret;
 
 	c->nstorages = c->ntensors = c->nops = 0;
 	if (c->slots)
 		memset(c->slots, 0, c->nslots * sizeof(*c->slots));
+	ret = inner_find(&c->inner, access, graph);
 	for (i = 0; i < n && !ret; i++) {
 		if (node_is_work(nodes[i]))
 			ret = add_node(c, access, nodes[i], why, len);
 	}
+	if (!ret)
+		ret = capture_settle(c);
+	if (!ret)
+		hash_structure(c);
 	if (ret == -ENOMEM)
 		snprintf(why, len, "no memory to describe a graph of %d nodes", n);
-	if (!ret)
-		settle(c);
 	return ret;
 }
 

@@ -15,6 +15,7 @@ struct stream *stream_create(struct plugin *p, const struct graph_access *access
 	s->plugin = p;
 	s->access = access;
 	s->cache.dev = p->dev;
+	s->capture.dev = p->dev;
 	s->cache.report = p->report;
 	pthread_mutex_lock(&p->lock);
 	s->next = p->streams;
