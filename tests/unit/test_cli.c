@@ -280,7 +280,12 @@ END_TEST
 /* Sequences of UTF-8 as RFC 3629 has them; *c is the character. 0: none. */
 static size_t utf8_at(const unsigned char *s, unsigned long *c)
 {
-	size_t len = *s < 0x80 ? 1 : *s < 0xc2 ? 0 : *s < 0xe0 ? 2 : *s < 0xf0 ? 3 : *s < 0xf5 ? 4 : 0;
+	size_t len = *s < 0x80	 ? 1
+		     : *s < 0xc2 ? 0
+		     : *s < 0xe0 ? 2
+		     : *s < 0xf0 ? 3
+		     : *s < 0xf5 ? 4
+				 : 0;
 
 	*c = len == 1 ? *s : len ? *s & (0x7fu >> len) : 0;
 	for (size_t i = 1; i < len; i++) {

@@ -11,7 +11,7 @@
 struct tern_target {
 	struct tern_caps caps;
 	uint64_t no_ops; /* bit per enum tern_opcode: masked off */
-	bool npu; /* false: device "cpu", nothing is supported */
+	bool npu;	 /* false: device "cpu", nothing is supported */
 };
 
 /* Changes with every source that decides to which image a graph compiles: lib/fingerprint.c. */

@@ -12,7 +12,7 @@ struct intern {
 		uint64_t hash;
 		size_t at, words;
 		uint32_t next; /* of the same bucket, plus 1 */
-	} *entry;
+	} * entry;
 	uint32_t *bucket; /* first entry, plus 1 */
 	uint32_t n, room; /* room is a power of two, and so many buckets */
 };

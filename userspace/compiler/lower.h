@@ -28,6 +28,7 @@ enum { TERN_REG_RECORD = 2, TERN_REG_RING = 3, TERN_REG_LOCAL = 4 };
  * initial value when a group ends. Semaphore numbers are 2 * pipe (full), 2 * pipe + 1 (free).
  *	name	producer consumer depth
  */
+/* clang-format off */
 #define TERN_PIPES(X) \
 	X(W,	 LOAD0,	 MATRIX, 0) /* the weight ring; depth: lower.ring_slots */ \
 	X(IN0,	 LOAD1,	 VECTOR, 2) \
@@ -49,6 +50,7 @@ enum tern_pipe {
 #undef X
 	PIPE_COUNT
 };
+/* clang-format on */
 #define TERN_SEM_GROUP (2 * PIPE_COUNT) /* STORE -> LOAD1, initial 1 */
 
 /* A size known at compile time or held in a register. */
@@ -77,7 +79,7 @@ struct tern_lower {
 	uint32_t ring_bytes, slot_bytes, ring_slots;
 
 	/* the group being lowered */
-	size_t rec; /* its first arg */
+	size_t rec;	    /* its first arg */
 	size_t group_start; /* in code */
 	size_t group_fixups;
 	uint32_t next_reg, next_tile, next_spm;
@@ -90,7 +92,7 @@ void lower_group_begin(struct tern_lower *l, uint32_t mark);
 /* Declare arguments; each gets a register. All of a group's come first, then lower_args_done()
  * emits their loads and the wait for the group before. */
 unsigned int lower_arg(struct tern_lower *l, struct tern_arg arg);
-unsigned int lower_base(struct tern_lower *l, uint32_t tensor); /* its device address */
+unsigned int lower_base(struct tern_lower *l, uint32_t tensor);	  /* its device address */
 unsigned int lower_scratch(struct tern_lower *l, uint64_t bytes); /* fresh private DRAM */
 unsigned int lower_const(struct tern_lower *l, const void *data, size_t bytes); /* in the image */
 /* Size of a dimension; the same symbol in one group shares a register. */

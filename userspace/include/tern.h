@@ -64,7 +64,7 @@ TERN_API void tern_device_close(struct tern_device *dev);
 enum tern_device_attr {
 	TERN_DEVICE_IS_NPU, /* 0 for "cpu" */
 	TERN_DEVICE_CLOCK_KHZ,
-	TERN_DEVICE_MAC_INT8, /* per cycle */
+	TERN_DEVICE_MAC_INT8,  /* per cycle */
 	TERN_DEVICE_DRAM_X256, /* sustained bytes per cycle, times 256 */
 	TERN_DEVICE_SPM_BYTES,
 	TERN_DEVICE_THREADS, /* host threads of the CPU kernels and the model */
@@ -81,8 +81,8 @@ TERN_API int tern_buffer_create(struct tern_device *dev, uint64_t size, struct t
 enum tern_wrap_flags { TERN_WRAP_READ_ONLY = 1 }; /* the device may only read */
 /* Use an existing host mapping without copying: it must stay mapped until the buffer is
  * destroyed and no session is bound to it; `mem` and `size` need no alignment. */
-TERN_API int tern_buffer_wrap(struct tern_device *dev, void *mem, uint64_t size,
-			      unsigned int flags, struct tern_buffer **out);
+TERN_API int tern_buffer_wrap(struct tern_device *dev, void *mem, uint64_t size, unsigned int flags,
+			      struct tern_buffer **out);
 TERN_API void tern_buffer_destroy(struct tern_buffer *buf);
 /* Host address; valid for the buffer's life. Runs must not be in flight while it is used,
  * unless they only read what the host only reads. */
@@ -120,44 +120,87 @@ TERN_API uint64_t tern_dtype_row_bytes(enum tern_dtype type, uint64_t n);
  *
  *	name	   sources		 meaning
  */
-#define TERN_OPS(X) \
-	X(MATMUL,  "s0 s1", "d[n,m,i,j] = sum_k s0[k,n,i/r2,j/r3] * s1[k,m,i,j]; s0 weights, s1 activations") \
-	X(GET_ROWS, "s0 s1", "d[:,i,j,k] = s0[:, s1[i,j,k], j, k]; s1 i32") \
-	X(SET_ROWS, "s0 s1", "d[:, s1[i,j,k], j, k] = s0[:,i,j,k]; s1 i32 or i64; d is a view of its storage") \
-	X(RMS_NORM, "s0 s1?", "d = s0 / sqrt(mean(s0^2) + eps) [* s1]; eps = f[0]") \
-	X(NORM,	   "s0 s1? s2?", "d = (s0 - mean) / sqrt(var + eps) [* s1 + s2]; eps = f[0]") \
-	X(L2_NORM, "s0", "d = s0 / max(sqrt(sum(s0^2)), eps)") \
-	X(ROPE,	   "s0 s1 s2?", "rotate pairs of s0[:,h,t,b] by position s1[t] (i32); s2 frequency divisors; enum tern_rope_param") \
-	X(SOFT_MAX, "s0 s1? s2?", "softmax(s0 * scale + slope * s1[mask]) over ne0; s2 sinks; scale = f[0], max_bias = f[1]") \
-	X(ATTENTION, "q k v mask? sinks?", "d[dv,h,t,b] = softmax(scale q.k + mask) v; q[dk,t,h,b] k[dk,n,hk,b] v[dv,n,hk,b]; enum tern_attention_param") \
-	X(GLU,	   "s0 s1?", "d = act(gate) * up; gate s0, up s1, or halves of s0 (i[1] = 1: swapped); i[0] enum tern_glu") \
-	X(UNARY,   "s0", "d = fn(s0); i[0] enum tern_unary; f[2], f[3] parameters") \
-	X(BINARY,  "s0 s1", "d = s0 op s1, s1 repeated to s0's shape; i[0] enum tern_binary") \
-	X(SCALE,   "s0", "d = s0 * f[0] + f[1]") \
-	X(CLAMP,   "s0", "d = min(max(s0, f[0]), f[1])") \
-	X(COPY,	   "s0", "d = s0, any types and strides, in element order (shapes may differ if the count agrees)") \
-	X(CONCAT,  "s0 s1", "d = s0 followed by s1 along dimension i[0]") \
-	X(REPEAT,  "s0", "d = s0 repeated to d's shape") \
-	X(SUM_ROWS, "s0", "d[0,...] = sum over ne0") \
-	X(MEAN,	   "s0", "d[0,...] = mean over ne0") \
-	X(ARGMAX,  "s0", "d[i] (i32) = index of the first maximum of row i") \
-	X(TOP_K,   "s0", "d[0..k) (i32) = indices of the k largest of each row, largest first") \
-	X(ARGSORT, "s0", "d (i32) = permutation that sorts each row; i[0] 0 ascending, 1 descending")
+#define TERN_OPS(X)                                                                              \
+	X(MATMUL, "s0 s1",                                                                       \
+	  "d[n,m,i,j] = sum_k s0[k,n,i/r2,j/r3] * s1[k,m,i,j]; s0 weights, s1 activations")      \
+	X(GET_ROWS, "s0 s1", "d[:,i,j,k] = s0[:, s1[i,j,k], j, k]; s1 i32")                      \
+	X(SET_ROWS, "s0 s1",                                                                     \
+	  "d[:, s1[i,j,k], j, k] = s0[:,i,j,k]; s1 i32 or i64; d is a view of its storage")      \
+	X(RMS_NORM, "s0 s1?", "d = s0 / sqrt(mean(s0^2) + eps) [* s1]; eps = f[0]")              \
+	X(NORM, "s0 s1? s2?", "d = (s0 - mean) / sqrt(var + eps) [* s1 + s2]; eps = f[0]")       \
+	X(L2_NORM, "s0", "d = s0 / max(sqrt(sum(s0^2)), eps)")                                   \
+	X(ROPE, "s0 s1 s2?",                                                                     \
+	  "rotate pairs of s0[:,h,t,b] by position s1[t] (i32); s2 frequency divisors; enum "    \
+	  "tern_rope_param")                                                                     \
+	X(SOFT_MAX, "s0 s1? s2?",                                                                \
+	  "softmax(s0 * scale + slope * s1[mask]) over ne0; s2 sinks; scale = f[0], max_bias = " \
+	  "f[1]")                                                                                \
+	X(ATTENTION, "q k v mask? sinks?",                                                       \
+	  "d[dv,h,t,b] = softmax(scale q.k + mask) v; q[dk,t,h,b] k[dk,n,hk,b] v[dv,n,hk,b]; "   \
+	  "enum tern_attention_param")                                                           \
+	X(GLU, "s0 s1?",                                                                         \
+	  "d = act(gate) * up; gate s0, up s1, or halves of s0 (i[1] = 1: swapped); i[0] enum "  \
+	  "tern_glu")                                                                            \
+	X(UNARY, "s0", "d = fn(s0); i[0] enum tern_unary; f[2], f[3] parameters")                \
+	X(BINARY, "s0 s1", "d = s0 op s1, s1 repeated to s0's shape; i[0] enum tern_binary")     \
+	X(SCALE, "s0", "d = s0 * f[0] + f[1]")                                                   \
+	X(CLAMP, "s0", "d = min(max(s0, f[0]), f[1])")                                           \
+	X(COPY, "s0",                                                                            \
+	  "d = s0, any types and strides, in element order (shapes may differ if the count "     \
+	  "agrees)")                                                                             \
+	X(CONCAT, "s0 s1", "d = s0 followed by s1 along dimension i[0]")                         \
+	X(REPEAT, "s0", "d = s0 repeated to d's shape")                                          \
+	X(SUM_ROWS, "s0", "d[0,...] = sum over ne0")                                             \
+	X(MEAN, "s0", "d[0,...] = mean over ne0")                                                \
+	X(ARGMAX, "s0", "d[i] (i32) = index of the first maximum of row i")                      \
+	X(TOP_K, "s0", "d[0..k) (i32) = indices of the k largest of each row, largest first")    \
+	X(ARGSORT, "s0",                                                                         \
+	  "d (i32) = permutation that sorts each row; i[0] 0 ascending, 1 descending")
 enum tern_opcode {
 #define X(name, sources, text) TERN_##name,
 	TERN_OPS(X)
 #undef X
-	TERN_OP_COUNT
+		TERN_OP_COUNT
 };
 TERN_API const char *tern_op_name(enum tern_opcode op); /* "RMS_NORM" */
 
-enum tern_glu { TERN_GLU_REGLU, TERN_GLU_GEGLU, TERN_GLU_SWIGLU, TERN_GLU_GEGLU_ERF, TERN_GLU_GEGLU_QUICK, TERN_GLU_COUNT };
+enum tern_glu {
+	TERN_GLU_REGLU,
+	TERN_GLU_GEGLU,
+	TERN_GLU_SWIGLU,
+	TERN_GLU_GEGLU_ERF,
+	TERN_GLU_GEGLU_QUICK,
+	TERN_GLU_COUNT
+};
 enum tern_binary { TERN_ADD, TERN_SUB, TERN_MUL, TERN_DIV, TERN_BINARY_COUNT };
 enum tern_unary {
-	TERN_ABS, TERN_SGN, TERN_NEG, TERN_STEP, TERN_TANH, TERN_ELU, TERN_RELU, TERN_SIGMOID,
-	TERN_GELU, TERN_GELU_QUICK, TERN_SILU, TERN_HARDSWISH, TERN_HARDSIGMOID, TERN_EXP,
-	TERN_GELU_ERF, TERN_SQR, TERN_SQRT, TERN_LOG, TERN_SIN, TERN_COS, TERN_FLOOR, TERN_CEIL,
-	TERN_ROUND, TERN_TRUNC, TERN_SOFTPLUS, TERN_EXPM1, TERN_UNARY_COUNT
+	TERN_ABS,
+	TERN_SGN,
+	TERN_NEG,
+	TERN_STEP,
+	TERN_TANH,
+	TERN_ELU,
+	TERN_RELU,
+	TERN_SIGMOID,
+	TERN_GELU,
+	TERN_GELU_QUICK,
+	TERN_SILU,
+	TERN_HARDSWISH,
+	TERN_HARDSIGMOID,
+	TERN_EXP,
+	TERN_GELU_ERF,
+	TERN_SQR,
+	TERN_SQRT,
+	TERN_LOG,
+	TERN_SIN,
+	TERN_COS,
+	TERN_FLOOR,
+	TERN_CEIL,
+	TERN_ROUND,
+	TERN_TRUNC,
+	TERN_SOFTPLUS,
+	TERN_EXPM1,
+	TERN_UNARY_COUNT
 };
 /* ROPE: i[] and f[] of the operator; YaRN as in ggml: ext_factor 0 switches it off. */
 enum tern_rope_param {
@@ -177,7 +220,7 @@ enum tern_attention_param {
 	TERN_ATTENTION_I_CAUSAL = 0,
 	TERN_ATTENTION_I_WINDOW = 1,
 	TERN_ATTENTION_F_SCALE = 0,
-	TERN_ATTENTION_F_SOFTCAP = 1, /* c: scores = c * tanh(scores / c); 0: none */
+	TERN_ATTENTION_F_SOFTCAP = 1,  /* c: scores = c * tanh(scores / c); 0: none */
 	TERN_ATTENTION_F_MAX_BIAS = 2, /* ALiBi, as in ggml's flash_attn_ext; 0: none */
 };
 
@@ -196,7 +239,8 @@ enum tern_attention_param {
 enum tern_storage_flags {
 	TERN_STORAGE_BOUND = 1, /* the session binds a buffer; otherwise scratch of the library */
 	TERN_STORAGE_CONST = 2, /* bound, and no operator writes it (weights) */
-	TERN_STORAGE_KEEP = 4, /* scratch whose content the caller wants to read: see tern_session_storage */
+	TERN_STORAGE_KEEP =
+		4, /* scratch whose content the caller wants to read: see tern_session_storage */
 };
 struct tern_storage_desc {
 	uint64_t size;
@@ -206,13 +250,13 @@ struct tern_storage_desc {
 struct tern_tensor_desc {
 	uint32_t storage;
 	enum tern_dtype type;
-	int64_t ne[4]; /* sizes; a symbolic one holds its upper bound */
-	uint64_t nb[4]; /* strides in bytes, ggml's: nb[0] is the block size */
-	uint64_t offset; /* bytes into the storage */
-	uint8_t ne_sym[4]; /* 0, or symbol number + 1: the size is that symbol's value */
+	int64_t ne[4];	    /* sizes; a symbolic one holds its upper bound */
+	uint64_t nb[4];	    /* strides in bytes, ggml's: nb[0] is the block size */
+	uint64_t offset;    /* bytes into the storage */
+	uint8_t ne_sym[4];  /* 0, or symbol number + 1: the size is that symbol's value */
 	uint8_t offset_sym; /* 0, or symbol number + 1: offset += (value - 1) * offset_mul, ... */
 	int64_t offset_mul; /* ... the way to name the last of `value` rows */
-	const char *name; /* copied; may be NULL */
+	const char *name;   /* copied; may be NULL */
 };
 struct tern_op_desc {
 	enum tern_opcode op;
@@ -312,19 +356,19 @@ TERN_API void *tern_session_storage(struct tern_session *s, uint32_t storage);
 struct tern_stats {
 	uint32_t size; /* sizeof(struct tern_stats); set by the caller */
 	uint64_t runs;
-	uint64_t cycles; /* NPU jobs, first command to END */
+	uint64_t cycles;  /* NPU jobs, first command to END */
 	uint64_t busy[5]; /* LOAD0, LOAD1, MATRIX, VECTOR, STORE */
 	uint64_t commands;
 	uint64_t dram_read, dram_written;
 	uint64_t macs[4]; /* int8, fp16, bf16, fp32 */
 	uint64_t energy_pj;
-	uint64_t host_ns; /* wall clock inside run */
-	uint64_t cpu_ns; /* of it, in CPU kernels */
+	uint64_t host_ns;	   /* wall clock inside run */
+	uint64_t cpu_ns;	   /* of it, in CPU kernels */
 	uint64_t npu_ops, cpu_ops; /* operators run */
 	/* what the graph itself asks for, counted from its shapes and never from the program
 	 * (README: "Shares") */
 	double graph_mac_cycles; /* sum of MACs / peak rate of their operand type */
-	uint64_t graph_bytes; /* weights in file bytes + KV read and written + inputs, outputs */
+	uint64_t graph_bytes;	 /* weights in file bytes + KV read and written + inputs, outputs */
 };
 /* Fills out->size bytes at most, and leaves `size` as it is. */
 TERN_API void tern_session_stats(const struct tern_session *s, struct tern_stats *out);

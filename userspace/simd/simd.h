@@ -19,22 +19,22 @@ struct tern_gemm {
 	unsigned int a_type; /* ACT, F16, BF16, F32 */
 	unsigned int b_type; /* with ACT: an OP* type or any BLOCK type (decoded on the fly);
 			      * else the same as a_type, or a BLOCK type decoded to a_type */
-	bool kn; /* b is [K][N] (n contiguous), plain types only */
-	bool accumulate; /* start from c instead of zero */
-	int64_t k; /* elements; a multiple of 32 for ACT (tiles are padded) */
+	bool kn;	     /* b is [K][N] (n contiguous), plain types only */
+	bool accumulate;     /* start from c instead of zero */
+	int64_t k;	     /* elements; a multiple of 32 for ACT (tiles are padded) */
 	int64_t m0, m1, n0, n1;
 	const void *a;
 	int64_t a_stride; /* bytes between rows of A */
 	const void *b;
 	int64_t b_stride; /* bytes between rows of B (kn: between k) */
-	int64_t k0; /* first element of B's rows (multiple of its block) */
+	int64_t k0;	  /* first element of B's rows (multiple of its block) */
 	float *c;
 	int64_t ldc;
 };
 
 /* One VECTOR command over a range of rows. */
 struct tern_vtile {
-	unsigned char *base; /* host address of coordinate 0 */
+	unsigned char *base;			      /* host address of coordinate 0 */
 	int64_t size[TERN_NDIMS], stride[TERN_NDIMS]; /* as in the descriptor; size 1 broadcasts */
 	unsigned int type;
 	bool present;
@@ -43,8 +43,8 @@ struct tern_vrun {
 	const uint64_t *prog;
 	size_t n;
 	struct tern_vtile t[TERN_VECTOR_TILES]; /* t[0] gives the domain */
-	uint32_t s[8]; /* S0..S7 */
-	int64_t row0, row1; /* linear over dimensions 1..3 of t[0] */
+	uint32_t s[8];				/* S0..S7 */
+	int64_t row0, row1;			/* linear over dimensions 1..3 of t[0] */
 };
 
 struct tern_simd {

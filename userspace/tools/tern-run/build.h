@@ -29,7 +29,7 @@ struct build {
 	uint32_t nstorages, ntensors, nops, room_storages, room_tensors, room_ops;
 	uint64_t cache_bytes;
 	uint32_t layer; /* being built */
-	bool failed; /* out of memory */
+	bool failed;	/* out of memory */
 };
 
 int build_graph(struct build *b, const struct model *m, uint32_t ctx, uint32_t batch,

@@ -17,8 +17,8 @@ struct decoder;
 
 struct decoder_params {
 	const char *device;
-	uint32_t ctx; /* positions of the cache */
-	uint32_t batch; /* most tokens per run */
+	uint32_t ctx;	 /* positions of the cache */
+	uint32_t batch;	 /* most tokens per run */
 	bool all_logits; /* keep every token's logits, not only the last one's */
 };
 

@@ -12,9 +12,9 @@
 
 struct model_arch {
 	const char *name; /* general.architecture and the prefix of its keys */
-	int rope_mode; /* enum tern_rope_param: 0 normal, 2 NeoX */
-	bool fused_qkv; /* attn_qkv.weight instead of three matrices */
-	bool qk_norm; /* attn_q_norm and attn_k_norm are required */
+	int rope_mode;	  /* enum tern_rope_param: 0 normal, 2 NeoX */
+	bool fused_qkv;	  /* attn_qkv.weight instead of three matrices */
+	bool qk_norm;	  /* attn_q_norm and attn_k_norm are required */
 };
 
 struct model_layer {

@@ -137,9 +137,8 @@ void stats_print(const struct run *r, FILE *out)
 	row(out, "NPU time", p.npu_ms, d.npu_ms, 3, " ms");
 	row(out, "operators run on the NPU", (double)ps->npu_ops, (double)ds->npu_ops, 0, "");
 	row(out, "operators run on the CPU", (double)ps->cpu_ops, (double)ds->cpu_ops, 0, "");
-	fprintf(out, "%-34s %6u: %llu runs, %.1f ms, %.1f KiB\n",
-		"programs compiled", decoder_compiled(r->dec),
-		(unsigned long long)(ps->runs + ds->runs),
+	fprintf(out, "%-34s %6u: %llu runs, %.1f ms, %.1f KiB\n", "programs compiled",
+		decoder_compiled(r->dec), (unsigned long long)(ps->runs + ds->runs),
 		1e-6 * (double)program_attr(r, TERN_PROGRAM_COMPILE_NS),
 		(double)program_attr(r, TERN_PROGRAM_IMAGE_BYTES) / 1024);
 }
