@@ -120,88 +120,49 @@ TERN_API uint64_t tern_dtype_row_bytes(enum tern_dtype type, uint64_t n);
  *
  *	name	   sources		 meaning
  */
-#define TERN_OPS(X)                                                                              \
-	X(MATMUL, "s0 s1",                                                                       \
-	  "d[n,m,i,j] = sum_k s0[k,n,i/r2,j/r3] * s1[k,m,i,j]; s0 weights, s1 activations")      \
-	X(GET_ROWS, "s0 s1", "d[:,i,j,k] = s0[:, s1[i,j,k], j, k]; s1 i32")                      \
-	X(SET_ROWS, "s0 s1",                                                                     \
-	  "d[:, s1[i,j,k], j, k] = s0[:,i,j,k]; s1 i32 or i64; d is a view of its storage")      \
-	X(RMS_NORM, "s0 s1?", "d = s0 / sqrt(mean(s0^2) + eps) [* s1]; eps = f[0]")              \
-	X(NORM, "s0 s1? s2?", "d = (s0 - mean) / sqrt(var + eps) [* s1 + s2]; eps = f[0]")       \
-	X(L2_NORM, "s0", "d = s0 / max(sqrt(sum(s0^2)), eps)")                                   \
-	X(ROPE, "s0 s1 s2?",                                                                     \
-	  "rotate pairs of s0[:,h,t,b] by position s1[t] (i32); s2 frequency divisors; enum "    \
-	  "tern_rope_param")                                                                     \
-	X(SOFT_MAX, "s0 s1? s2?",                                                                \
-	  "softmax(s0 * scale + slope * s1[mask]) over ne0; s2 sinks; scale = f[0], max_bias = " \
-	  "f[1]")                                                                                \
-	X(ATTENTION, "q k v mask? sinks?",                                                       \
-	  "d[dv,h,t,b] = softmax(scale q.k + mask) v; q[dk,t,h,b] k[dk,n,hk,b] v[dv,n,hk,b]; "   \
-	  "enum tern_attention_param")                                                           \
-	X(GLU, "s0 s1?",                                                                         \
-	  "d = act(gate) * up; gate s0, up s1, or halves of s0 (i[1] = 1: swapped); i[0] enum "  \
-	  "tern_glu")                                                                            \
-	X(UNARY, "s0", "d = fn(s0); i[0] enum tern_unary; f[2], f[3] parameters")                \
-	X(BINARY, "s0 s1", "d = s0 op s1, s1 repeated to s0's shape; i[0] enum tern_binary")     \
-	X(SCALE, "s0", "d = s0 * f[0] + f[1]")                                                   \
-	X(CLAMP, "s0", "d = min(max(s0, f[0]), f[1])")                                           \
-	X(COPY, "s0",                                                                            \
-	  "d = s0, any types and strides, in element order (shapes may differ if the count "     \
-	  "agrees)")                                                                             \
-	X(CONCAT, "s0 s1", "d = s0 followed by s1 along dimension i[0]")                         \
-	X(REPEAT, "s0", "d = s0 repeated to d's shape")                                          \
-	X(SUM_ROWS, "s0", "d[0,...] = sum over ne0")                                             \
-	X(MEAN, "s0", "d[0,...] = mean over ne0")                                                \
-	X(ARGMAX, "s0", "d[i] (i32) = index of the first maximum of row i")                      \
-	X(TOP_K, "s0", "d[0..k) (i32) = indices of the k largest of each row, largest first")    \
-	X(ARGSORT, "s0",                                                                         \
-	  "d (i32) = permutation that sorts each row; i[0] 0 ascending, 1 descending")
+/* clang-format off */
+#define TERN_OPS(X) \
+	X(MATMUL,  "s0 s1", "d[n,m,i,j] = sum_k s0[k,n,i/r2,j/r3] * s1[k,m,i,j]; s0 weights, s1 activations") \
+	X(GET_ROWS, "s0 s1", "d[:,i,j,k] = s0[:, s1[i,j,k], j, k]; s1 i32") \
+	X(SET_ROWS, "s0 s1", "d[:, s1[i,j,k], j, k] = s0[:,i,j,k]; s1 i32 or i64; d is a view of its storage") \
+	X(RMS_NORM, "s0 s1?", "d = s0 / sqrt(mean(s0^2) + eps) [* s1]; eps = f[0]") \
+	X(NORM,	   "s0 s1? s2?", "d = (s0 - mean) / sqrt(var + eps) [* s1 + s2]; eps = f[0]") \
+	X(L2_NORM, "s0", "d = s0 / max(sqrt(sum(s0^2)), eps)") \
+	X(ROPE,	   "s0 s1 s2?", "rotate pairs of s0[:,h,t,b] by position s1[t] (i32); s2 frequency divisors; enum tern_rope_param") \
+	X(SOFT_MAX, "s0 s1? s2?", "softmax(s0 * scale + slope * s1[mask]) over ne0; s2 sinks; scale = f[0], max_bias = f[1]") \
+	X(ATTENTION, "q k v mask? sinks?", "d[dv,h,t,b] = softmax(scale q.k + mask) v; q[dk,t,h,b] k[dk,n,hk,b] v[dv,n,hk,b]; enum tern_attention_param") \
+	X(GLU,	   "s0 s1?", "d = act(gate) * up; gate s0, up s1, or halves of s0 (i[1] = 1: swapped); i[0] enum tern_glu") \
+	X(UNARY,   "s0", "d = fn(s0); i[0] enum tern_unary; f[2], f[3] parameters") \
+	X(BINARY,  "s0 s1", "d = s0 op s1, s1 repeated to s0's shape; i[0] enum tern_binary") \
+	X(SCALE,   "s0", "d = s0 * f[0] + f[1]") \
+	X(CLAMP,   "s0", "d = min(max(s0, f[0]), f[1])") \
+	X(COPY,	   "s0", "d = s0, any types and strides, in element order (shapes may differ if the count agrees)") \
+	X(CONCAT,  "s0 s1", "d = s0 followed by s1 along dimension i[0]") \
+	X(REPEAT,  "s0", "d = s0 repeated to d's shape") \
+	X(SUM_ROWS, "s0", "d[0,...] = sum over ne0") \
+	X(MEAN,	   "s0", "d[0,...] = mean over ne0") \
+	X(ARGMAX,  "s0", "d[i] (i32) = index of the first maximum of row i") \
+	X(TOP_K,   "s0", "d[0..k) (i32) = indices of the k largest of each row, largest first") \
+	X(ARGSORT, "s0", "d (i32) = permutation that sorts each row; i[0] 0 ascending, 1 descending")
 enum tern_opcode {
 #define X(name, sources, text) TERN_##name,
 	TERN_OPS(X)
 #undef X
-		TERN_OP_COUNT
+	TERN_OP_COUNT
 };
+/* clang-format on */
 TERN_API const char *tern_op_name(enum tern_opcode op); /* "RMS_NORM" */
 
-enum tern_glu {
-	TERN_GLU_REGLU,
-	TERN_GLU_GEGLU,
-	TERN_GLU_SWIGLU,
-	TERN_GLU_GEGLU_ERF,
-	TERN_GLU_GEGLU_QUICK,
-	TERN_GLU_COUNT
-};
+/* clang-format off */
+enum tern_glu { TERN_GLU_REGLU, TERN_GLU_GEGLU, TERN_GLU_SWIGLU, TERN_GLU_GEGLU_ERF, TERN_GLU_GEGLU_QUICK, TERN_GLU_COUNT };
 enum tern_binary { TERN_ADD, TERN_SUB, TERN_MUL, TERN_DIV, TERN_BINARY_COUNT };
 enum tern_unary {
-	TERN_ABS,
-	TERN_SGN,
-	TERN_NEG,
-	TERN_STEP,
-	TERN_TANH,
-	TERN_ELU,
-	TERN_RELU,
-	TERN_SIGMOID,
-	TERN_GELU,
-	TERN_GELU_QUICK,
-	TERN_SILU,
-	TERN_HARDSWISH,
-	TERN_HARDSIGMOID,
-	TERN_EXP,
-	TERN_GELU_ERF,
-	TERN_SQR,
-	TERN_SQRT,
-	TERN_LOG,
-	TERN_SIN,
-	TERN_COS,
-	TERN_FLOOR,
-	TERN_CEIL,
-	TERN_ROUND,
-	TERN_TRUNC,
-	TERN_SOFTPLUS,
-	TERN_EXPM1,
-	TERN_UNARY_COUNT
+	TERN_ABS, TERN_SGN, TERN_NEG, TERN_STEP, TERN_TANH, TERN_ELU, TERN_RELU, TERN_SIGMOID,
+	TERN_GELU, TERN_GELU_QUICK, TERN_SILU, TERN_HARDSWISH, TERN_HARDSIGMOID, TERN_EXP,
+	TERN_GELU_ERF, TERN_SQR, TERN_SQRT, TERN_LOG, TERN_SIN, TERN_COS, TERN_FLOOR, TERN_CEIL,
+	TERN_ROUND, TERN_TRUNC, TERN_SOFTPLUS, TERN_EXPM1, TERN_UNARY_COUNT
 };
+/* clang-format on */
 /* ROPE: i[] and f[] of the operator; YaRN as in ggml: ext_factor 0 switches it off. */
 enum tern_rope_param {
 	TERN_ROPE_I_DIMS = 0, /* leading elements that are rotated */
