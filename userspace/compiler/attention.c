@@ -17,6 +17,7 @@
 #include <errno.h>
 
 #include "compiler/attention_emit.h"
+#include "compiler/rows.h"
 
 enum { MAX_ROWS = 64, MAX_CHUNK = 512, MIN_CHUNK = 32 };
 
@@ -93,6 +94,8 @@ int attention_solve(const struct tern_target *t, const struct tern_op_desc *op,
 				      *v = &ts[op->src[2]], *d = &ts[op->dst];
 	struct attention_fit f;
 
+	if (!row_sizes_ok(q) || !row_sizes_ok(k) || !row_sizes_ok(v) || !row_sizes_ok(d))
+		return row_bad_sizes(op);
 	if (!loadable(k->type) || !loadable(v->type) || q->type != TERN_F32 || d->type != TERN_F32)
 		return tern_fail(-EOPNOTSUPP, "ATTENTION: q and the result must be F32, k and v a "
 					      "type LOAD decodes");

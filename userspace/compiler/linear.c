@@ -12,6 +12,7 @@
 #include <errno.h>
 
 #include "compiler/linear_emit.h"
+#include "compiler/rows.h"
 
 /* ---- what a plan needs -------------------------------------------------------- */
 static void plan_need(const struct tern_graph *g, const struct linear_plan *p,
@@ -66,6 +67,8 @@ int linear_solve(const struct tern_target *t, const struct tern_op_desc *op,
 				   .ncols = 1,
 				   .w_written = true /* tensors do not tell */};
 
+	if (!row_sizes_ok(w) || !row_sizes_ok(a) || !row_sizes_ok(d))
+		return row_bad_sizes(op);
 	if (!wt || (wt->kind != TERN_KIND_BLOCK && !float_type(w->type)))
 		return tern_fail(-EOPNOTSUPP, "MATMUL: LOAD decodes no weights of this type");
 	if (!float_type(a->type) || !float_type(d->type))
