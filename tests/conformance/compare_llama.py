@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Judges what check-llama measured. Runs in the rig, in its scratch folder.
 
-    compare_llama.py "PERPLEXITY FORMATS" "GREEDY FORMATS"
+    compare_llama.py "PERPLEXITY FORMATS" "GREEDY FORMATS" "ARCHITECTURES"
 
 Reads NAME.llama, NAME.tern and NAME.failed; prints a table per comparison
 and, last, "N passed, N failed".
@@ -60,9 +60,8 @@ def llama_text(name):
     return text.removesuffix(b"\n").removesuffix(b"\n")
 
 
-def compare_perplexity(form):
+def compare_perplexity(name):
     """Returns the columns of the table and whether the comparison passes."""
-    name = "perplexity-" + form
     log = open(name + ".llama").read()
     found = re.search(r"Final estimate: PPL = ([0-9.]+)", log)
     if not found:
@@ -102,9 +101,10 @@ def compare_greedy(form, number, vocabulary):
 
 
 class Table:
+    passed = failed = 0  # of all tables
+
     def __init__(self, title, heading):
         print(f"\n{title}\n  {heading}")
-        self.passed = self.failed = 0
 
     def row(self, label, compare, *args):
         reason = None
@@ -115,34 +115,40 @@ class Table:
         except (OSError, LookupError, TypeError, ValueError) as why:
             columns, passed = "", False
             reason = f"{type(why).__name__}: {why}"
-        self.passed += passed
-        self.failed += not passed
+        Table.passed += passed
+        Table.failed += not passed
         print(f"  {label} {columns}  {'ok' if passed else 'FAILED'}")
         if reason:
             print(textwrap.fill(reason, 78, initial_indent=4 * " ",
                                 subsequent_indent=4 * " "))
 
 
-def main(perplexity_formats, greedy_formats):
-    first = Table(
+def main(perplexity_formats, greedy_formats, architectures):
+    columns = f"{'llama.cpp':>10} {'tern':>10} {'apart':>11}"
+    trained = Table(
         f"Perplexity, context 256, at most {100 * PERPLEXITY_LIMIT} % apart",
-        f"{'file':10} {'llama.cpp':>10} {'tern':>10} {'apart':>11}")
+        f"{'file':15} {columns}")
     for form in perplexity_formats.split():
-        first.row(f"kdoc-{form:5}", compare_perplexity, form)
+        trained.row(f"kdoc-{form:10}", compare_perplexity, "perplexity-" + form)
 
-    second = Table(
+    random = Table(
+        "The same of random weights in F16, by architecture, context 128",
+        f"{'architecture':15} {columns}")
+    for arch in architectures.split():
+        random.row(f"{arch:15}", compare_perplexity, "arch-" + arch)
+
+    greedy = Table(
         f"Greedy text; may part where two logits are within {LOGIT_LIMIT}",
         f"{'file':10} {'prompt':28} same")
     prompts = open(PROMPTS).read().splitlines()
     for form in greedy_formats.split():
         vocabulary = Vocabulary(f"/models/kdoc-{form}.gguf")
         for number, prompt in enumerate(prompts, 1):
-            second.row(f"kdoc-{form:5} {prompt[:28]:28}",
+            greedy.row(f"kdoc-{form:5} {prompt[:28]:28}",
                        compare_greedy, form, number, vocabulary)
 
-    failed = first.failed + second.failed
-    print(f"\n{first.passed + second.passed} passed, {failed} failed")
-    return failed != 0
+    print(f"\n{Table.passed} passed, {Table.failed} failed")
+    return Table.failed != 0
 
 
 if __name__ == "__main__":
