@@ -18,6 +18,7 @@ PROMPTS = "/tern/tests/conformance/prompts.txt"
 PERPLEXITY_LIMIT = 0.005  # relative
 LOGIT_LIMIT = 0.02  # closer candidates than this may change places
 END = b" [end of text]"  # how llama.cpp prints the end-of-text token
+CONTROL = 3  # token type of BOS and its like, which neither program prints
 
 
 class Failure(Exception):
@@ -41,11 +42,14 @@ class Vocabulary:
         if fields["tokenizer.ggml.model"].contents() != "llama":
             raise Failure("only SentencePiece vocabularies are understood")
         self.pieces = fields["tokenizer.ggml.tokens"].contents()
+        self.types = fields["tokenizer.ggml.token_type"].contents()
         self.end = fields["tokenizer.ggml.eos_token_id"].contents()
 
     def bytes(self, token):
         if token == self.end:
             return END
+        if self.types[token] == CONTROL:
+            return b""
         piece = self.pieces[token]
         byte = re.fullmatch(r"<0x([0-9A-F]{2})>", piece)
         if byte:
