@@ -9,20 +9,21 @@ enum { KEYS = 1 << 1, VALUES = 1 << 2, KEYS_AND_VALUES = KEYS | VALUES };
  * and dv (values). The scale makes scores of FILL_UNIT queries and keys as wide as a trained
  * model's: some units.
  */
-#define ATTENTION(dk, dv, nt, n, h, hk, ...)                                         \
-	{                                                                            \
-		.op = TERN_ATTENTION,                                                \
-		.s = {{.ne = {dk, nt, h}, .fill = FILL_UNIT, .layout = SWAP12},      \
-		      {.ne = {dk, n, hk}, .fill = FILL_UNIT, .type = TERN_F16},      \
-		      {.ne = {dv, n, hk}, .fill = FILL_UNIT, .type = TERN_F16}},     \
-		.d.ne = {dv, h, nt}, .f[TERN_ATTENTION_F_SCALE] = 0.25f, __VA_ARGS__ \
+#define BATCHES(b, dk, dv, nt, n, h, hk, ...)                                           \
+	{                                                                               \
+		.op = TERN_ATTENTION,                                                   \
+		.s = {{.ne = {dk, nt, h, b}, .fill = FILL_UNIT, .layout = SWAP12},      \
+		      {.ne = {dk, n, hk, b}, .fill = FILL_UNIT, .type = TERN_F16},      \
+		      {.ne = {dv, n, hk, b}, .fill = FILL_UNIT, .type = TERN_F16}},     \
+		.d.ne = {dv, h, nt, b}, .f[TERN_ATTENTION_F_SCALE] = 0.25f, __VA_ARGS__ \
 	}
-#define CAUSAL	   .i[TERN_ATTENTION_I_CAUSAL] = 1
-#define WINDOW(w)  .i[TERN_ATTENTION_I_WINDOW] = (w)
-#define SOFTCAP(c) .f[TERN_ATTENTION_F_SOFTCAP] = (c)
-#define ALIBI(b)   .f[TERN_ATTENTION_F_MAX_BIAS] = (b)
-#define MASK(...)  .s[3] = {.ne = {__VA_ARGS__}, .fill = FILL_MASK}
-#define SINKS(h)   .s[4].ne = {h}
+#define ATTENTION(dk, dv, nt, n, h, hk, ...) BATCHES(1, dk, dv, nt, n, h, hk, __VA_ARGS__)
+#define CAUSAL				     .i[TERN_ATTENTION_I_CAUSAL] = 1
+#define WINDOW(w)			     .i[TERN_ATTENTION_I_WINDOW] = (w)
+#define SOFTCAP(c)			     .f[TERN_ATTENTION_F_SOFTCAP] = (c)
+#define ALIBI(b)			     .f[TERN_ATTENTION_F_MAX_BIAS] = (b)
+#define MASK(...)			     .s[3] = {.ne = {__VA_ARGS__}, .fill = FILL_MASK}
+#define SINKS(h)			     .s[4].ne = {h}
 /* As a cache holds them: the heads of a token beside each other. */
 #define CACHED .s[1].layout = SWAP12, .s[2].layout = SWAP12
 
@@ -61,7 +62,11 @@ static void masks(void)
 		ATTENTION(64, 64, 17, 50, 4, 2, MASK(50, 64), .s[3].type = TERN_F16),
 		ATTENTION(64, 64, 5, 700, 4, 2, MASK(700, 5), CACHED),
 		ATTENTION(64, 64, 17, 50, 4, 2, CAUSAL, MASK(50, 17)),
-		ATTENTION(64, 64, 5, 50, 4, 2, MASK(50, 5, 4), .may_fall_back = true),
+		ATTENTION(64, 64, 5, 50, 4, 2, MASK(50, 5, 4)),
+		ATTENTION(64, 64, 40, 700, 8, 2, MASK(700, 40, 4), .s[3].type = TERN_F16, CACHED),
+		ATTENTION(64, 64, 5, 50, 4, 4, MASK(50, 5, 2)),
+		ATTENTION(64, 64, 5, 50, 4, 4, MASK(50, 5, 2), .s[3].layout = SWAP12),
+		ATTENTION(64, 64, 5, 50, 8, 2, MASK(50, 5, 2), .may_fall_back = true),
 	};
 
 	CONF_RUN(cases);
@@ -75,8 +80,10 @@ static void parameters(void)
 		ATTENTION(64, 64, 5, 50, 4, 2, SOFTCAP(5), CAUSAL, WINDOW(20)),
 		ATTENTION(64, 64, 5, 50, 4, 2, SINKS(4)),
 		ATTENTION(64, 64, 5, 700, 4, 2, SINKS(4), CAUSAL),
-		ATTENTION(64, 64, 5, 50, 4, 2, ALIBI(8), MASK(50, 5), .may_fall_back = true),
-		ATTENTION(64, 64, 5, 50, 6, 6, ALIBI(8), MASK(50, 5), .may_fall_back = true),
+		ATTENTION(64, 64, 5, 50, 4, 2, ALIBI(8), MASK(50, 5)),
+		ATTENTION(64, 64, 5, 50, 6, 6, ALIBI(8), MASK(50, 5)),
+		ATTENTION(64, 64, 17, 700, 12, 2, ALIBI(2), MASK(700, 20), SINKS(12), CACHED),
+		ATTENTION(64, 64, 5, 700, 4, 2, ALIBI(8), SOFTCAP(5), MASK(700, 5, 4)),
 	};
 
 	CONF_RUN(cases);
@@ -112,6 +119,10 @@ static void views_and_batches(void)
 		 .d.ne = {64, 4, 3, 2},
 		 CAUSAL,
 		 .f = {0.125f}},
+		BATCHES(6, 64, 64, 3, 40, 4, 2, MASK(40, 3, 1, 3)),
+		BATCHES(6, 64, 64, 3, 40, 4, 2, MASK(40, 5, 4, 3)),
+		BATCHES(2, 64, 64, 3, 40, 4, 4, MASK(40, 3, 2, 1)),
+		BATCHES(2, 64, 64, 3, 40, 4, 2, MASK(40, 3, 1, 2), ALIBI(8), SINKS(4)),
 	};
 
 	CONF_RUN(cases);

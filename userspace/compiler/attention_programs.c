@@ -58,6 +58,8 @@ static void score(const struct attention *x, struct vprog *p, bool hide)
 	}
 	if (x->mask) {
 		vp(p, TERN_V_LD, 1, 5, 0, 0);
+		if (x->slope.on)
+			vp(p, TERN_V_MUL, 1, 1, vS(18), 0);
 		vp(p, TERN_V_ADD, 0, 0, 1, 0);
 	}
 	if (hide)
@@ -106,6 +108,8 @@ void attention_softmax(const struct attention *x, struct vprog *p, bool hide, bo
 		visible_lanes(x, p);
 	if (!fresh)
 		vp(p, TERN_V_LDS, vS(11), 2, 0, 0);
+	if (x->slope.on)
+		vp(p, TERN_V_LDS, vS(18), 6, 0, 0);
 	lanes(p, 0);
 	score(x, p, hide);
 	vp(p, TERN_V_RMAX, vS(12), 0, 0, 0);

@@ -24,7 +24,7 @@ static void begin_tile(struct attention *x)
 {
 	struct tern_lower *l = x->l;
 	struct tern_sync s = {0};
-	uint8_t tiles[5] = {x->t_q16, x->t_q_v, x->t_m, x->t_l, x->t_sink};
+	uint8_t tiles[5] = {x->t_q16, x->t_q_v, x->t_m, x->t_l, x->sink.t};
 	struct vprog p;
 
 	load(x, &x->qin, x->t_q_in, x->t_q_mem);
@@ -72,14 +72,14 @@ static void load_mask(struct attention *x)
 
 static void emit_softmax(struct attention *x, bool hide, bool fresh)
 {
-	uint8_t tiles[6] = {x->t_sv, x->t_p, x->t_m, x->t_l, x->t_c, x->t_mask_v};
+	uint8_t tiles[7] = {x->t_sv, x->t_p, x->t_m, x->t_l, x->t_c, x->t_mask_v, x->slope.t};
 	uint8_t sregs[2] = {(uint8_t)x->kv, (uint8_t)x->limit};
 	struct tern_sync s = {0};
 	struct vprog p;
 
 	attention_softmax(x, &p, hide, fresh);
 	transfer(&s, PIPE_C, PIPE_P);
-	lower_vector(x->l, &p, tiles, x->mask ? 6 : 5, sregs, 2, &s);
+	lower_vector(x->l, &p, tiles, 5u + !!x->mask + x->slope.on, sregs, 2, &s);
 }
 
 /* Chunks that every token of the tile sees whole skip the comparison. */

@@ -3,9 +3,8 @@
 #include <errno.h>
 #include <math.h>
 
+#include "compiler/alibi.h"
 #include "compiler/lowerings.h"
-
-enum { MAX_HEADS = 512 };
 
 /* S registers. State: maximum, sum of exponentials. */
 enum {
@@ -116,22 +115,6 @@ static void divide_body(struct vprog *p, const struct row_kernel *k, bool reside
 }
 
 /* ---- the kernel --------------------------------------------------------------------- */
-/* "Train Short, Test Long" (Press et al., arXiv 2108.12409, section 3), with ggml's rule for a
- * number of heads that is no power of two. */
-static void fill_slopes(float *slope, int64_t heads, float max_bias)
-{
-	int64_t whole = 1;
-
-	while (2 * whole <= heads)
-		whole *= 2;
-	for (int64_t h = 0; h < heads; h++) {
-		double e = h < whole ? (double)max_bias * (double)(h + 1)
-				     : (double)max_bias / 2 * (double)(2 * (h - whole) + 1);
-
-		slope[h] = (float)exp2(-e / (double)whole);
-	}
-}
-
 /* Operand b holds a value per head, dimension 2. */
 static void per_head(struct row_kernel *k, unsigned int b, int64_t nb)
 {
@@ -151,11 +134,11 @@ static int describe(const struct tern_op_desc *op, const struct tern_tensor_desc
 
 	row_init(k, op, x);
 	k->rows = true;
-	if (t.slope && (x->ne_sym[2] || x->ne[2] > MAX_HEADS))
+	if (t.slope && (x->ne_sym[2] || x->ne[2] > ALIBI_MAX_HEADS))
 		return tern_fail(-EOPNOTSUPP,
 				 "SOFT_MAX: ALiBi with more than %d heads, or an "
 				 "unknown number of them",
-				 MAX_HEADS);
+				 ALIBI_MAX_HEADS);
 	if (t.mask) {
 		struct tern_tensor_desc shape = ts[op->src[1]];
 
@@ -197,7 +180,7 @@ int soft_max_solve(const struct tern_target *t, const struct tern_op_desc *op,
 void soft_max_lower(struct tern_lower *l, uint32_t op)
 {
 	const struct tern_op_desc *o = &l->g->ops[op];
-	float slopes[MAX_HEADS] = {0};
+	float slopes[ALIBI_MAX_HEADS] = {0};
 	struct row_kernel k;
 
 	if (describe(o, l->g->tensors, slopes, &k)) {
@@ -205,6 +188,6 @@ void soft_max_lower(struct tern_lower *l, uint32_t op)
 		return;
 	}
 	if (o->f[1] > 0.0f)
-		fill_slopes(slopes, l->g->tensors[o->src[0]].ne[2], o->f[1]);
+		alibi_slopes(slopes, l->g->tensors[o->src[0]].ne[2], o->f[1]);
 	row_lower(l, op, &k, 1);
 }
