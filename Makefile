@@ -100,7 +100,7 @@ run: deps                          ## print text that the sample model writes
 		-p "Memory is allocated by" -n 64 --temp 0 --stats
 
 check: deps                        ## all of the checks below, one sum
-	@tests/run format unit san fuzz
+	@tests/run format unit san fuzz llama
 
 check-unit: deps                   ## unit tests
 	@tests/run unit

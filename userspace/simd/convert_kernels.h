@@ -339,12 +339,20 @@ static int half_sum(const int8_t *q)
 	return sum;
 }
 
+/* x >= 0, or a NaN, to 11 significant bits, ties to even; exponents keep their range. */
+static float short_scale(float x)
+{
+	const uint32_t u = tern_f32_bits(x);
+
+	return tern_bits_f32((u + 0xfff + (u >> 13 & 1)) & ~0x1fffu);
+}
+
 static void quantise_group(const float *x, struct tern_block_act *y)
 {
 	const float amax = tern_bits_f32(largest_bits(x));
 	const float inverse = amax == 0.0f ? 0.0f : 127.0f / amax;
 
-	y->s = tern_canon(amax / 127.0f);
+	y->s = short_scale(tern_canon(amax / 127.0f));
 	for (int j = 0; j < BLOCK; j++)
 		y->q[j] = round_even(x[j] * inverse);
 	y->sum[0] = (int16_t)half_sum(y->q);
@@ -402,7 +410,7 @@ static bool quantise_ordinary(const float *x, struct tern_block_act *y)
 	q1 = _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(_mm512_mul_ps(x1, inverse)));
 	_mm_storeu_si128((__m128i *)(void *)y->q, q0);
 	_mm_storeu_si128((__m128i *)(void *)(y->q + 16), q1);
-	y->s = amax / 127.0f;
+	y->s = short_scale(amax / 127.0f);
 	store_sums(y, _mm256_inserti128_si256(_mm256_castsi128_si256(q0), q1, 1));
 	return true;
 }
@@ -428,7 +436,7 @@ static bool quantise_ordinary(const float *x, struct tern_block_act *y)
 	q[0] = _mm256_packs_epi16(_mm256_packs_epi32(q[0], q[1]), _mm256_packs_epi32(q[2], q[3]));
 	q[0] = _mm256_permutevar8x32_epi32(q[0], order);
 	_mm256_storeu_si256((__m256i *)(void *)y->q, q[0]);
-	y->s = tern_bits_f32(top) / 127.0f;
+	y->s = short_scale(tern_bits_f32(top) / 127.0f);
 	store_sums(y, q[0]);
 	return true;
 }

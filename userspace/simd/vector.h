@@ -64,10 +64,10 @@
  * is padded with zeros. Other types: nothing is written.
  *
  * quantise_act, per 32 elements: amax = largest |x| with NaN above everything; scale =
- * amax / 127; inverse = amax == 0 ? 0 : 127 / amax (may overflow to infinity);
- * q = roundTiesToEven(x * inverse) clamped to [-127, 127], NaN gives 0. So a group with an
- * infinity has scale inf and q = 0, a group with a NaN has scale 0x7fc00000 and q = 0:
- * neither is lost in a product.
+ * amax / 127 with the 13 low bits of its encoding rounded off, ties to even; inverse =
+ * amax == 0 ? 0 : 127 / amax (may overflow to infinity); q = roundTiesToEven(x * inverse)
+ * clamped to [-127, 127], NaN gives 0. So a group with an infinity has scale inf and
+ * q = 0, a group with a NaN has scale 0x7fc00000 and q = 0: neither is lost in a product.
  */
 #define TERN_VECTOR_DECLARE(s)                                                                 \
 	int tern_vector_run_##s(const struct tern_vrun *run, uint64_t *bad);                   \
