@@ -132,6 +132,8 @@ static void glu(void)
 		{.op = TERN_GLU, .s[0].ne = {200, 5, 3}, .d.ne = {100, 5, 3}},
 		{.op = TERN_GLU, .s[0].ne = {200, 5, 3}, .d.ne = {100, 5, 3}, .i = {0, 1}},
 		{.op = TERN_GLU, .s[0].ne = {66, 17}, .d.ne = {33, 17}},
+		{.op = TERN_GLU, .s[0].ne = {67, 17}, .d.ne = {33, 17}},
+		{.op = TERN_GLU, .s[0].ne = {67, 17}, .d.ne = {33, 17}, .i = {0, 1}},
 		{.op = TERN_GLU, .s[0] = {.ne = {66, 17}, .layout = PADDED}, .d.ne = {33, 17}},
 		{.op = TERN_GLU, .s[0].ne = {20000, 2}, .s[1].ne = {20000, 2}, .d.ne = {20000, 2}},
 	};
@@ -139,6 +141,8 @@ static void glu(void)
 	for (int fn = 0; fn < TERN_GLU_COUNT; fn++) {
 		for (size_t i = 0; i < CONF_COUNT(cases); i++) {
 			cases[i].i[0] = fn;
+			cases[i].f[0] = 1.702f;
+			cases[i].f[1] = 0.75f; /* some are clamped, some are not */
 			conf_run_case(&cases[i]);
 		}
 	}
@@ -165,6 +169,7 @@ static void instruction_sets(void)
 	unary_of(FILL_WIDE, (struct conf_case)MAP(UNARY, 77, .devices = ON_FAST | ON_SIMD));
 	for (int fn = 0; fn < TERN_GLU_COUNT; fn++)
 		conf_run_case(&(struct conf_case)MAP(GLU, 77, .s[1].ne = {77, 5, 3, 2}, .i = {fn},
+						     .f = {1.702f, 0.75f},
 						     .devices = ON_FAST | ON_SIMD));
 	for (int fn = 0; fn < TERN_BINARY_COUNT; fn++)
 		conf_run_case(&(struct conf_case)BINARY(SHAPES(77, 5, 3, 1, 77), .i = {fn},

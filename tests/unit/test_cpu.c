@@ -140,13 +140,15 @@ END_TEST
 
 START_TEST(glu)
 {
-	const int64_t out[] = {33, 5, 2, 2}, both[] = {66, 5, 2, 2};
+	const int64_t out[] = {33, 5, 2, 2}, both[] = {67, 5, 2, 2}; /* one is left over */
 
 	for (int l = 0; l < REF_LAYOUTS; l++) {
 		for (int mode = 0; mode < 3; mode++) {
 			for (int t = 0; t < COUNT(plain); t++) {
 				struct cpu_case c = {
-					.op = {.op = TERN_GLU, .i = {_i, mode == 1}},
+					.op = {.op = TERN_GLU,
+					       .i = {_i, mode == 1},
+					       .f = {1.5f, 0.75f}},
 					.src = {tensor(plain[t], (enum ref_layout)l,
 						       mode == 2 ? out : both)},
 					.dst = tensor(plain[t], (enum ref_layout)l, out),

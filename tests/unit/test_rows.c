@@ -30,13 +30,17 @@ START_TEST(every_gated_unit)
 	x = fx_tensor(&f, TERN_F32, 96, 3, 2, 1);
 	u = fx_tensor(&f, TERN_F32, 96, 3, 2, 1);
 	d = fx_tensor(&f, TERN_F32, 96, 3, 2, 1);
-	fx_op(&f, TERN_GLU, d, x, u, FX_NONE)->i[0] = _i;
+	o = fx_op(&f, TERN_GLU, d, x, u, FX_NONE);
+	o->i[0] = _i;
+	o->f[0] = 1.702f;
+	o->f[1] = 0.75f;
 	h = fx_tensor(&f, TERN_F16, 160, 3, 2, 1);
 	hd = fx_tensor(&f, TERN_F32, 80, 3, 2, 1);
 	for (int swapped = 0; swapped < 2; swapped++) {
 		o = fx_op(&f, TERN_GLU, hd, h, FX_NONE, FX_NONE);
 		o->i[0] = _i;
 		o->i[1] = swapped;
+		o->f[1] = 0.75f;
 		if (!swapped) {
 			f.fused[f.nops - 1] = true; /* overwritten by the next */
 		}

@@ -135,6 +135,11 @@ enum tern_unary fn_of_glu(enum tern_glu glu)
 	return (enum tern_unary)fn[glu];
 }
 
+bool glu_is_plain(enum tern_glu glu)
+{
+	return glu < TERN_GLU_SWIGLU_OAI;
+}
+
 /* ---- bodies ------------------------------------------------------------------------- */
 enum { S_FN = ROW_S_FREE };
 
@@ -159,6 +164,33 @@ static void unary_body(struct vprog *p, const struct row_kernel *k, bool residen
 	fn_constants(p, fn, S_FN);
 	begin(p, k);
 	fn_apply(p, fn, 0, S_FN);
+	end(p, k);
+}
+
+/* V0 = min(V0, limit), V4 = what V0 * sigmoid(V0) is multiplied by. */
+static void clamp_gate_and_up(struct vprog *p, const struct tern_op_desc *op)
+{
+	const float limit = op->f[1];
+
+	vp(p, TERN_V_MIN, 0, 0, V_IMM, f32_bits(limit));
+	vp(p, TERN_V_MIN, 4, 4, V_IMM, f32_bits(limit));
+	vp(p, TERN_V_MAX, 4, 4, V_IMM, f32_bits(-limit));
+	if (op->i[0] == TERN_GLU_SWIGLU_OAI)
+		vp(p, TERN_V_ADD, 4, 4, V_IMM, f32_bits(1.0f));
+}
+
+static void clamped_glu_body(struct vprog *p, const struct row_kernel *k, bool resident)
+{
+	const float alpha = k->op->i[0] == TERN_GLU_SWIGLU_OAI ? k->op->f[0] : 1.0f;
+
+	(void)resident;
+	begin(p, k);
+	clamp_gate_and_up(p, k->op);
+	vp(p, TERN_V_MUL, 1, 0, V_IMM, f32_bits(-alpha));
+	vp(p, TERN_V_EXP, 1, 1, 0, 0);
+	vp(p, TERN_V_ADD, 1, 1, V_IMM, f32_bits(1.0f));
+	vp(p, TERN_V_DIV, 0, 0, 1, 0);
+	vp(p, TERN_V_MUL, 0, 0, 4, 0);
 	end(p, k);
 }
 
@@ -263,7 +295,7 @@ static int glu_kernel(const struct tern_op_desc *op, const struct tern_tensor_de
 		k->bad |= __builtin_mul_overflow(d->ne[0], (int64_t)ts[up].nb[0],
 						 &k->buf[second].offset);
 	}
-	row_step(k, glu_body);
+	row_step(k, glu_is_plain((enum tern_glu)op->i[0]) ? glu_body : clamped_glu_body);
 	row_finish(k);
 	return 0;
 }

@@ -13,7 +13,8 @@ enum { FN_V = 3, FN_S = 2 };
 void fn_constants(struct vprog *p, enum tern_unary fn, unsigned int s);
 /* Inside LANES: V[v] = fn(V[v]); uses V[v + 1], V[v + 2]. */
 void fn_apply(struct vprog *p, enum tern_unary fn, unsigned int v, unsigned int s);
-/* The gate's function of a gated unit. */
+/* Is a gated unit fn(gate) * up, and which function? Others clamp both first. */
+bool glu_is_plain(enum tern_glu glu);
 enum tern_unary fn_of_glu(enum tern_glu glu);
 
 #endif

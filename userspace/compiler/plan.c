@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/elementwise.h"
 #include "compiler/linear.h"
 #include "compiler/norm.h"
 #include "compiler/plan.h"
@@ -254,7 +255,8 @@ static void match_glu(struct matcher *m, struct linear_plan *p)
 	const struct tern_op_desc *glu = peek(m, TERN_GLU);
 	uint32_t gate, up;
 
-	if (!glu || p->nout != 2 || glu->src[1] == TERN_NO_TENSOR)
+	if (!glu || p->nout != 2 || glu->src[1] == TERN_NO_TENSOR ||
+	    !glu_is_plain((enum tern_glu)glu->i[0]))
 		return;
 	gate = g->ops[p->out[0].matmul].dst;
 	up = g->ops[p->out[1].matmul].dst;

@@ -155,6 +155,13 @@ static void glu(const struct map *m, const float *a, const float *b, float *y, i
 	m->cpu->vec->glu[m->op->i[0]](a, b, y, n);
 }
 
+static void clamped_glu(const struct map *m, const float *a, const float *b, float *y, int64_t n)
+{
+	const bool oai = m->op->i[0] == TERN_GLU_SWIGLU_OAI;
+
+	m->cpu->vec->glu_clamped(a, b, y, n, oai ? m->op->f[0] : 1.0f, m->op->f[1], oai);
+}
+
 int tern_cpu_check_glu(const struct tern_cpu_op *op)
 {
 	struct tern_cpu_tensor gate = op->src[0];
@@ -166,7 +173,7 @@ int tern_cpu_check_glu(const struct tern_cpu_op *op)
 			       ? 0
 			       : tern_cpu_refuse(op, "gate and up of the destination's shape");
 	gate.ne[0] = op->dst->ne[0];
-	if (op->src[0].ne[0] != 2 * gate.ne[0] || !tern_same_shape(&gate, op->dst))
+	if (op->src[0].ne[0] / 2 != gate.ne[0] || !tern_same_shape(&gate, op->dst))
 		return tern_cpu_refuse(op, "a source with rows twice the destination's");
 	return 0;
 }
@@ -183,7 +190,12 @@ static struct tern_cpu_tensor half_of(const struct tern_cpu_tensor *t, int half)
 
 int tern_cpu_glu(struct tern_cpu *cpu, const struct tern_cpu_op *op)
 {
-	struct map m = {.cpu = cpu, .op = op->op, .t = {*op->dst}, .n = 3, .fn = glu};
+	const bool clamped = op->op->i[0] >= TERN_GLU_SWIGLU_OAI;
+	struct map m = {.cpu = cpu,
+			.op = op->op,
+			.t = {*op->dst},
+			.n = 3,
+			.fn = clamped ? clamped_glu : glu};
 	const bool swapped = op->op->i[1];
 
 	m.t[1] = op->src[1].data ? op->src[0] : half_of(&op->src[0], swapped);

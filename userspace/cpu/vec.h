@@ -15,6 +15,9 @@
 struct tern_vec {
 	void (*unary[TERN_UNARY_COUNT])(const float *x, float *y, int64_t n);
 	void (*glu[TERN_GLU_COUNT])(const float *gate, const float *up, float *y, int64_t n);
+	/* y = g * sigmoid(alpha * g) * (u + shift), g and u clamped to the limit */
+	void (*glu_clamped)(const float *gate, const float *up, float *y, int64_t n, float alpha,
+			    float limit, float shift);
 	void (*binary[TERN_BINARY_COUNT])(const float *a, const float *b, float *y, int64_t n);
 	/* y = x * mul + add, two roundings */
 	void (*scale)(const float *x, float *y, int64_t n, float mul, float add);

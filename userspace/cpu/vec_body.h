@@ -203,6 +203,17 @@ BINARY(swiglu, fn_silu(a[i]) * b[i])
 BINARY(geglu_erf, fn_gelu_erf(a[i]) * b[i])
 BINARY(geglu_quick, fn_gelu_quick(a[i]) * b[i])
 
+static void vec_glu_clamped(const float *a, const float *b, float *y, int64_t n, float alpha,
+			    float limit, float shift)
+{
+	for (int64_t i = 0; i < n; i++) {
+		const float g = a[i] > limit ? limit : a[i];
+		const float u = b[i] > limit ? limit : b[i] < -limit ? -limit : b[i];
+
+		y[i] = g / (1.0f + tern_exp(-alpha * g)) * (u + shift);
+	}
+}
+
 static void vec_scale(const float *x, float *y, int64_t n, float mul, float add)
 {
 	EACH(i, n)
@@ -377,6 +388,7 @@ const struct tern_vec JOIN(tern_vec_, LEVEL) = {
 		[TERN_GLU_SWIGLU] = vec_swiglu,
 		[TERN_GLU_GEGLU_ERF] = vec_geglu_erf,
 		[TERN_GLU_GEGLU_QUICK] = vec_geglu_quick},
+	.glu_clamped = vec_glu_clamped,
 	.binary = {[TERN_ADD] = vec_add,
 		   [TERN_SUB] = vec_sub,
 		   [TERN_MUL] = vec_mul,

@@ -181,14 +181,16 @@ TERN_SHAPE(glu)
 		return "the function (i[0]) is unknown";
 	if (op->i[1] != 0 && op->i[1] != 1)
 		return "swapped (i[1]) must be 0 or 1";
+	if (op->i[0] >= TERN_GLU_SWIGLU_OAI && !(op->f[1] >= 0.0f))
+		return "the limit (f[1]) must not be negative";
 	if (!same(d, 1, s[0], 1) || !same(d, 2, s[0], 2) || !same(d, 3, s[0], 3))
 		return "the destination must have s0's ne1, ne2 and ne3";
 	if (s[1])
 		return same_shape(s[0], s[1]) && same(d, 0, s[0], 0)
 			       ? NULL
 			       : "s0, s1 and the destination must have the same shape";
-	if (s[0]->ne_sym[0] || d->ne_sym[0] || s[0]->ne[0] != 2 * d->ne[0])
-		return "without s1, s0's ne0 must be twice the destination's";
+	if (s[0]->ne_sym[0] || d->ne_sym[0] || s[0]->ne[0] / 2 != d->ne[0])
+		return "without s1, s0's ne0 must be twice the destination's, or that and one";
 	return NULL;
 }
 

@@ -131,7 +131,7 @@ TERN_API uint64_t tern_dtype_row_bytes(enum tern_dtype type, uint64_t n);
 	X(ROPE,	   "s0 s1 s2?", "rotate pairs of s0[:,h,t,b] by position s1[t] (i32); s2 frequency divisors; enum tern_rope_param") \
 	X(SOFT_MAX, "s0 s1? s2?", "softmax(s0 * scale + slope * s1[mask]) over ne0; s2 sinks; scale = f[0], max_bias = f[1]") \
 	X(ATTENTION, "q k v mask? sinks?", "d[dv,h,t,b] = softmax(scale q.k + mask) v; q[dk,t,h,b] k[dk,n,hk,b] v[dv,n,hk,b]; enum tern_attention_param") \
-	X(GLU,	   "s0 s1?", "d = act(gate) * up; gate s0, up s1, or halves of s0 (i[1] = 1: swapped); i[0] enum tern_glu") \
+	X(GLU,	   "s0 s1?", "d = act(gate) * up; gate s0, up s1, or the first 2 * d.ne0 elements of s0, halved (i[1] = 1: swapped); i[0] enum tern_glu") \
 	X(UNARY,   "s0", "d = fn(s0); i[0] enum tern_unary; f[2], f[3] parameters") \
 	X(BINARY,  "s0 s1", "d = s0 op s1, s1 repeated to s0's shape; i[0] enum tern_binary") \
 	X(SCALE,   "s0", "d = s0 * f[0] + f[1]") \
@@ -154,7 +154,12 @@ enum tern_opcode {
 TERN_API const char *tern_op_name(enum tern_opcode op); /* "RMS_NORM" */
 
 /* clang-format off */
-enum tern_glu { TERN_GLU_REGLU, TERN_GLU_GEGLU, TERN_GLU_SWIGLU, TERN_GLU_GEGLU_ERF, TERN_GLU_GEGLU_QUICK, TERN_GLU_COUNT };
+/* The last two, with l = f[1]: g = min(gate, l), u = clamp(up, -l, l); OAI (a = f[0]): g * sigmoid(a * g) * (u + 1),
+ * CLAMP: g * sigmoid(g) * u. */
+enum tern_glu {
+	TERN_GLU_REGLU, TERN_GLU_GEGLU, TERN_GLU_SWIGLU, TERN_GLU_GEGLU_ERF, TERN_GLU_GEGLU_QUICK,
+	TERN_GLU_SWIGLU_OAI, TERN_GLU_SWIGLU_CLAMP, TERN_GLU_COUNT
+};
 enum tern_binary { TERN_ADD, TERN_SUB, TERN_MUL, TERN_DIV, TERN_BINARY_COUNT };
 enum tern_unary {
 	TERN_ABS, TERN_SGN, TERN_NEG, TERN_STEP, TERN_TANH, TERN_ELU, TERN_RELU, TERN_SIGMOID,

@@ -105,6 +105,16 @@ void ref_unary(const struct tern_op_desc *op, const struct ref_tensor *s, struct
 		d->v[i] = unary(op->i[0], s->v[i]);
 }
 
+/* As <tern.h> states them. */
+static double clamped_glu(const struct tern_op_desc *op, double gate, double up)
+{
+	const double limit = (double)op->f[1];
+	const bool oai = op->i[0] == TERN_GLU_SWIGLU_OAI;
+	const double g = fmin(gate, limit), u = fmin(fmax(up, -limit), limit);
+
+	return g * sigmoid((oai ? (double)op->f[0] : 1) * g) * (u + oai);
+}
+
 void ref_glu(const struct tern_op_desc *op, const struct ref_tensor *s, struct ref_tensor *d)
 {
 	static const int act[TERN_GLU_COUNT] = {
@@ -122,7 +132,9 @@ void ref_glu(const struct tern_op_desc *op, const struct ref_tensor *s, struct r
 		double g = *ref_at(&s[0], i[0] + (swapped ? n : 0), i[1], i[2], i[3]);
 		double u = *ref_at(up, i[0] + (halves && !swapped ? n : 0), i[1], i[2], i[3]);
 
-		*ref_at(d, i[0], i[1], i[2], i[3]) = unary(act[op->i[0]], g) * u;
+		*ref_at(d, i[0], i[1], i[2], i[3]) = op->i[0] >= TERN_GLU_SWIGLU_OAI
+							     ? clamped_glu(op, g, u)
+							     : unary(act[op->i[0]], g) * u;
 	}
 }
 
