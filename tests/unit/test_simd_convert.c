@@ -194,11 +194,11 @@ static struct chosen affine(const float *x, int bits)
 
 static struct chosen bytes(const float *x)
 {
-	struct chosen c = {.d = fabsf(largest(x)) / 127};
-	const float inverse = c.d != 0 ? 1 / c.d : 0;
+	const float amax = fabsf(largest(x)), inverse = amax != 0 ? 127 / amax : 0;
+	struct chosen c = {.d = amax / 127};
 
 	for (int j = 0; j < BLOCK; j++)
-		c.q[j] = (int)roundf(x[j] * inverse);
+		c.q[j] = (int)nearbyintf(x[j] * inverse);
 	return c;
 }
 

@@ -93,12 +93,13 @@ static inline uint8_t truncate(float x, float hi)
 	return (uint8_t)(int32_t)(low < hi ? low : hi);
 }
 
-static inline int8_t round_away(float x)
+/* To 8 bits, ties to even; NaN: 0. */
+static int8_t round_even(float x)
 {
-	const float r = tern_round_away(x);
-	const float low = r > -128.0f ? r : r == r ? -128.0f : 0.0f;
+	float r = __builtin_rintf(x == x ? x : 0.0f);
 
-	return (int8_t)(int32_t)(low < 127.0f ? low : 127.0f);
+	r = r < 127.0f ? r : 127.0f;
+	return (int8_t)(int32_t)(r > -127.0f ? r : -127.0f);
 }
 
 static float largest_magnitude(const float *x)
@@ -165,11 +166,11 @@ static float inverse_of(float d)
 static void encode_q8_0(const float *x, void *dst)
 {
 	struct tern_block_q8_0 *y = dst;
-	const float d = largest_magnitude(x) / 127.0f, inverse = inverse_of(d);
+	const float amax = largest_magnitude(x), inverse = amax != 0.0f ? 127.0f / amax : 0.0f;
 
-	y->d = tern_to_half(d);
+	y->d = tern_to_half(amax / 127.0f);
 	for (int j = 0; j < BLOCK; j++)
-		y->qs[j] = round_away(x[j] * inverse);
+		y->qs[j] = round_even(x[j] * inverse);
 }
 
 static void encode_q4_0(const float *x, void *dst)
@@ -320,14 +321,6 @@ static uint32_t largest_bits(const float *x)
 		top = u > top ? u : top;
 	}
 	return top;
-}
-
-static int8_t round_even(float x)
-{
-	float r = __builtin_rintf(x == x ? x : 0.0f);
-
-	r = r < 127.0f ? r : 127.0f;
-	return (int8_t)(int32_t)(r > -127.0f ? r : -127.0f);
 }
 
 static int half_sum(const int8_t *q)

@@ -157,11 +157,11 @@ static void put_q5_1(const float *x, uint8_t *b)
 
 static void put_q8_0(const float *x, uint8_t *b)
 {
-	float d = fabsf(signed_peak(x)) / 127, id = inverse(d);
+	float amax = fabsf(signed_peak(x)), id = amax > 0 ? 127 / amax : 0;
 
-	put_half(b, d);
+	put_half(b, amax / 127);
 	for (int i = 0; i < 32; i++)
-		b[2 + i] = (uint8_t)(int8_t)roundf(x[i] * id);
+		b[2 + i] = (uint8_t)(int8_t)nearbyintf(x[i] * id);
 }
 
 /* The nearest level; of two equally near the higher, as ggml's bisection decides. */
