@@ -81,6 +81,7 @@ LIB_A := $(B)/lib/libtern.a
 # Looked up when linking, because `make deps` may only just have installed it.
 PCRE2 = $(shell pkg-config --libs libpcre2-8)
 CHECK = $(shell pkg-config --libs check)
+DRM = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags libdrm))
 
 # Targets -------------------------------------------------------------------
 .PHONY: all tests fuzzers deps run check check-unit check-san check-llama \
@@ -155,6 +156,7 @@ $(B)/flags: FORCE
 	@cmp -s $@.new $@ || cp $@.new $@
 
 $(B)/obj/tests/%.o: CPPFLAGS += -Itests/unit
+$(B)/obj/tests/unit/test_uapi.o: CPPFLAGS += $(DRM)
 $(B)/obj/%_avx2.o: ISA := $(AVX2)
 $(B)/obj/%_avx512.o: ISA := $(AVX512)
 $(B)/obj/%.o: %.c $(B)/flags
@@ -217,6 +219,17 @@ $(B)/bin/%: $(B)/obj/tests/bench/%.o $(ARCHIVES)
 	$(link) $(PCRE2)
 $(B)/tests/%: $(B)/obj/tests/unit/%.o $(SUPPORT_A) $(ARCHIVES)
 	$(link) $(CHECK) $(PCRE2)
+# The contracts have no hidden padding, and one layout for 64-bit and 32-bit processes. No
+# 32-bit C library is needed to see that.
+UAPI_SRC := tests/unit/uapi_layout.h $(wildcard uapi/*/*.h)
+$(B)/tests/test_uapi: | $(B)/uapi-layout
+$(B)/uapi-layout: $(UAPI_SRC) $(B)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)for m in '' $(if $(filter x86_64,$(ARCH)),-m32); do \
+		$(CC) $$m -std=c11 -ffreestanding -Wall -Wextra -Wpadded -Werror -Iuapi $(DRM) \
+		-isystem /usr/include/$(shell $(CC) -print-multiarch) \
+		-fsyntax-only -x c $< || exit; done
+	@touch $@
 $(B)/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(SUPPORT_A) $(ARCHIVES)
 	$(link) $(PCRE2) -fsanitize=fuzzer
 

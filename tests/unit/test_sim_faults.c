@@ -642,6 +642,30 @@ START_TEST(refuses_headers)
 }
 END_TEST
 
+/* What a job may say besides image, arguments and budget. */
+static const struct {
+	struct tern_job job;
+	unsigned int fault;
+} jobs[] = {
+	{{.flags = 0}, TERN_FAULT_NONE},
+	{{.flags = TERN_JOB_IRQ}, TERN_FAULT_NONE},
+	{{.flags = TERN_JOB_IRQ << 1}, TERN_FAULT_IMAGE},
+	{{.flags = 1ull << 63}, TERN_FAULT_IMAGE},
+	{{.profile = TERN_BURST}, TERN_FAULT_NONE}, /* the model's caller profiles */
+	{{.profile = 8}, TERN_FAULT_IMAGE},
+	{{.reserved = {1, 0, 0}}, TERN_FAULT_IMAGE},
+	{{.reserved = {0, 0, 1}}, TERN_FAULT_IMAGE},
+};
+
+START_TEST(refuses_jobs)
+{
+	tern_emit_op(&e.code, TERN_OP_END);
+	env_link(&e);
+	e.run.job = jobs[_i].job;
+	ck_assert_uint_eq(env_start(&e), jobs[_i].fault);
+}
+END_TEST
+
 START_TEST(wants_the_whole_image)
 {
 	tern_emit_op(&e.code, TERN_OP_END);
@@ -748,6 +772,7 @@ int main(void)
 	tcase_add_test(t, runs_off_the_end);
 	tcase_add_test(t, tells_the_trap_code);
 	tcase_add_loop_test(t, refuses_headers, 0, COUNT(headers));
+	tcase_add_loop_test(t, refuses_jobs, 0, COUNT(jobs));
 	tcase_add_test(t, wants_the_whole_image);
 	tcase_add_checked_fixture(random, setup, teardown);
 	tcase_set_timeout(random, 300);

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT OR (GPL-2.0 WITH Linux-syscall-note) */
 /*
- * Tern hardware interface: capabilities, faults, counters, address translation.
- * README.md beside this file states what each field means to software.
+ * Tern hardware interface: capabilities, faults, counters, address translation, the host's
+ * registers, what the device reads and writes in memory. mcu.h has the MCU's side. README.md
+ * beside this file states what each field means to software.
+ *
+ * Structures in memory are little-endian (__le); registers have the CPU's byte order once
+ * read by 32-bit accesses.
  */
 #ifndef TERN_HW_H
 #define TERN_HW_H
@@ -9,6 +13,10 @@
 #include "isa.h"
 
 /* clang-format off */
+
+/* What the register INTERFACE holds. Another major is refused; a minor only adds. */
+#define TERN_INTERFACE_MAJOR	1
+#define TERN_INTERFACE_MINOR	0
 
 /* ---- Capabilities ---------------------------------------------------------- */
 /*
@@ -42,7 +50,7 @@
 	X(dram_outstanding, 128,    512,    1024, "bursts in flight") \
 	X(queue_depth,	    64,	     64,      64, "resolved commands per queue") \
 	X(save_bytes,	300000, 2400000, 9000000, "save area of a preempted context") \
-	X(doorbell_stride, 4096,   4096,    4096, "bytes between doorbells")
+	X(doorbell_stride, 65536, 65536,  65536, "bytes between doorbells: the largest page of any host")
 struct tern_caps {
 #define X(name, small, ref, large, text) __u32 name;
 	TERN_HW_CAPS(X)
@@ -73,7 +81,8 @@ TERN_ASSERT(sizeof(struct tern_caps) == 4 * 26);
 	X(ACC_RANGE,	 15, FAULT,	    "more outputs than accumulators") \
 	X(VECTOR_PROGRAM, 16, FAULT,	    "malformed micro-program") \
 	X(TRAP,		 17, FAULT,	    "TRAP executed; info is its code") \
-	X(IMAGE,	 18, FAULT,	    "image header refused") \
+	X(IMAGE,	 18, FAULT,	    "image header or job refused") \
+	X(RING,		 19, FAULT,	    "ring refused: its address, count or indices") \
 	X(RACE,		 32, UNDEFINED,	    "conflicting accesses that no semaphore orders") \
 	X(UNINIT,	 33, UNDEFINED,	    "read of SPM or accumulators nothing has written") \
 	X(OPAQUE,	 34, UNDEFINED,	    "operand tile read as data, or as another operand type") \
@@ -95,57 +104,97 @@ enum tern_fault_class {
 };
 
 struct tern_fault {
-	__u16 code; /* enum tern_fault_code */
+	__le16 code; /* enum tern_fault_code */
 	__u8 class; /* enum tern_fault_class */
 	__u8 queue; /* enum tern_queue */
-	__u32 word; /* image word of the command */
-	__u64 addr; /* address, index or value concerned */
-	__u64 info; /* second value: RACE the other command's word, TRAP the code, ... */
-	__u64 cycle;
-	__u32 mark; /* operand of the last MARK before it */
-	__u32 reserved;
+	__le32 word; /* image word of the command */
+	__le64 addr; /* address, index or value concerned */
+	__le64 info; /* second value: RACE the other command's word, TRAP the code, ... */
+	__le64 cycle;
+	__le32 mark; /* operand of the last MARK before it */
+	__le32 reserved;
 };
 TERN_ASSERT(sizeof(struct tern_fault) == 40);
 
 /* ---- Counters of a job -------------------------------------------------------- */
 struct tern_counters {
-	__u64 cycles; /* dispatch of the first command to END */
-	__u64 steps; /* CP cycles, what a budget counts */
-	__u64 commands[8]; /* per queue, enum tern_queue */
-	__u64 busy[8]; /* cycles the engine worked */
-	__u64 stall_sem[8]; /* cycles its head waited for a semaphore */
-	__u64 stall_dram[8]; /* cycles its head waited for DRAM beyond its own transfer */
-	__u64 dram_read, dram_written; /* bytes asked for */
-	__u64 dram_bursts; /* bursts touched, 64 bytes each */
-	__u64 spm_bytes; /* through all ports */
-	__u64 macs[4]; /* int8, fp16, bf16, fp32; edges excluded */
-	__u64 vector_ops; /* element operations weighted by cost */
-	__u64 energy_pj; /* dynamic and leakage, picojoule */
-	__u64 reserved[4];
+	__le64 cycles; /* dispatch of the first command to END */
+	__le64 steps; /* CP cycles, what a budget counts */
+	__le64 commands[8]; /* per queue, enum tern_queue */
+	__le64 busy[8]; /* cycles the engine worked */
+	__le64 stall_sem[8]; /* cycles its head waited for a semaphore */
+	__le64 stall_dram[8]; /* cycles its head waited for DRAM beyond its own transfer */
+	__le64 dram_read, dram_written; /* bytes asked for */
+	__le64 dram_bursts; /* bursts touched, 64 bytes each */
+	__le64 spm_bytes; /* through all ports */
+	__le64 macs[4]; /* int8, fp16, bf16, fp32; edges excluded */
+	__le64 vector_ops; /* element operations weighted by cost */
+	__le64 energy_pj; /* dynamic and leakage, picojoule */
+	__le64 reserved[4];
 };
+TERN_ASSERT(sizeof(struct tern_counters) == 384);
 
 /* ---- A job ------------------------------------------------------------------- */
+/* Addresses are the context's, also in a KERNEL ring. */
 struct tern_job {
-	__u64 image; /* address of the image, 64-byte aligned */
-	__u64 args; /* R0 */
-	__u64 budget; /* CP and engine cycles; 0: the default */
-	__u64 flags; /* zero */
+	__le64 image; /* struct tern_image_header, 64-byte aligned, EXEC */
+	__le64 args; /* R0; the device never looks at what it names */
+	__le64 budget; /* steps. 0: KERNEL rings the implementation's default, user rings none */
+	__le64 flags; /* TERN_JOB_*; another bit, or a reserved field, is an IMAGE fault */
+	__le64 profile; /* struct tern_profile, 64-byte aligned, WRITE; or 0 */
+	__le64 reserved[3]; /* zero */
 };
+TERN_ASSERT(sizeof(struct tern_job) == 64);
+#define TERN_JOB_IRQ		(1ull << 0) /* raise IRQ FENCE when `done` counts this job */
+#define TERN_JOB_FLAGS		TERN_JOB_IRQ
+#define TERN_DEFAULT_BUDGET	(1ull << 40) /* of a job that names none */
+
+/*
+ * What a job leaves for who profiles it. The device adds to `op` at the job's MARKs (what is
+ * at or beyond nops is left out), and writes the rest once, before `done` counts the job.
+ */
+struct tern_profile_op { /* one operator: what its commands cost */
+	__le64 cycles; /* by which they moved the latest completion so far */
+	__le64 busy[8]; /* per enum tern_queue */
+	__le64 dram_bytes, macs, commands;
+};
+struct tern_profile_event { /* one engine command, in stream order */
+	__u8 queue;
+	__u8 reserved0[3];
+	__le32 word, mark;
+	__le32 reserved1;
+	__le64 dispatch, start, end; /* cycles since the job's begin */
+};
+struct tern_profile {
+	__le64 ops, events; /* addresses of the two arrays, 8-byte aligned, WRITE; or 0 */
+	__le32 nops, nevents; /* their lengths */
+	__le64 reserved0[5]; /* zero; so far the host's, from here on the device's */
+	__le64 begin, end; /* TIMESTAMP */
+	__le64 event_count; /* events there were; those beyond nevents are not written */
+	__le32 clock_khz; /* of the cycles, when the job ended */
+	__le32 preemptions; /* how often begin to end was interrupted */
+	__le64 reserved1[4];
+	struct tern_counters counters;
+};
+TERN_ASSERT(sizeof(struct tern_profile_op) == 96 && sizeof(struct tern_profile_event) == 40);
+TERN_ASSERT(sizeof(struct tern_profile) == 512);
 
 /* ---- Address translation -------------------------------------------------------- */
 /*
- * 48-bit addresses, 4 KiB granule, 4 levels of 512 64-bit entries (9+9+9+9+12).
- * A level-1 (2 MiB) entry may be a leaf. Physical address in [47:12].
+ * 48-bit addresses, 4 KiB granule, 4 levels of 512 little-endian 64-bit entries
+ * (9+9+9+9+12). A level-1 (2 MiB) entry may be a leaf. Physical address in [47:12]. What is
+ * VALID may be read. An entry is written with one 64-bit store; making one that was not VALID
+ * valid needs no invalidation, every other change does.
  */
 #define TERN_VA_BITS		48
 #define TERN_PAGE_SHIFT		12
 #define TERN_PAGE_SIZE		4096u
 #define TERN_PTE_VALID		(1ull << 0)
-#define TERN_PTE_LEAF		(1ull << 1) /* must be set at level 0 */
+#define TERN_PTE_LEAF		(1ull << 1) /* must be set at level 0, may be at level 1 */
 #define TERN_PTE_WRITE		(1ull << 2)
 #define TERN_PTE_EXEC		(1ull << 3) /* commands may be fetched from it */
 #define TERN_PTE_ADDR_MASK	0x0000fffffffff000ull
-#define TERN_NASIDS		64
+#define TERN_NASIDS		64 /* ASID 0 is the kernel's: no program ever runs in it */
 
 /* ---- Host window ----------------------------------------------------------------- */
 /*
@@ -181,19 +230,21 @@ enum tern_bar {
 	X(ID,		 0x0000, 32, RO,  "TERN_IMAGE_MAGIC") \
 	X(INTERFACE,	 0x0004, 32, RO,  "of these registers: major << 16 | minor") \
 	X(STATUS,	 0x0008, 32, RO,  "TERN_STATUS_*") \
-	X(MCU_CONTROL,	 0x000c, 32, RW,  "bit 0: the MCU runs from TCM offset 0; clearing it is the MCU's reset") \
+	X(MCU_CONTROL,	 0x000c, 32, RW,  "bit 0: the MCU runs, from MCU_ENTRY; clearing it is the MCU's reset") \
 	X(RESET,	 0x0010, 32, RW,  "write TERN_RESET_*; reads 0 when it is done") \
 	X(DMA_ENABLE,	 0x0014, 32, RW,  "bit 0: may master the bus (PCI: together with the command register)") \
 	X(DMA_IDLE,	 0x0018, 32, RO,  "1: no access of the device to memory is outstanding") \
 	X(SECURITY_VERSION, 0x001c, 32, RO, "fuse: firmware of a lower security version must not be loaded") \
 	X(TCM_BYTES,	 0x0020, 32, RO,  "size of the TCM window") \
 	X(TCM_LOCK,	 0x0024, 32, RO,  "1: locked. Set when the MCU starts, cleared by its reset only") \
+	X(MCU_ENTRY,	 0x0028, 32, RW,  "TCM offset of the MCU's first instruction, 4-byte aligned") \
 	X(TIMESTAMP,	 0x0030, 64, RO,  "counts at TIMESTAMP_KHZ, also through reset and idle") \
 	X(TIMESTAMP_KHZ, 0x0038, 32, RO,  "rate of TIMESTAMP") \
 	X(CLOCK_KHZ,	 0x003c, 32, RW,  "NPU clock now; writing asks for one up to caps.clock_khz") \
 	X(IRQ_STATUS,	 0x0040, 32, W1C, "causes, TERN_IRQ_*") \
-	X(IRQ_ENABLE,	 0x0044, 32, RW,  "causes that interrupt") \
+	X(IRQ_ENABLE,	 0x0044, 32, RW,  "causes that interrupt, when they become set") \
 	X(IRQ_VECTOR,	 0x0048, 32, RW,  "2 bits per cause: its MSI-X vector, taken modulo those granted") \
+	X(IRQ_AUTO,	 0x004c, 32, RW,  "causes that clear themselves by interrupting: memory says the rest") \
 	X(TEMPERATURE,	 0x0050, 32, RO,  "millidegree Celsius, signed") \
 	X(ENERGY_UJ,	 0x0058, 64, RO,  "microjoule since power-on") \
 	X(ECC_CORRECTED, 0x0060, 32, RO,  "errors corrected since power-on") \
@@ -208,7 +259,7 @@ enum tern_bar {
 	X(BUS_FAULT_INFO, 0x00a8, 32, RO, "ASID in 7:0, write in bit 8, source in 19:16: enum tern_queue, 15 the MCU") \
 	X(CAPS,		 0x0100, 32, RO,  "struct tern_caps, a register each") \
 	X(BUSY,		 0x0200, 64, RO,  "cycles each engine worked, per enum tern_queue, 8 apart") \
-	X(SLOT,		 0x1000, 64, RW,  "TERN_NSLOTS blocks of TERN_HW_SLOT_REGS") \
+	X(SLOT,		 0x1000, 32, RW,  "TERN_NSLOTS blocks of TERN_HW_SLOT_REGS") \
 	X(ASID_ROOT,	 0x2000, 64, RW,  "TERN_NASIDS page-table roots: physical address in 47:12, valid in bit 0")
 #define TERN_SLOT_STRIDE	0x40u
 #define TERN_ASID_STRIDE	8u
@@ -217,18 +268,22 @@ enum tern_bar {
 /*
  * What binds slots to contexts: the kernel writes it while the slot is not VALID; the firmware
  * names slots only. RING is fetched through ASID 0 if the slot is KERNEL, else through the
- * slot's own ASID; SAVE and FAULT always lie in ASID 0. */
+ * slot's own ASID; image, arguments and profile always through its own; SAVE and FAULT always
+ * lie in ASID 0. Becoming VALID the slot goes on at the ring's `done`, with RESTORE in the job
+ * that is saved. Clearing VALID takes the slot from firmware and engines as ABORT does, but
+ * without a record: once STATE is neither RUNNING nor SAVING nothing of it can reach memory. */
 #define TERN_HW_SLOT_REGS(X) \
 	X(CONTROL,	   0x00, 32, RW,  "TERN_SLOT_*") \
 	X(STATE,	   0x04, 32, RO,  "enum tern_slot_state") \
 	X(RING,		   0x08, 64, RW,  "address of struct tern_ring, 64-byte aligned") \
 	X(SAVE,		   0x10, 64, RW,  "save area, page aligned, caps.save_bytes") \
 	X(FAULT,	   0x18, 64, RW,  "where struct tern_fault of this slot is written, 64-byte aligned") \
-	X(CYCLES,	   0x20, 64, RO,  "cycles its jobs have run")
+	X(CYCLES,	   0x20, 64, RO,  "cycles its jobs have run since it became VALID")
 #define TERN_SLOT_VALID		(1u << 0)
 #define TERN_SLOT_KERNEL	(1u << 1) /* ring in ASID 0: the kernel's queue */
+#define TERN_SLOT_RESTORE	(1u << 2) /* with VALID: SAVE holds a context that goes on */
 #define TERN_SLOT_PRIORITY_SHIFT 4 /* 2 bits, 3 is the highest */
-#define TERN_SLOT_ASID_SHIFT	8 /* 6 bits */
+#define TERN_SLOT_ASID_SHIFT	8 /* 6 bits, not 0 */
 enum tern_slot_state {
 	TERN_SLOT_IDLE, /* nothing of it in the engines, no valid save */
 	TERN_SLOT_RUNNING,
@@ -244,20 +299,19 @@ enum tern_slot_state {
 
 /* Each includes those above it. Registers that bind slots and roots survive ENGINES and
  * MCU. After any of them no access begun before reaches memory. */
-#define TERN_RESET_ENGINES	1u /* what runs is lost; slots RUNNING become IDLE */
+#define TERN_RESET_ENGINES	1u /* what runs is lost; slots RUNNING or SAVING become IDLE */
 #define TERN_RESET_MCU		2u /* the MCU stops, the TCM opens */
 #define TERN_RESET_ALL		3u /* everything but fuses, TIMESTAMP and ENERGY_UJ */
 
 /*	name	     bit text */
 #define TERN_HW_IRQS(X) \
-	X(MESSAGE,    0, "the firmware wrote to its message ring") \
+	X(MESSAGE,    0, "the firmware wrote a message or a log record, or BOOT_STATUS") \
 	X(JOB,	      1, "a job of a KERNEL slot ended") \
-	X(FENCE,      2, "a FENCE asked for it; coalesced") \
+	X(FENCE,      2, "a FENCE or a job (TERN_JOB_IRQ) asked for it; coalesced") \
 	X(FAULT,      3, "a slot became FAULTED") \
 	X(INVALIDATED, 4, "INV_DONE moved") \
 	X(RESET,      5, "a reset is done") \
-	X(IDLE,	      6, "no slot has work left") \
-	X(MCU,	      7, "the MCU stopped by itself: crash or watchdog") \
+	X(MCU,	      7, "the MCU stopped by itself: HALT or watchdog") \
 	X(BUS,	      8, "the bus refused an access") \
 	X(ECC,	      9, "memory error that could not be corrected") \
 	X(THERMAL,   10, "OVER_TEMP changed")
@@ -267,41 +321,7 @@ enum tern_irq {
 #undef X
 };
 
-/*
- * What the MCU works with. It reaches these, its TCM and ASID 0: no context's memory, and
- * no register that says whose a slot is. Commands act on COMMAND_SLOT.
- *
- *	name		offset bits access text (access is the MCU's; H: the kernel may write) */
-#define TERN_HW_FW_REGS(X) \
-	X(BOOT_ARGS,	 0x0000, 64, RW,  "H: address in ASID 0 of what the kernel tells the firmware") \
-	X(BOOT_STATUS,	 0x0008, 32, RW,  "stage or error, see fw.h") \
-	X(HEARTBEAT,	 0x000c, 32, RW,  "the firmware counts") \
-	X(HOST_KICK,	 0x0010, 32, W1C, "H: a 1 interrupts the MCU: a message is there") \
-	X(HOST_IRQ,	 0x0014, 32, WO,  "a 1 raises IRQ MESSAGE") \
-	X(WATCHDOG,	 0x0018, 32, RW,  "microseconds until IRQ MCU unless written again; 0: off") \
-	X(MCU_EVENTS,	 0x0020, 32, W1C, "bit 0 doorbells, 1 COMMAND done, 2 a job ended, 3 timer") \
-	X(TIMER,	 0x0028, 64, RW,  "TIMESTAMP at which the timer event comes") \
-	X(DOORBELLS,	 0x0030, 64, W1C, "slots whose doorbell rang") \
-	X(VALID_SLOTS,	 0x0038, 64, RO,  "slots the kernel has bound") \
-	X(KERNEL_SLOTS,	 0x0040, 64, RO,  "those of them with a kernel ring") \
-	X(COMMAND_SLOT,	 0x0048, 32, RW,  "slot") \
-	X(COMMAND,	 0x004c, 32, WO,  "enum tern_slot_command") \
-	X(COMMAND_STATUS, 0x0050, 32, RO, "1 while a command is under way") \
-	X(RUNNING_SLOT,	 0x0054, 32, RO,  "slot in the engines, or TERN_NSLOTS") \
-	X(PENDING,	 0x0058, 32, RO,  "jobs in COMMAND_SLOT's ring, as of the last QUERY") \
-	X(SLOT_PRIORITY, 0x005c, 32, RO,  "COMMAND_SLOT's priority") \
-	X(ENGINE_STATE,	 0x0060, 32, RO,  "bit per enum tern_queue: it holds commands") \
-	X(PROGRESS,	 0x0068, 64, RO,  "engine commands completed by the running job") \
-	X(BUDGET_LEFT,	 0x0070, 64, RO,  "steps the running job has left") \
-	X(POWER,	 0x0078, 32, RW,  "0 off, 1 retention, 2 on: engines and SPM")
-enum tern_slot_command {
-	TERN_SLOT_QUERY = 1, /* read the ring's indices into PENDING */
-	TERN_SLOT_RUN, /* fetch the next job, or go on with a saved one */
-	TERN_SLOT_PREEMPT, /* drain, save, stop: at YIELD only CP state is saved */
-	TERN_SLOT_ABORT, /* the running job faults with ABORT */
-};
-
-/* All registers: one enumeration, offsets checked against their block and alignment. */
+/* Offsets are checked against their block and alignment. */
 #define TERN_REG_CHECK(at, offset, bits, limit) \
 	TERN_ASSERT((offset) % ((bits) / 8) == 0 && (at) + (offset) + (bits) / 8 <= (limit))
 enum tern_host_reg {
@@ -314,15 +334,9 @@ enum tern_slot_reg {
 	TERN_HW_SLOT_REGS(X)
 #undef X
 };
-enum tern_fw_reg {
-#define X(name, offset, bits, access, text) TERN_FW_REG_##name = TERN_REGS_FW + offset,
-	TERN_HW_FW_REGS(X)
-#undef X
-};
 #define X(name, offset, bits, access, text) \
 	TERN_REG_CHECK(0, offset, bits, TERN_REGS_BLOCK);
 TERN_HW_HOST_REGS(X)
-TERN_HW_FW_REGS(X)
 #undef X
 #define X(name, offset, bits, access, text) TERN_REG_CHECK(0, offset, bits, TERN_SLOT_STRIDE);
 TERN_HW_SLOT_REGS(X)
@@ -335,42 +349,47 @@ TERN_ASSERT(TERN_REG_SLOT + TERN_NSLOTS * TERN_SLOT_STRIDE <= TERN_REG_ASID_ROOT
 /*
  * A queue in memory. The producer writes the entry, then (release) `write`, then the
  * doorbell; the device reads `write` (acquire), then the entry. It writes `done` after
- * everything the job wrote is visible. Indices run freely; entry = index modulo count.
- * In a user ring `done` is a courtesy; in a KERNEL ring it is the job's completion, and
- * nobody else can write there.
+ * everything the job wrote is visible. Indices run freely from 0; entry = index modulo count.
+ * At most `count` jobs lie between `done` and `write`: a ring that says otherwise, or whose
+ * count or addresses are not as below, faults its slot with RING. In a user ring `done` is a
+ * courtesy; in a KERNEL ring it is the job's completion, and nobody else can write there.
  */
 struct tern_ring {
-	__u64 entries; /* address of struct tern_job[count], in the ring's address space */
-	__u32 count; /* power of two, 1 to 65536 */
-	__u32 reserved0; /* zero */
-	__u64 write; /* producer: entries written */
-	__u64 reserved1[5];
-	__u64 fetched; /* device: entries taken */
-	__u64 done; /* device: entries completed; stops at a fault */
-	__u64 reserved2[6];
+	__le64 entries; /* address of struct tern_job[count], where the ring is; 64-byte aligned */
+	__le32 count; /* power of two, 1 to TERN_RING_MAX */
+	__le32 reserved0; /* zero */
+	__le64 write; /* producer: entries written */
+	__le64 reserved1[5];
+	__le64 fetched; /* device: entries taken */
+	__le64 done; /* device: entries completed; stops at a fault */
+	__le64 reserved2[6];
 };
 TERN_ASSERT(sizeof(struct tern_ring) == 128); /* what either side writes: a line of its own */
+#define TERN_RING_MAX		65536u
 
 /* ---- Save area of a preempted context ------------------------------------------------ */
 #define TERN_SAVE_MAGIC		0x56415354u /* "TSAV" */
 #define TERN_SAVE_ENGINES	(1u << 0) /* SPM and accumulators are saved too */
 #define TERN_SAVE_SPM		8192u /* offset of SPM; the accumulators follow it */
 struct tern_save_tile {
-	__u64 field[TERN_TILE_NFIELDS]; /* value or register number */
-	__u64 registers; /* mask of those that are registers */
+	__le64 field[TERN_TILE_NFIELDS]; /* value or register number */
+	__le64 registers; /* mask of those that are registers */
 };
+/* Written by the device, (release) magic last: a torn save is no save. The kernel clears magic
+ * before it gives the area to a slot, and looks at nothing else in it. */
 struct tern_save_area {
-	__u32 magic; /* written last: a torn save is no save */
-	__u32 flags;
+	__le32 magic;
+	__le32 flags;
 	struct tern_job job;
-	__u64 ring_index; /* of the job */
-	__u64 steps_left;
-	__u32 pc; /* image word of the next command */
-	__u32 mark;
-	__u32 depth; /* of the call stack */
-	__u32 stack[TERN_CALL_DEPTH];
-	__u32 reserved;
-	__u64 regs[TERN_NREGS];
+	__le64 ring_index; /* of the job */
+	__le64 steps_left;
+	__le64 begin; /* TIMESTAMP, see struct tern_profile */
+	__le32 pc; /* image word of the next command */
+	__le32 mark;
+	__le32 depth; /* of the call stack */
+	__le32 preemptions;
+	__le32 stack[TERN_CALL_DEPTH];
+	__le64 regs[TERN_NREGS];
 	struct tern_save_tile tile[TERN_NTILES];
 	__u8 sem[TERN_NSEMS]; /* the queues are empty, so counts are the shadow counts */
 	struct tern_counters counters;

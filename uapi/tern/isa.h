@@ -21,7 +21,14 @@
 #define TERN_ASSERT(cond) static_assert(cond)
 #else
 #include <stdint.h>
+#if __STDC_HOSTED__
 #include <linux/types.h>
+#else /* the firmware has no kernel headers, and is little-endian as all of this is */
+typedef unsigned char __u8;
+typedef unsigned short __u16, __le16;
+typedef unsigned int __u32, __le32;
+typedef unsigned long long __u64, __le64;
+#endif
 #define TERN_ASSERT(cond) _Static_assert(cond, #cond)
 #endif
 

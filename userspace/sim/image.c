@@ -124,13 +124,20 @@ static int copy_program(struct tern_sim *s)
 	return 0;
 }
 
+/* Who runs the model answers for what IRQ and profile ask for. */
+static bool job_ok(const struct tern_job *job)
+{
+	return !(job->flags & ~TERN_JOB_FLAGS) && job->profile % TERN_BURST == 0 &&
+	       !(job->reserved[0] | job->reserved[1] | job->reserved[2]);
+}
+
 int sim_image_load(struct tern_sim *s)
 {
 	uint64_t va = s->run->job.image;
 	uint64_t copied;
 	int err;
 
-	if (va % TERN_BURST || s->run->job.flags)
+	if (va % TERN_BURST || !job_ok(&s->run->job))
 		return sim_fault(s, TERN_FAULT_IMAGE, va, s->run->job.flags);
 	err = fetch_bytes(s, va, (unsigned char *)&s->hdr, sizeof(s->hdr));
 	if (!err)

@@ -35,7 +35,7 @@
 	X(dram_outstanding, 1,	      1 << 16,	    "512") \
 	X(queue_depth,	   1,	      1024,	    "64") \
 	X(save_bytes,	   64 << 10,  1 << 30,	    "2400000") \
-	X(doorbell_stride, 4096,      65536,	    "4096")
+	X(doorbell_stride, 4096,      65536,	    "65536")
 /* clang-format on */
 
 _Static_assert(0
@@ -157,7 +157,7 @@ static int check_memory(const struct tern_caps *c, char *err, size_t errlen)
 	if (c->doorbell_stride & (c->doorbell_stride - 1)) {
 		snprintf(err, errlen,
 			 "capability doorbell_stride is %u: it must be a power of "
-			 "two; write for example doorbell_stride=4096",
+			 "two; write for example doorbell_stride=65536",
 			 c->doorbell_stride);
 		return -EINVAL;
 	}

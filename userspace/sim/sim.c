@@ -147,7 +147,7 @@ const struct tern_caps *tern_sim_caps(const struct tern_sim *s)
 static void reset(struct tern_sim *s, struct tern_sim_run *run)
 {
 	s->run = run;
-	s->budget = run->job.budget ? run->job.budget : SIM_DEFAULT_BUDGET;
+	s->budget = run->job.budget ? run->job.budget : TERN_DEFAULT_BUDGET;
 	s->steps = 0;
 	s->cp_cycles = 0;
 	s->pc = 0;
