@@ -12,7 +12,7 @@ static float cosine(float x)
 	return ref_trig(x, 1);
 }
 
-/* Bounds are a little above what all 2^32 arguments give (simd/math.h). */
+/* Bounds are a little above what all 2^32 arguments give (tern/numbers.h). */
 static const struct function {
 	const char *name;
 	float (*f)(float);

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 #define LEVEL scalar
+#include <tern/numbers.h>
+
 #include "decode_rows.h"
 
-const int8_t tern_iq4_nl[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
-				1,    13,   25,	 38,  53,  69,	89,  113};
-const int8_t tern_mxfp4[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
+#define X(code) code,
+const int8_t tern_iq4_nl[16] = {TERN_IQ4_NL_CODES(X)};
+const int8_t tern_mxfp4[16] = {TERN_MXFP4_CODES(X)};
+#undef X
 
 #define OP32_BYTES  sizeof(struct tern_block_op32)
 #define OP32M_BYTES sizeof(struct tern_block_op32m)

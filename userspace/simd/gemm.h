@@ -10,15 +10,15 @@
  *
  * dot is the exact integer sum of products, sum that of the activations, both of a group
  * (or half); sw * sa is one f32 rounding. k0 skips elements along k, also with kn. A NaN
- * result is stored as TERN_NAN_BITS, so that no bit depends on which NaN an
+ * result is stored as TERN_QNAN_BITS, so that no bit depends on which NaN an
  * instruction prefers.
  */
 #ifndef TERN_SIMD_GEMM_H
 #define TERN_SIMD_GEMM_H
 
-#include "simd.h"
+#include <tern/numbers.h>
 
-#define TERN_NAN_BITS 0x7fc00000u
+#include "simd.h"
 
 void tern_gemm_scalar(const struct tern_gemm *g);
 void tern_gemm_avx2(const struct tern_gemm *g);

@@ -25,7 +25,7 @@ static vf32 load_c(const float *p)
 
 static void store_c(float *p, vf32 v)
 {
-	v = select_nan(v, tern_bits_f32(TERN_NAN_BITS));
+	v = select_nan(v, tern_bits_f32(TERN_QNAN_BITS));
 	memcpy(p, &v, sizeof(v));
 }
 

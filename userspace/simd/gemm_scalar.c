@@ -10,7 +10,7 @@
 
 static float canonical(float f)
 {
-	return f == f ? f : tern_bits_f32(TERN_NAN_BITS);
+	return f == f ? f : tern_bits_f32(TERN_QNAN_BITS);
 }
 
 /* ---- int8 ------------------------------------------------------------------ */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* The instructions of micro-programs that are not elementwise. */
 #include <string.h>
+#include <tern/numbers.h>
 
 #include "vector_exec.h"
 
@@ -183,7 +184,7 @@ static int scan(struct tern_vexec *x, const struct tern_vop *o)
 
 		for (int64_t i = 0; i < x->seg; i++) {
 			sum += a[i];
-			d[i] = sum == sum ? sum : tern_bits_f32(0x7fc00000u);
+			d[i] = sum == sum ? sum : tern_bits_f32(TERN_QNAN_BITS);
 		}
 		st->part.f[0] = sum;
 	}
