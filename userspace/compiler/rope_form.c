@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <tern/time.h>
 
 #include "compiler/rope_form.h"
 
@@ -69,11 +70,17 @@ static int64_t strips(int64_t n, int64_t lanes)
 	return (n + lanes - 1) / lanes;
 }
 
-/* Cycles of a token's heads: what a row costs and the instructions of its loop
- * (sim/constants.h, rope_steps.c). */
+enum {
+#define X(name, value, ...) K_##name = (int)(value),
+	TERN_TIMING_CONSTANTS(X)
+#undef X
+};
+
+/* Cycles of a token's heads: what a row and its loop cost (tern/time.h), and the instructions of
+ * that loop (rope_steps.c). */
 static int64_t form_cycles(const struct rope_chain *c, enum rope_form form, int64_t lanes)
 {
-	int64_t pairs = dims(c) / 2, row = 6;
+	int64_t pairs = dims(c) / 2, row = K_VECTOR_ROW + K_VECTOR_LOOP;
 
 	if (form == ROPE_PAIRS)
 		return row + 14 * strips(pairs * c->heads, lanes);

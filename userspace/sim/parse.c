@@ -271,7 +271,7 @@ static int set_factor(struct parse *p)
 		p->opt->factor[k] = (double)millis / 1000;
 		return 0;
 	}
-	return refuse(p, "no such constant; userspace/sim/constants.h lists them; write for "
+	return refuse(p, "no such constant; uapi/tern/time.h lists them; write for "
 			 "example scale.DRAM_READ=2");
 }
 

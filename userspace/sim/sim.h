@@ -33,7 +33,7 @@ struct tern_sim_options {
 	/* Time without values: commands are checked and timed, data stays as it is. For programs
 	 * whose commands do not depend on data (a dense decoder). */
 	bool time_only;
-	/* Factors on the constants of sim/constants.h; 0 means 1. */
+	/* Factors on the constants of <tern/time.h>; 0 means 1. */
 	double factor[TERN_K_COUNT];
 };
 
