@@ -12,7 +12,7 @@ struct sample {
 		enum tern_dtype type;
 		int64_t ne[4];
 	} t[6]; /* sources, and t[5] the destination; ne[0] 0: absent */
-	int32_t i[4];
+	int32_t i[8];
 	float f[6];
 };
 /* clang-format off */

@@ -225,7 +225,7 @@ START_TEST(refusals_say_why)
 			tern_put64(at, old);                                 \
 	} while (0)
 	TRY(b.data, 32, 0, "does not begin as one");
-	TRY(b.data + TERN_BLOB_AT_VERSION, 32, 2, "has version 2, this library reads version 1");
+	TRY(b.data + TERN_BLOB_AT_VERSION, 32, 1, "has version 1, this library reads version 2");
 	TRY(b.data + TERN_BLOB_AT_SIZE, 64, b.size + 1, "cut off");
 	TRY(b.data + TERN_BLOB_AT_COMPILER, 32, 0xabc, "made by compiler 2748");
 	TRY(b.data + TERN_BLOB_AT_NPU, 32, 0, "without an NPU");
@@ -238,9 +238,9 @@ START_TEST(refusals_say_why)
 	TRY(record(&b, TERN_BLOB_STORAGES, 1) + 12, 32, 0x7fffffff, "string outside");
 	TRY(record(&b, TERN_BLOB_STORAGES, 1), 64, 4, "ends past its storage");
 	TRY(record(&b, TERN_BLOB_OPS, 1), 32, 99, "code 99 is unknown");
-	TRY(record(&b, TERN_BLOB_OPS, 1) + 72, 32, TERN_BLOB_NO_STRING,
+	TRY(record(&b, TERN_BLOB_OPS, 1) + 88, 32, TERN_BLOB_NO_STRING,
 	    "3 segments, its operators make 1");
-	TRY(record(&b, TERN_BLOB_OPS, 0) + 76, 32, 2, "fused into one of another segment");
+	TRY(record(&b, TERN_BLOB_OPS, 0) + 92, 32, 2, "fused into one of another segment");
 	TRY(record(&b, TERN_BLOB_SEGMENTS, 1), 32, 2, "segment 1");
 	TRY(record(&b, TERN_BLOB_SEGMENTS, 0) + 8, 32, 2, "segment 0");
 	TRY(record(&b, TERN_BLOB_SEGMENTS, 0) + 24, 64, UINT64_MAX / 8, "segment 0");

@@ -126,6 +126,72 @@ static void rotation_scaled(void)
 	}
 }
 
+/* Positions of four components; sizes of sections in parentheses. */
+#define PICK(...) __VA_ARGS__
+#define SECTIONS_AT(n, h, t, mode, dims, sizes, yarn, offset, ...)                        \
+	{                                                                                 \
+		.op = TERN_ROPE, .s[0].ne = {n, h, t},                                    \
+		.s[1] = {.type = TERN_I32, .ne = {t, 4}, .fill = FILL_ROWS, .arg = 1000}, \
+		.d.ne = {n, h, t}, .i = {dims, mode, 4096, PICK sizes, offset},           \
+		.f = {10000, yarn ? 0.25f : 1, yarn, 1, 32, 1}, __VA_ARGS__               \
+	}
+#define SECTIONS(n, h, t, mode, dims, sizes, ...) \
+	SECTIONS_AT(n, h, t, mode, dims, sizes, 0, 0, __VA_ARGS__)
+
+static void rotation_by_sections(void)
+{
+	static const struct conf_case cases[] = {
+		SECTIONS(128, 4, 5, 8, 128, (16, 24, 24, 0)), /* Qwen2-VL's */
+		SECTIONS(128, 4, 5, 8, 128, (16, 16, 16, 16)),
+		SECTIONS(128, 1, 5, 8, 96, (10, 0, 7, 3)), /* they begin again; a rest is copied */
+		SECTIONS(128, 4, 5, 8, 128, (42, 42, 42, 0)),
+		SECTIONS(64, 4, 5, 8, 64, (8, 8, 8, 8), FREQUENCIES(32)),
+		SECTIONS(64, 4, 5, 8, 64, (8, 8, 8, 8), .s[1].layout = PADDED),
+		SECTIONS(128, 4, 5, 40, 128, (24, 20, 20, 0)), /* Qwen3-VL's */
+		SECTIONS(128, 3, 7, 40, 128, (20, 10, 12, 22)),
+		SECTIONS(80, 3, 7, 40, 40, (5, 10, 2, 3), FREQUENCIES(20)),
+		SECTIONS(80, 4, 5, 24, 40, (20, 20, 0, 0)), /* of Qwen2-VL's images */
+		SECTIONS(80, 4, 5, 24, 40, (20, 20, 0, 0), FREQUENCIES(40)),
+		SECTIONS(80, 1, 5, 24, 40, (9, 8, 7, 6)),
+		SECTIONS(96, 2, 5, 24, 40, (20, 20, 0, 0)),
+		SECTIONS(128, 4, 5, 8, 128, (16, 24, 24, 0), .in_place = true),
+		SECTIONS(128, 4, 5, 40, 128, (24, 20, 20, 0), .types = CONF_FLOATS,
+			 .vary = SOURCE_AND_RESULT),
+		SECTIONS_AT(128, 4, 5, 8, 128, (16, 24, 24, 0), 1, 0),
+		SECTIONS_AT(80, 4, 5, 24, 40, (20, 20, 0, 0), 1, 0),
+	};
+
+	CONF_RUN(cases);
+}
+
+static void rotation_of_a_stretch(void)
+{
+	static const struct {
+		int64_t heads;
+		int32_t mode, dims, offset;
+	} stretches[] = {
+		{3, 0, 32, 32}, {3, 2, 32, 32}, {32, 2, 32, 96}, {1, 2, 32, 7}, {1, 0, 32, 7},
+	};
+	static const struct conf_case sections[] = {
+		SECTIONS_AT(128, 12, 5, 8, 24, (8, 8, 8, 0), 0, 32),
+		SECTIONS_AT(128, 12, 5, 40, 24, (8, 8, 8, 0), 0, 32, FREQUENCIES(12)),
+	};
+
+	for (size_t i = 0; i < CONF_COUNT(stretches); i++) {
+		struct conf_case c =
+			ROPE(128, stretches[i].heads, 5, stretches[i].mode, stretches[i].dims);
+
+		c.i[TERN_ROPE_I_OFFSET] = stretches[i].offset;
+		conf_run_case(&c);
+		c.in_place = true;
+		conf_run_case(&c);
+		c.in_place = false;
+		c.s[2] = (struct conf_tensor){.ne = {16}, .fill = FILL_POSITIVE};
+		conf_run_case(&c);
+	}
+	CONF_RUN(sections);
+}
+
 static void rotation_types(void)
 {
 	static const struct conf_case cases[] = {
@@ -225,6 +291,8 @@ int main(void)
 		{"one column", one_column},
 		{"rotation", rotation},
 		{"rotation scaled", rotation_scaled},
+		{"rotation by sections", rotation_by_sections},
+		{"rotation of a stretch", rotation_of_a_stretch},
 		{"rotation types", rotation_types},
 		{"soft-max", soft_max},
 		{"sums", sums},

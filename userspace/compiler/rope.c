@@ -31,13 +31,19 @@ static void add_rope_inputs(struct row_kernel *k, struct rope_chain *c,
 	const struct tern_tensor_desc *pos = &c->ts[c->rope->src[1]];
 	struct tern_tensor_desc shape = *pos;
 
-	/* positions follow the tokens, dimension 2 of x */
-	shape.ne[0] = 1;
+	/* positions follow the tokens, dimension 2 of x; components are a row */
+	shape.ne[0] = pos->ne[1];
 	shape.ne_sym[0] = 0;
+	shape.nb[0] = pos->nb[1];
+	shape.ne[1] = 1;
 	shape.ne[2] = pos->ne[0];
 	shape.ne_sym[2] = pos->ne_sym[0];
 	shape.nb[2] = pos->nb[0];
 	c->pos = add_input(k, c->ts, c->rope->src[1], &shape);
+	if (tern_rope_sections(c->rope)) {
+		row_own_length(k, c->pos, TERN_ROPE_POSITIONS);
+		k->buf[c->pos].d[0].nb = (int64_t)pos->nb[1];
+	}
 	c->constants = add_table(k, tables->constants, rope_constants(c) * rope_angles(c));
 	if (rope_indices(c))
 		c->index = add_table(k, tables->index, rope_indices(c) * rope_row(c));
@@ -46,7 +52,7 @@ static void add_rope_inputs(struct row_kernel *k, struct rope_chain *c,
 	shape = c->ts[c->rope->src[2]];
 	shape.ne[1] = shape.ne[2] = shape.ne[3] = 1;
 	c->divisor = add_input(k, c->ts, c->rope->src[2], &shape);
-	row_own_length(k, c->divisor, c->rope->i[TERN_ROPE_I_DIMS] / 2);
+	row_own_length(k, c->divisor, tern_rope_pairs(c->rope));
 }
 
 /* ---- what SET_ROWS reads, in the domain's dimensions -------------------------------- */
@@ -202,9 +208,9 @@ static int plan_chain(const struct tern_target *target, struct rope_chain *c, st
 	static const struct rope_tables none;
 	int err;
 
-	if (c->rope && c->rope->i[TERN_ROPE_I_DIMS] > 2 * ROPE_MAX_PAIRS)
-		return tern_fail(-EOPNOTSUPP, "ROPE: %d rotated elements are more than %d",
-				 c->rope->i[TERN_ROPE_I_DIMS], 2 * ROPE_MAX_PAIRS);
+	if (c->rope && tern_rope_pairs(c->rope) > ROPE_MAX_PAIRS)
+		return tern_fail(-EOPNOTSUPP, "ROPE: %lld rotated pairs are more than %d",
+				 (long long)tern_rope_pairs(c->rope), ROPE_MAX_PAIRS);
 	if (!row_sizes_ok(t))
 		return row_bad_sizes(c->rope ? c->rope : c->norm);
 	c->head = t->ne[0];

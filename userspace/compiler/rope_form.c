@@ -1,68 +1,22 @@
 // SPDX-License-Identifier: MIT
-/* Rotation: frequencies, tables, and which form is the fastest. See rope_form.h. */
+/* Rotation: tables, and which form is the fastest. See rope_form.h. */
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <tern/time.h>
 
 #include "compiler/rope_form.h"
 
-/* ---- frequencies -------------------------------------------------------------------- */
-/*
- * YaRN ("YaRN: Efficient Context Window Extension of Large Language Models", Peng et al.,
- * arXiv 2309.00071, section 3.2 "NTK-by-parts", as ggml's rope_yarn): the dimension whose
- * frequency makes `turns` turns over the original context.
- */
-static double turns_dim(const struct tern_op_desc *op, double turns)
-{
-	double dims = op->i[TERN_ROPE_I_DIMS], base = op->f[TERN_ROPE_F_BASE];
-	double ctx = op->i[TERN_ROPE_I_CTX_ORIG];
-
-	return dims * log(ctx / (turns * 2.0 * 3.14159265358979323846)) / (2.0 * log(base));
-}
-
-/* Share of extrapolation (frequency as trained) of pair i; the rest is interpolated. */
-static double extrapolated(const struct tern_op_desc *op, int64_t i)
-{
-	const float *f = op->f;
-	double low, high, y;
-
-	if (f[TERN_ROPE_F_EXT] == 0.0f)
-		return 0.0;
-	low = fmax(0.0, floor(turns_dim(op, f[TERN_ROPE_F_BETA_FAST])));
-	high = fmin(op->i[TERN_ROPE_I_DIMS] - 1.0, ceil(turns_dim(op, f[TERN_ROPE_F_BETA_SLOW])));
-	y = ((double)i - low) / fmax(0.001, high - low);
-	return (1.0 - fmin(1.0, fmax(0.0, y))) * f[TERN_ROPE_F_EXT];
-}
-
-static float inverse_frequency(const struct tern_op_desc *op, int64_t i)
-{
-	double mix = extrapolated(op, i), scale = op->f[TERN_ROPE_F_SCALE];
-
-	return (float)(pow(op->f[TERN_ROPE_F_BASE], -2.0 * (double)i / op->i[TERN_ROPE_I_DIMS]) *
-		       (scale * (1.0 - mix) + mix));
-}
-
-/* The paper's 1 / sqrt(t), section 3.4. */
-float rope_magnitude(const struct tern_op_desc *op)
-{
-	const float *f = op->f;
-
-	if (f[TERN_ROPE_F_EXT] == 0.0f)
-		return f[TERN_ROPE_F_ATTN];
-	return (float)(f[TERN_ROPE_F_ATTN] * (1.0 + 0.1 * log(1.0 / f[TERN_ROPE_F_SCALE])));
-}
-
 /* ---- choice ------------------------------------------------------------------------- */
-static int64_t dims(const struct rope_chain *c)
+static int64_t pairs_of(const struct rope_chain *c)
 {
-	return c->rope->i[TERN_ROPE_I_DIMS];
+	return tern_rope_pairs(c->rope);
 }
 
-static bool neox(const struct rope_chain *c)
+/* Elements of a head that are not rotated. */
+static int64_t rest_of(const struct rope_chain *c)
 {
-	return c->rope->i[TERN_ROPE_I_MODE] == 2;
+	return c->head - 2 * pairs_of(c);
 }
 
 static int64_t strips(int64_t n, int64_t lanes)
@@ -80,14 +34,22 @@ enum {
  * that loop (rope_steps.c). */
 static int64_t form_cycles(const struct rope_chain *c, enum rope_form form, int64_t lanes)
 {
-	int64_t pairs = dims(c) / 2, row = K_VECTOR_ROW + K_VECTOR_LOOP;
+	int64_t pairs = pairs_of(c), row = K_VECTOR_ROW + K_VECTOR_LOOP;
 
 	if (form == ROPE_PAIRS)
 		return row + 14 * strips(pairs * c->heads, lanes);
 	if (form == ROPE_ROWS)
 		return row + 12 * strips(c->head * c->heads, lanes);
 	return c->heads * (row + 13 * strips(pairs, lanes) +
-			   (dims(c) < c->head ? 2 + 2 * strips(c->head - dims(c), lanes) : 0));
+			   (rest_of(c) ? 2 + 2 * strips(rest_of(c), lanes) : 0));
+}
+
+/* Is the form possible? A VECTOR command has no tile left for divisors beside sections. */
+static bool form_can(const struct rope_chain *c, enum rope_form form)
+{
+	if (form == ROPE_ROWS)
+		return !tern_rope_sections(c->rope) || c->rope->src[2] == TERN_NO_TENSOR;
+	return !tern_rope_halves(c->rope) && !rest_of(c);
 }
 
 enum rope_form rope_best_form(const struct tern_caps *caps, const struct rope_chain *c)
@@ -97,10 +59,9 @@ enum rope_form rope_best_form(const struct tern_caps *caps, const struct rope_ch
 	if (!c->rope || c->heads < 2)
 		return best;
 	for (int f = ROPE_PAIRS; f < ROPE_FORMS; f++) {
-		bool can = f == ROPE_ROWS || (!neox(c) && dims(c) == c->head);
-
-		if (can && form_cycles(c, (enum rope_form)f, caps->vector_lanes) <
-				   form_cycles(c, best, caps->vector_lanes))
+		if (form_can(c, (enum rope_form)f) &&
+		    form_cycles(c, (enum rope_form)f, caps->vector_lanes) <
+			    form_cycles(c, best, caps->vector_lanes))
 			best = (enum rope_form)f;
 	}
 	return best;
@@ -108,19 +69,21 @@ enum rope_form rope_best_form(const struct tern_caps *caps, const struct rope_ch
 
 int64_t rope_angles(const struct rope_chain *c)
 {
-	return c->form == ROPE_ROWS ? c->head : dims(c) / 2;
+	return c->form == ROPE_ROWS ? c->head : pairs_of(c);
 }
 
 int64_t rope_row(const struct rope_chain *c)
 {
 	return c->form == ROPE_ROWS    ? c->head * c->heads
-	       : c->form == ROPE_PAIRS ? dims(c) / 2 * c->heads
-				       : dims(c) / 2;
+	       : c->form == ROPE_PAIRS ? pairs_of(c) * c->heads
+				       : pairs_of(c);
 }
 
 unsigned int rope_constants(const struct rope_chain *c)
 {
-	return c->form == ROPE_ROWS ? ROPE_CONSTANTS : 1;
+	return c->form == ROPE_ROWS	     ? ROPE_CONSTANTS
+	       : tern_rope_sections(c->rope) ? ROPE_SECTION + 1
+					     : ROPE_INV + 1;
 }
 
 unsigned int rope_indices(const struct rope_chain *c)
@@ -138,30 +101,39 @@ static float bits(int64_t v)
 	return f;
 }
 
-/* Element i of a head: its pair, and whether it is the second of it. */
+/* Element i of a head: its pair, and whether it is the second of it; -1: not rotated. */
 static int64_t pair_of(const struct rope_chain *c, int64_t i, bool *second)
 {
-	int64_t pairs = dims(c) / 2;
+	int64_t pairs = pairs_of(c), at = i - c->rope->i[TERN_ROPE_I_OFFSET];
+	bool halves = tern_rope_halves(c->rope);
 
-	*second = neox(c) ? i >= pairs : i % 2;
-	return neox(c) ? i % pairs : i / 2;
+	if (at < 0 || at >= 2 * pairs)
+		return -1;
+	*second = halves ? at >= pairs : at % 2;
+	return halves ? at % pairs : at / 2;
+}
+
+/* Row by row; n elements each. */
+static void fill_pair(const struct rope_chain *c, float *t, int64_t n, int64_t i, int64_t pair)
+{
+	t[ROPE_INV * n + i] = (float)tern_rope_rate(c->rope, pair);
+	if (tern_rope_sections(c->rope))
+		t[ROPE_SECTION * n + i] = bits(tern_rope_section(c->rope, pair));
 }
 
 static void fill_element(const struct rope_chain *c, float *t, int64_t i)
 {
-	float m = rope_magnitude(c->rope);
+	float m = (float)tern_rope_magnitude(c->rope);
 	int64_t n = c->head, pair;
-	bool second;
+	bool second = false;
 
-	if (i >= dims(c)) {
-		t[ROPE_INV * n + i] = 0.0f;
-		t[ROPE_COS_SCALE * n + i] = 1.0f;
-		t[ROPE_SIN_SCALE * n + i] = 0.0f;
-		t[ROPE_PAIR * n + i] = bits(0);
-		return;
-	}
 	pair = pair_of(c, i, &second);
-	t[ROPE_INV * n + i] = inverse_frequency(c->rope, pair);
+	for (int row = 0; row < ROPE_CONSTANTS; row++)
+		t[row * n + i] = 0.0f;
+	t[ROPE_COS_SCALE * n + i] = 1.0f;
+	if (pair < 0)
+		return;
+	fill_pair(c, t, n, i, pair);
 	t[ROPE_COS_SCALE * n + i] = m;
 	t[ROPE_SIN_SCALE * n + i] = second ? m : -m;
 	t[ROPE_PAIR * n + i] = bits(pair);
@@ -173,18 +145,17 @@ static void fill_constants(const struct rope_chain *c, float *t)
 		if (c->form == ROPE_ROWS)
 			fill_element(c, t, i);
 		else
-			t[i] = inverse_frequency(c->rope, i);
+			fill_pair(c, t, rope_angles(c), i, i);
 	}
 }
 
 static int64_t partner_of(const struct rope_chain *c, int64_t i)
 {
-	int64_t away = neox(c) ? dims(c) / 2 : 1;
+	int64_t away = tern_rope_halves(c->rope) ? pairs_of(c) : 1;
 	bool second;
 
-	if (i >= dims(c))
+	if (pair_of(c, i, &second) < 0)
 		return i;
-	pair_of(c, i, &second);
 	return second ? i - away : i + away;
 }
 

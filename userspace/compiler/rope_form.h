@@ -16,6 +16,7 @@
 #define TERN_ROPE_FORM_H
 
 #include "compiler/rows.h"
+#include "graph/rope.h"
 
 enum rope_form { ROPE_HEADS, ROPE_PAIRS, ROPE_ROWS, ROPE_FORMS };
 enum { ROPE_MAX_PAIRS = 512 };
@@ -23,6 +24,7 @@ enum { ROPE_MAX_PAIRS = 512 };
 /* Rows of the table of constants, each as long as a token's row of angles. */
 enum rope_constant {
 	ROPE_INV,	/* angle per position */
+	ROPE_SECTION,	/* which component of the position (i32 bits); modes with sections */
 	ROPE_COS_SCALE, /* ROWS alone, from here */
 	ROPE_SIN_SCALE,
 	ROPE_PAIR, /* number of the pair, for divisors (i32 bits) */
@@ -56,9 +58,6 @@ unsigned int rope_constants(const struct rope_chain *c); /* rows of the table */
 unsigned int rope_indices(const struct rope_chain *c);
 int rope_tables_init(struct rope_tables *t, const struct rope_chain *c); /* 0 or -ENOMEM */
 void rope_tables_fini(struct rope_tables *t);
-/* Cosines and sines are scaled by this. */
-float rope_magnitude(const struct tern_op_desc *op);
-
 /* rope_steps.c */
 void rope_add_steps(struct row_kernel *k, const struct rope_chain *c);
 

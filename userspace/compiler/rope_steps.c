@@ -19,24 +19,58 @@ static struct row_tile *use_part(struct row_step *s, unsigned int buf, int64_t f
 }
 
 /* ---- angles: a row per token -------------------------------------------------------- */
-static void position(struct vprog *p, unsigned int tile)
+/* Tiles of a step for angles, in this order; those that are not wanted are absent. */
+struct angle_tiles {
+	unsigned int position, inv, section, cos_scale, sin_scale, pair, divisors;
+};
+
+static struct angle_tiles angle_tiles(const struct tern_op_desc *op, bool elements)
 {
-	vp(p, TERN_V_LDS, vS(ROW_S_FREE), tile, 0, 0);
+	bool sections = tern_rope_sections(op), divisors = op->src[2] != TERN_NO_TENSOR;
+	struct angle_tiles t = {.position = 2, .inv = 3, .section = 4};
+
+	t.cos_scale = t.section + sections;
+	t.sin_scale = t.cos_scale + 1;
+	t.pair = elements ? t.sin_scale + 1 : t.cos_scale;
+	t.divisors = t.pair + (elements && divisors);
+	return t;
+}
+
+/* Before the loop: S = the position, where it has one component. */
+static void position(struct vprog *p, const struct tern_op_desc *op, const struct angle_tiles *t)
+{
+	if (tern_rope_sections(op))
+		return;
+	vp(p, TERN_V_LDS, vS(ROW_S_FREE), t->position, 0, 0);
 	vp(p, TERN_V_I2F, vS(ROW_S_FREE), vS(ROW_S_FREE), 0, 0);
 }
 
-/* Tiles: cos, sin, position, angle per position, divisors. */
+/* V0 = angle, before divisors. */
+static void angle(struct vprog *p, const struct tern_op_desc *op, const struct angle_tiles *t)
+{
+	vp(p, TERN_V_LANES, 0, 0, 0, 0);
+	vp(p, TERN_V_LD, 0, t->inv, 0, 0);
+	if (!tern_rope_sections(op)) {
+		vp(p, TERN_V_MUL, 0, 0, vS(ROW_S_FREE), 0);
+		return;
+	}
+	vp(p, TERN_V_LD, 1, t->section, 0, 0);
+	vp(p, TERN_V_LDX, 1, t->position, 1, 0);
+	vp(p, TERN_V_I2F, 1, 1, 0, 0);
+	vp(p, TERN_V_MUL, 0, 0, 1, 0);
+}
+
+/* Tiles: cos, sin, then angle_tiles. */
 static void angles_body(struct vprog *p, const struct row_kernel *k, bool resident)
 {
-	const float m = rope_magnitude(k->op);
+	const struct angle_tiles t = angle_tiles(k->op, false);
+	const float m = (float)tern_rope_magnitude(k->op);
 
 	(void)resident;
-	position(p, 2);
-	vp(p, TERN_V_LANES, 0, 0, 0, 0);
-	vp(p, TERN_V_LD, 0, 3, 0, 0);
-	vp(p, TERN_V_MUL, 0, 0, vS(ROW_S_FREE), 0);
+	position(p, k->op, &t);
+	angle(p, k->op, &t);
 	if (k->op->src[2] != TERN_NO_TENSOR) {
-		vp(p, TERN_V_LD, 1, 4, 0, 0);
+		vp(p, TERN_V_LD, 1, t.divisors, 0, 0);
 		vp(p, TERN_V_DIV, 0, 0, 1, 0);
 	}
 	vp(p, TERN_V_COS, 1, 0, 0, 0);
@@ -50,31 +84,35 @@ static void angles_body(struct vprog *p, const struct row_kernel *k, bool reside
 	vp(p, TERN_V_ENDL, 0, 0, 0, 0);
 }
 
-/* The same per element of a head, with the sign of the sine. Tiles: cos, sin, position, the
- * rows of constants, divisors. */
+/* The same per element of a head, with the sign of the sine. */
 static void element_angles_body(struct vprog *p, const struct row_kernel *k, bool resident)
 {
-	enum { CONSTANTS = 3, DIVISORS = CONSTANTS + ROPE_CONSTANTS };
+	const struct angle_tiles t = angle_tiles(k->op, true);
 
 	(void)resident;
-	position(p, 2);
-	vp(p, TERN_V_LANES, 0, 0, 0, 0);
-	vp(p, TERN_V_LD, 0, CONSTANTS + ROPE_INV, 0, 0);
-	vp(p, TERN_V_MUL, 0, 0, vS(ROW_S_FREE), 0);
+	position(p, k->op, &t);
+	angle(p, k->op, &t);
 	if (k->op->src[2] != TERN_NO_TENSOR) {
-		vp(p, TERN_V_LD, 1, CONSTANTS + ROPE_PAIR, 0, 0);
-		vp(p, TERN_V_LDX, 1, DIVISORS, 1, 0);
+		vp(p, TERN_V_LD, 1, t.pair, 0, 0);
+		vp(p, TERN_V_LDX, 1, t.divisors, 1, 0);
 		vp(p, TERN_V_DIV, 0, 0, 1, 0);
 	}
 	vp(p, TERN_V_COS, 1, 0, 0, 0);
 	vp(p, TERN_V_SIN, 2, 0, 0, 0);
-	vp(p, TERN_V_LD, 3, CONSTANTS + ROPE_COS_SCALE, 0, 0);
-	vp(p, TERN_V_LD, 4, CONSTANTS + ROPE_SIN_SCALE, 0, 0);
+	vp(p, TERN_V_LD, 3, t.cos_scale, 0, 0);
+	vp(p, TERN_V_LD, 4, t.sin_scale, 0, 0);
 	vp(p, TERN_V_MUL, 1, 1, 3, 0);
 	vp(p, TERN_V_MUL, 2, 2, 4, 0);
 	vp(p, TERN_V_ST, 0, 1, 0, 0);
 	vp(p, TERN_V_ST, 1, 2, 0, 0);
 	vp(p, TERN_V_ENDL, 0, 0, 0, 0);
+}
+
+static bool uses_constant(const struct rope_chain *c, unsigned int row)
+{
+	if (row == ROPE_SECTION)
+		return tern_rope_sections(c->rope);
+	return row != ROPE_PAIR || c->divisor;
 }
 
 static void add_angles(struct row_kernel *k, const struct rope_chain *c)
@@ -85,7 +123,8 @@ static void add_angles(struct row_kernel *k, const struct rope_chain *c)
 	use(s, c->sin);
 	use(s, c->pos);
 	for (unsigned int i = 0; i < rope_constants(c); i++)
-		use_part(s, c->constants, i * rope_angles(c), 1, rope_angles(c));
+		if (uses_constant(c, i))
+			use_part(s, c->constants, i * rope_angles(c), 1, rope_angles(c));
 	if (c->divisor)
 		use(s, c->divisor);
 }
@@ -171,30 +210,50 @@ static void pairs_body(struct vprog *p, const struct row_kernel *k, bool residen
 /* First and second of every pair: neighbours, or the two halves. */
 static void use_pairs(struct row_step *s, unsigned int buf, const struct rope_chain *c)
 {
-	int64_t pairs = c->rope->i[TERN_ROPE_I_DIMS] / 2;
-	bool neox = c->rope->i[TERN_ROPE_I_MODE] == 2;
-	uint8_t step = neox ? 1 : 2;
+	int64_t pairs = tern_rope_pairs(c->rope), first = c->rope->i[TERN_ROPE_I_OFFSET];
+	bool halves = tern_rope_halves(c->rope);
+	uint8_t step = halves ? 1 : 2;
 
 	for (int64_t i = 0; i < 2; i++)
-		use_part(s, buf, neox ? i * pairs : i, step, rope_row(c))->joined =
+		use_part(s, buf, first + (halves ? i * pairs : i), step, rope_row(c))->joined =
 			c->form == ROPE_PAIRS;
+}
+
+/* Tiles: from, to. */
+static void copy_body(struct vprog *p, const struct row_kernel *k, bool resident)
+{
+	(void)k;
+	(void)resident;
+	vp(p, TERN_V_LANES, 0, 0, 0, 0);
+	vp(p, TERN_V_LD, 0, 0, 0, 0);
+	vp(p, TERN_V_ST, 1, 0, 0, 0);
+	vp(p, TERN_V_ENDL, 0, 0, 0, 0);
+}
+
+static void use_both(struct row_step *s, unsigned int x, const struct rope_chain *c, int64_t first,
+		     int64_t n)
+{
+	use_part(s, x, first, 1, n);
+	use_part(s, c->out, first, 1, n);
 }
 
 static void add_pair_rotation(struct row_kernel *k, const struct rope_chain *c, unsigned int x)
 {
-	struct row_step *s = row_step(k, c->form == ROPE_PAIRS ? pairs_body : heads_body);
-	int64_t dims = c->rope->i[TERN_ROPE_I_DIMS];
+	int64_t first = c->rope->i[TERN_ROPE_I_OFFSET];
+	int64_t end = first + 2 * tern_rope_pairs(c->rope);
+	struct row_step *s;
 
+	if (first && x != c->out)
+		use_both(row_step(k, copy_body), x, c, 0, first);
+	s = row_step(k, c->form == ROPE_PAIRS ? pairs_body : heads_body);
 	use_pairs(s, x, c);
 	use(s, c->cos);
 	use(s, c->sin);
 	use_pairs(s, c->out, c);
-	if (c->form == ROPE_PAIRS) {
+	if (c->form == ROPE_PAIRS)
 		use(s, c->index);
-	} else if (dims < c->head && x != c->out) {
-		use_part(s, x, dims, 1, c->head - dims);
-		use_part(s, c->out, dims, 1, c->head - dims);
-	}
+	else if (end < c->head && x != c->out)
+		use_both(s, x, c, end, c->head - end);
 }
 
 /* ---- rotation of elements ----------------------------------------------------------- */

@@ -6,6 +6,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "graph/rope.h"
+
 /* Elements of one share of a loop over rows. */
 #define SHARE 8192
 
@@ -195,78 +197,75 @@ int tern_cpu_soft_max(struct tern_cpu *cpu, const struct tern_cpu_op *op)
 /* ---- rotation -------------------------------------------------------------------------------- */
 int tern_cpu_check_rope(const struct tern_cpu_op *op)
 {
-	const int32_t dims = op->op->i[TERN_ROPE_I_DIMS], mode = op->op->i[TERN_ROPE_I_MODE];
+	const int32_t dims = op->op->i[TERN_ROPE_I_DIMS], offset = op->op->i[TERN_ROPE_I_OFFSET];
+	const int64_t pairs = tern_rope_pairs(op->op);
 
 	if (!tern_same_shape(&op->src[0], op->dst))
 		return tern_cpu_refuse(op, "a destination of the source's shape");
-	if (dims < 2 || dims % 2 || dims > op->dst->ne[0])
+	if (dims < 2 || dims % 2 || offset < 0 || offset + 2 * pairs > op->dst->ne[0])
 		return tern_cpu_refuse(op, "an even number of rotated elements within the row");
-	if (mode != 0 && mode != 2)
-		return tern_cpu_refuse(op, "mode 0 or 2");
-	if (op->src[1].ne[0] < op->dst->ne[2])
-		return tern_cpu_refuse(op, "one position per token");
-	if (op->src[2].data && op->src[2].ne[0] < dims / 2)
+	if (!tern_rope_mode_known(op->op->i[TERN_ROPE_I_MODE]))
+		return tern_cpu_refuse(op, "mode 0, 2, 8, 24 or 40");
+	if (op->src[1].ne[0] < op->dst->ne[2] ||
+	    (tern_rope_sections(op->op) && op->src[1].ne[1] < TERN_ROPE_POSITIONS))
+		return tern_cpu_refuse(op, "a position per token, with sections four");
+	if (op->src[2].data && op->src[2].ne[0] < pairs)
 		return tern_cpu_refuse(op, "one frequency divisor per pair");
 	return 0;
 }
 
-/* YaRN (Peng et al. 2023): the pair that turns `rotations` times within the trained context. */
-static double yarn_pair(const struct tern_op_desc *op, int beta)
-{
-	const double turns = (double)op->f[beta] * 2 * 3.14159265358979323846;
-
-	return op->i[TERN_ROPE_I_DIMS] * log(op->i[TERN_ROPE_I_CTX_ORIG] / turns) /
-	       (2 * log((double)op->f[TERN_ROPE_F_BASE]));
-}
-
-/* How much pair p keeps its own frequency instead of the scaled one. */
-static double yarn_share(const struct tern_op_desc *op, int64_t p)
-{
-	const double lo = fmax(0, floor(yarn_pair(op, TERN_ROPE_F_BETA_FAST)));
-	const double hi =
-		fmin(op->i[TERN_ROPE_I_DIMS] - 1, ceil(yarn_pair(op, TERN_ROPE_F_BETA_SLOW)));
-	const double ramp = ((double)p - lo) / fmax(0.001, hi - lo);
-
-	return (1 - fmin(1, fmax(0, ramp))) * (double)op->f[TERN_ROPE_F_EXT];
-}
-
 static void rope_rates(struct rows *r)
 {
-	const struct tern_op_desc *op = r->op->op;
 	const struct tern_cpu_tensor *divisors = &r->op->src[2];
-	const double scale = (double)op->f[TERN_ROPE_F_SCALE];
-	const int64_t dims = op->i[TERN_ROPE_I_DIMS];
-	const bool yarn = op->f[TERN_ROPE_F_EXT] != 0;
 
-	r->size = op->f[TERN_ROPE_F_ATTN];
-	if (yarn)
-		r->size *= (float)(1 + 0.1 * log(1 / scale));
-	for (int64_t p = 0; p < dims / 2; p++) {
-		double rate = pow((double)op->f[TERN_ROPE_F_BASE], -2.0 * (double)p / (double)dims);
-		const double share = yarn ? yarn_share(op, p) : 0;
+	r->size = (float)tern_rope_magnitude(r->op->op);
+	for (int64_t p = 0; p < tern_rope_pairs(r->op->op); p++) {
 		float divisor = 1;
 
 		if (divisors->data)
 			divisor =
 				*tern_load(r->cpu->simd, divisors, divisors->data, p, 1, &divisor);
-		rate /= (double)divisor;
-		r->rate[p] = rate * scale * (1 - share) + rate * share;
+		r->rate[p] = tern_rope_rate(r->op->op, p) / (double)divisor;
 	}
 }
 
 static void rope_row(const struct rows *r, const int64_t i[3], const float *cosine,
 		     const float *sine, float *tmp)
 {
+	const struct tern_op_desc *op = r->op->op;
 	const struct tern_cpu_tensor *s = &r->op->src[0], *d = r->op->dst;
-	const int64_t n = d->ne[0], dims = r->op->op->i[TERN_ROPE_I_DIMS];
+	const int64_t n = d->ne[0], pairs = tern_rope_pairs(op);
+	const int64_t first = op->i[TERN_ROPE_I_OFFSET], end = first + 2 * pairs;
 	char *out = tern_row(d, i[0], i[1], i[2]);
 	const float *x = tern_load(r->cpu->simd, s, tern_row(s, i[0], i[1], i[2]), 0, n, tmp);
 	float *y = tern_target(d, out, 0, tmp + n);
 
-	r->cpu->vec->rotate(x, y, cosine, sine, dims / 2, r->op->op->i[TERN_ROPE_I_MODE] == 2);
-	if (n > dims && x != y)
-		memcpy(y + dims, x + dims, (size_t)(n - dims) * sizeof(float));
+	r->cpu->vec->rotate(x + first, y + first, cosine, sine, pairs, tern_rope_halves(op));
+	if (x != y) {
+		memcpy(y, x, (size_t)first * sizeof(float));
+		memcpy(y + end, x + end, (size_t)(n - end) * sizeof(float));
+	}
 	tern_store(r->cpu->simd, d, out, 0, n, y);
+}
+
+/* Cosines and sines of a token. `angle` has room for one per pair. */
+static void rope_angles(const struct rows *r, int64_t token, float *cosine, float *sine,
+			double *angle)
+{
+	const struct tern_cpu_tensor *pos = &r->op->src[1];
+	const int64_t pairs = tern_rope_pairs(r->op->op);
+	double at[TERN_ROPE_POSITIONS];
+
+	if (!tern_rope_sections(r->op->op)) {
+		r->cpu->vec->angles(r->rate, (double)tern_load_index(pos, pos->data, token),
+				    r->size, cosine, sine, pairs);
+		return;
+	}
+	for (int i = 0; i < TERN_ROPE_POSITIONS; i++)
+		at[i] = (double)tern_load_index(pos, tern_row(pos, i, 0, 0), token);
+	for (int64_t p = 0; p < pairs; p++)
+		angle[p] = r->rate[p] * at[tern_rope_section(r->op->op, p)];
+	r->cpu->vec->angles(angle, 1, r->size, cosine, sine, pairs);
 }
 
 /* Items are tokens of all batches: the heads of one share its angles. */
@@ -274,15 +273,14 @@ static void rope_piece(void *ctx, int64_t lo, int64_t hi, unsigned int worker)
 {
 	const struct rows *r = ctx;
 	const struct tern_cpu_tensor *d = r->op->dst;
-	const int64_t pairs = r->op->op->i[TERN_ROPE_I_DIMS] / 2;
-	float *cosine = tern_scratch_of(&r->scratch, worker), *sine = cosine + pairs;
+	const int64_t pairs = tern_rope_pairs(r->op->op);
+	double *angle = tern_scratch_of(&r->scratch, worker);
+	float *cosine = (float *)(angle + pairs), *sine = cosine + pairs;
 
 	for (int64_t item = lo; item < hi; item++) {
 		int64_t i[3] = {0, item % d->ne[2], item / d->ne[2]};
-		const struct tern_cpu_tensor *pos = &r->op->src[1];
 
-		r->cpu->vec->angles(r->rate, (double)tern_load_index(pos, pos->data, i[1]), r->size,
-				    cosine, sine, pairs);
+		rope_angles(r, i[1], cosine, sine, angle);
 		for (; i[0] < d->ne[1]; i[0]++)
 			rope_row(r, i, cosine, sine, sine + pairs);
 	}
@@ -290,10 +288,12 @@ static void rope_piece(void *ctx, int64_t lo, int64_t hi, unsigned int worker)
 
 int tern_cpu_rope(struct tern_cpu *cpu, const struct tern_cpu_op *op)
 {
-	const int64_t dims = op->op->i[TERN_ROPE_I_DIMS], n = op->dst->ne[0];
+	const int64_t pairs = tern_rope_pairs(op->op), n = op->dst->ne[0];
 	struct rows r = {.cpu = cpu, .op = op};
-	int rc = tern_cpu_scratch(cpu, (size_t)dims / 2 * sizeof(double),
-				  (size_t)(dims + 2 * n) * sizeof(float), &r.scratch);
+	int rc = tern_cpu_scratch(cpu, (size_t)pairs * sizeof(double),
+				  (size_t)pairs * sizeof(double) +
+					  (size_t)(2 * pairs + 2 * n) * sizeof(float),
+				  &r.scratch);
 
 	if (rc)
 		return rc;

@@ -169,15 +169,15 @@ static int place_of(struct capture *c, const struct graph_access *access,
 /* ---- tensors and operators ---------------------------------------------------------------- */
 
 static int add_tensor(struct capture *c, const struct graph_access *access,
-		      const struct ggml_tensor *t, bool flat, uint32_t *number, char *why,
-		      size_t len)
+		      const struct ggml_tensor *t, enum node_shape shape, uint32_t *number,
+		      char *why, size_t len)
 {
 	struct tern_tensor_desc desc;
 	const unsigned char *base;
 	uint32_t *slot;
 	int ret;
 
-	if (!node_tensor(t, flat, &desc)) {
+	if (!node_tensor(t, shape, &desc)) {
 		snprintf(why, len, "tensor '%.*s' has a type that Tern lacks", GGML_NAME_BYTES,
 			 t->name);
 		return -EOPNOTSUPP;
@@ -218,10 +218,10 @@ static int add_node(struct capture *c, const struct graph_access *access,
 	for (int i = 0; i < TERN_MAX_SRC && !ret; i++) {
 		op->src[i] = TERN_NO_TENSOR;
 		if (in.src[i])
-			ret = add_tensor(c, access, in.src[i], in.flat, &op->src[i], why, len);
+			ret = add_tensor(c, access, in.src[i], in.shape[i], &op->src[i], why, len);
 	}
 	if (!ret)
-		ret = add_tensor(c, access, in.dst, false, &op->dst, why, len);
+		ret = add_tensor(c, access, in.dst, NODE_AS_IS, &op->dst, why, len);
 	if (ret)
 		return ret;
 	c->nodes[c->nops++] = node;

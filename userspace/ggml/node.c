@@ -6,7 +6,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-enum shape { AS_IS, FLAT };
+enum shape { AS_IS, FLAT, POSITIONS };
 
 /* A parameter: from op_params[from] to f[to] or i[to]. */
 struct move {
@@ -22,7 +22,7 @@ struct row {
 	uint8_t nsrc;
 	enum shape shape;
 	uint8_t plain; /* op_params[] with this number must be 0; 0: none */
-	struct move moves[9];
+	struct move moves[14];
 };
 
 #define VIEW(name)                                     \
@@ -50,11 +50,13 @@ static const struct row rows[] = {
 	ROW("MUL_MAT",  MATMUL,	  0, 2, AS_IS, 0, {{0}}),
 	ROW("GET_ROWS", GET_ROWS, 0, 2, AS_IS, 0, {{0}}),
 	ROW("SET_ROWS", SET_ROWS, 0, 2, AS_IS, 0, {{0}}),
-	ROW("ROPE",	ROPE,	  0, 3, AS_IS, 15, /* the place of a rotated stretch */
+	ROW("ROPE",	ROPE,	  0, 3, POSITIONS, 0,
 	    {{'i', 1, TERN_ROPE_I_DIMS}, {'i', 2, TERN_ROPE_I_MODE}, {'i', 4, TERN_ROPE_I_CTX_ORIG},
 	     {'f', 5, TERN_ROPE_F_BASE}, {'f', 6, TERN_ROPE_F_SCALE}, {'f', 7, TERN_ROPE_F_EXT},
 	     {'f', 8, TERN_ROPE_F_ATTN}, {'f', 9, TERN_ROPE_F_BETA_FAST},
-	     {'f', 10, TERN_ROPE_F_BETA_SLOW}}),
+	     {'f', 10, TERN_ROPE_F_BETA_SLOW}, {'i', 11, TERN_ROPE_I_SECTIONS},
+	     {'i', 12, TERN_ROPE_I_SECTIONS + 1}, {'i', 13, TERN_ROPE_I_SECTIONS + 2},
+	     {'i', 14, TERN_ROPE_I_SECTIONS + 3}, {'i', 15, TERN_ROPE_I_OFFSET}}),
 	ROW("SOFT_MAX", SOFT_MAX, 0, 3, AS_IS, 0, {{'f', 0, 0}, {'f', 1, 1}}),
 	ROW("FLASH_ATTN_EXT", ATTENTION, 0, 5, AS_IS, 0,
 	    {{'f', 0, TERN_ATTENTION_F_SCALE}, {'f', 1, TERN_ATTENTION_F_MAX_BIAS},
@@ -83,6 +85,9 @@ static const struct row rows[] = {
 	UNARY(SOFTPLUS), UNARY(EXPM1),
 };
 /* clang-format on */
+
+/* ggml's bit of the modes whose positions have four components. */
+#define ROPE_SECTIONS 8
 
 static const struct row foreign = {.name = "", .kind = NODE_FOREIGN};
 
@@ -155,13 +160,25 @@ static void set_params(const struct row *row, const int32_t *params, struct tern
 	}
 }
 
-static bool contiguous(const struct ggml_tensor *t)
+/* Do the elements fill a range of bytes, in whatever order? (Of permuted rows: ggml's own sum, with
+ * which results are compared, takes the elements of a row to be adjacent.) */
+static bool dense(const struct ggml_tensor *t)
 {
-	uint64_t nb[4];
+	uint64_t next = tern_dtype_row_bytes((enum tern_dtype)t->type, 1);
+	unsigned int left = 0xf;
 
-	return tern_dtype_name((enum tern_dtype)t->type) &&
-	       tern_contiguous((enum tern_dtype)t->type, t->ne, nb) &&
-	       !memcmp(nb, t->nb, sizeof(nb));
+	if (t->nb[0] != next)
+		return false;
+
+	for (int turn = 0; turn < 4; turn++) {
+		for (int d = 0; d < 4; d++) {
+			if (!(left >> d & 1) || (t->ne[d] != 1 && t->nb[d] != next))
+				continue;
+			next *= (uint64_t)t->ne[d];
+			left &= ~(1u << d);
+		}
+	}
+	return next && !left;
 }
 
 static bool empty(const struct ggml_tensor *t)
@@ -201,15 +218,18 @@ enum node_kind node_translate(const struct ggml_tensor *node, struct tern_op_des
 		*why = "a source has no elements";
 	else if (row->plain && node->op_params[row->plain])
 		*why = "one of its parameters has no counterpart in tern.h";
-	else if (row->shape == FLAT && !contiguous(node->src[0]))
-		*why = "the elements it joins are not contiguous";
+	else if (row->shape == FLAT && !dense(node->src[0]))
+		*why = "the elements it joins are not beside each other";
 	if (*why)
 		return NODE_FOREIGN;
 	set_params(row, node->op_params, op);
 	for (uint8_t i = 0; i < row->nsrc; i++)
 		tensors->src[i] = node->src[i];
 	tensors->dst = node;
-	tensors->flat = row->shape == FLAT;
+	if (row->shape == FLAT)
+		tensors->shape[0] = NODE_FLAT;
+	if (row->shape == POSITIONS && (node->op_params[2] & ROPE_SECTIONS))
+		tensors->shape[1] = NODE_PARTS;
 	return NODE_OPERATOR;
 }
 
@@ -218,7 +238,24 @@ bool node_is_work(const struct ggml_tensor *node)
 	return (node->flags & GGML_TENSOR_FLAG_COMPUTE) && !idle(row_of(node), node);
 }
 
-bool node_tensor(const struct ggml_tensor *t, bool flat, struct tern_tensor_desc *out)
+static void flatten(const struct ggml_tensor *t, struct tern_tensor_desc *out)
+{
+	out->ne[0] = t->ne[0] * t->ne[1] * t->ne[2] * t->ne[3];
+	out->ne[1] = out->ne[2] = out->ne[3] = 1;
+	tern_contiguous(out->type, out->ne, out->nb);
+}
+
+static void cut(const struct ggml_tensor *t, struct tern_tensor_desc *out)
+{
+	if (t->ne[0] % 4 || t->ne[1] != 1) /* the graph's rules refuse it as it is */
+		return;
+	out->ne[0] = t->ne[0] / 4;
+	out->ne[1] = 4;
+	out->nb[1] = (uint64_t)out->ne[0] * t->nb[0];
+	out->nb[2] = out->nb[3] = 4 * out->nb[1];
+}
+
+bool node_tensor(const struct ggml_tensor *t, enum node_shape shape, struct tern_tensor_desc *out)
 {
 	if (!tern_dtype_name((enum tern_dtype)t->type))
 		return false;
@@ -226,11 +263,10 @@ bool node_tensor(const struct ggml_tensor *t, bool flat, struct tern_tensor_desc
 	out->type = (enum tern_dtype)t->type;
 	memcpy(out->ne, t->ne, sizeof(out->ne));
 	memcpy(out->nb, t->nb, sizeof(out->nb));
-	if (flat) {
-		out->ne[0] = t->ne[0] * t->ne[1] * t->ne[2] * t->ne[3];
-		out->ne[1] = out->ne[2] = out->ne[3] = 1;
-		tern_contiguous(out->type, out->ne, out->nb);
-	}
+	if (shape == NODE_FLAT)
+		flatten(t, out);
+	else if (shape == NODE_PARTS)
+		cut(t, out);
 	return true;
 }
 
@@ -263,7 +299,7 @@ static bool describe(const struct node_tensors *in, struct tern_op_desc *op,
 			op->src[i] = from ? i : TERN_NO_TENSOR;
 		if (!from)
 			continue;
-		if (!node_tensor(from, in->flat && from != in->dst, &t[i]))
+		if (!node_tensor(from, i < TERN_MAX_SRC ? in->shape[i] : NODE_AS_IS, &t[i]))
 			return false;
 		t[i].storage = root_number(roots, &nroots, from);
 		t[i].offset = from->view_src ? from->view_offs : 0;

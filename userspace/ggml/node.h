@@ -15,7 +15,11 @@ enum node_kind {
 
 struct node_tensors {
 	const struct ggml_tensor *src[TERN_MAX_SRC], *dst; /* NULL: absent */
-	bool flat; /* all elements of the source are one row */
+	enum node_shape {
+		NODE_AS_IS,
+		NODE_FLAT,  /* all elements are one row */
+		NODE_PARTS, /* a row of parts, four, becomes as many rows */
+	} shape[TERN_MAX_SRC];
 };
 
 /*
@@ -29,7 +33,7 @@ enum node_kind node_translate(const struct ggml_tensor *node, struct tern_op_des
 bool node_is_work(const struct ggml_tensor *node);
 
 /* Type, shape and strides; false: Tern has no such type. Storage and offset stay zero. */
-bool node_tensor(const struct ggml_tensor *t, bool flat, struct tern_tensor_desc *out);
+bool node_tensor(const struct ggml_tensor *t, enum node_shape shape, struct tern_tensor_desc *out);
 
 /* Would the device run it? Pure. With `why`: NULL or a buffer for the reason. */
 bool node_supported(const struct tern_device *dev, const struct ggml_tensor *node,

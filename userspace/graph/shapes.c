@@ -5,6 +5,9 @@
  * rule that is broken, to be read after the operator's name.
  */
 #include "graph/shapes.h"
+#include "graph/rope.h"
+
+#define ROPE_MAX_SECTION 65536
 
 typedef const struct tern_tensor_desc *tensor_t;
 
@@ -94,23 +97,60 @@ TERN_SHAPE(norm)
 	return NULL;
 }
 
+static const char *rope_sections(const struct tern_op_desc *op)
+{
+	const int32_t *size = &op->i[TERN_ROPE_I_SECTIONS];
+	bool vision = op->i[TERN_ROPE_I_MODE] == TERN_ROPE_VISION;
+	int last = 3;
+
+	while (last >= 0 && !size[last])
+		last--;
+	if (last < 0)
+		return "one section (i[3] to i[6]) at least must have a size";
+	for (int i = 0; i <= last; i++) {
+		if (size[i] < 0 || size[i] > ROPE_MAX_SECTION)
+			return "sizes of sections (i[3] to i[6]) must be 0 to 65536";
+		if (vision && !size[i]) /* ggml counts on from the section before */
+			return "in vision mode only the last sections (i[3] to i[6]) may be 0";
+	}
+	return NULL;
+}
+
+/* Positions: [tokens], or a row of tokens for each component. */
+static bool rope_positions(const struct tern_op_desc *op, tensor_t pos, tensor_t x)
+{
+	bool sections = tern_rope_sections(op);
+
+	return same(pos, 0, x, 2) && is_one(pos, 2) && is_one(pos, 3) && !pos->ne_sym[1] &&
+	       pos->ne[1] == (sections ? TERN_ROPE_POSITIONS : 1);
+}
+
+static bool rope_fits(const struct tern_op_desc *op, tensor_t x)
+{
+	int32_t dims = op->i[TERN_ROPE_I_DIMS], offset = op->i[TERN_ROPE_I_OFFSET];
+
+	return !x->ne_sym[0] && dims >= 2 && dims % 2 == 0 && offset >= 0 &&
+	       offset + 2 * tern_rope_pairs(op) <= x->ne[0];
+}
+
 TERN_SHAPE(rope)
 {
-	int32_t dims = op->i[TERN_ROPE_I_DIMS], mode = op->i[TERN_ROPE_I_MODE];
-
 	if (!same_shape(d, s[0]))
 		return "the destination must have s0's shape";
-	if (!same(s[1], 0, s[0], 2) || !is_one(s[1], 1) || !is_one(s[1], 2) || !is_one(s[1], 3))
-		return "s1 must hold one position for each of s0's ne2 tokens";
-	if (s[0]->ne_sym[0] || dims < 2 || dims % 2 || dims > s[0]->ne[0])
-		return "rotated elements (i[0]) must be even, positive and at most ne0";
-	if (mode != 0 && mode != 2)
-		return "the mode (i[1]) must be 0 (normal) or 2 (NeoX)";
+	if (!tern_rope_mode_known(op->i[TERN_ROPE_I_MODE]))
+		return "the mode (i[1]) must be 0 (normal), 2 (NeoX), 8 (sections), 24 (vision) "
+		       "or 40 (interleaved)";
+	if (!rope_positions(op, s[1], s[0]))
+		return "s1 must hold one position for each of s0's ne2 tokens, in modes with "
+		       "sections 4 rows of them";
+	if (!rope_fits(op, s[0]))
+		return "rotated elements (i[0]) must be even, positive and, from the offset "
+		       "(i[7]), within ne0";
 	if (!(op->f[TERN_ROPE_F_BASE] > 0.0f))
 		return "the base (f[0]) must be positive";
-	if (s[2] && (s[2]->ne_sym[0] || s[2]->ne[0] < dims / 2))
+	if (s[2] && (s[2]->ne_sym[0] || s[2]->ne[0] < tern_rope_pairs(op)))
 		return "s2 must hold a divisor for each rotated pair";
-	return NULL;
+	return tern_rope_sections(op) ? rope_sections(op) : NULL;
 }
 
 TERN_SHAPE(soft_max)

@@ -128,7 +128,7 @@ TERN_API uint64_t tern_dtype_row_bytes(enum tern_dtype type, uint64_t n);
 	X(RMS_NORM, "s0 s1?", "d = s0 / sqrt(mean(s0^2) + eps) [* s1]; eps = f[0]") \
 	X(NORM,	   "s0 s1? s2?", "d = (s0 - mean) / sqrt(var + eps) [* s1 + s2]; eps = f[0]") \
 	X(L2_NORM, "s0", "d = s0 / max(sqrt(sum(s0^2)), eps)") \
-	X(ROPE,	   "s0 s1 s2?", "rotate pairs of s0[:,h,t,b] by position s1[t] (i32); s2 frequency divisors; enum tern_rope_param") \
+	X(ROPE,	   "s0 s1 s2?", "rotate pairs of s0[:,h,t,b] by position s1[t], with sections by s1[t,section] (i32); s2 frequency divisors; enum tern_rope_param") \
 	X(SOFT_MAX, "s0 s1? s2?", "softmax(s0 * scale + slope * s1[mask]) over ne0; s2 sinks; scale = f[0], max_bias = f[1]") \
 	X(ATTENTION, "q k v mask? sinks?", "d[dv,h,t,b] = softmax(scale q.k + mask) v; q[dk,t,h,b] k[dk,n,hk,b] v[dv,n,hk,b]; enum tern_attention_param") \
 	X(GLU,	   "s0 s1?", "d = act(gate) * up; gate s0, up s1, or the first 2 * d.ne0 elements of s0, halved (i[1] = 1: swapped); i[0] enum tern_glu") \
@@ -168,11 +168,22 @@ enum tern_unary {
 	TERN_ROUND, TERN_TRUNC, TERN_SOFTPLUS, TERN_EXPM1, TERN_UNARY_COUNT
 };
 /* clang-format on */
-/* ROPE: i[] and f[] of the operator; YaRN as in ggml: ext_factor 0 switches it off. */
+/*
+ * ROPE: i[] and f[] of the operator. Pair p = 0, 1, ... turns by position * rate(p) / s2[p], rate(p) =
+ * base^(-2 p / dims); YaRN as in ggml: ext_factor 0 switches it off. Numbers of modes are ggml's:
+ *	 0 normal	elements 2p, 2p + 1
+ *	 2 NeoX		elements p, p + dims/2, as in the two below
+ *	 8 sections	positions have four components; pairs take them in four sections of the given sizes
+ *	40 interleaved	... in turn: 0, 1, 2, 0, ..., each for three times its size; then the fourth
+ *	24 vision	dims pairs, elements p, p + dims; sections as in 8, but rate() counts from the section's start
+ * After the last section the first follows.
+ */
 enum tern_rope_param {
-	TERN_ROPE_I_DIMS = 0, /* leading elements that are rotated */
-	TERN_ROPE_I_MODE = 1, /* 0 normal (pairs 2i, 2i+1), 2 NeoX (i, i + dims/2) */
+	TERN_ROPE_I_DIMS = 0, /* elements that are rotated (vision: half of them) */
+	TERN_ROPE_I_MODE = 1,
 	TERN_ROPE_I_CTX_ORIG = 2,
+	TERN_ROPE_I_SECTIONS = 3, /* four sizes, in pairs */
+	TERN_ROPE_I_OFFSET = 7,	  /* the first rotated element; the others are copied */
 	TERN_ROPE_F_BASE = 0,
 	TERN_ROPE_F_SCALE = 1,
 	TERN_ROPE_F_EXT = 2,
@@ -228,7 +239,7 @@ struct tern_op_desc {
 	enum tern_opcode op;
 	uint32_t src[TERN_MAX_SRC]; /* tensor numbers or TERN_NO_TENSOR */
 	uint32_t dst;
-	int32_t i[4];
+	int32_t i[8];
 	float f[6];
 	uint32_t group; /* free for the caller: layer number in reports */
 };

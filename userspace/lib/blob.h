@@ -13,7 +13,7 @@
 #include "lib/program.h"
 
 #define TERN_BLOB_MAGIC	    "TERNPROG" /* 8 bytes */
-#define TERN_BLOB_VERSION   1u
+#define TERN_BLOB_VERSION   2u
 #define TERN_BLOB_ALIGN	    64u
 #define TERN_BLOB_NO_STRING UINT32_MAX
 #define TERN_BLOB_NCAPS	    (sizeof(struct tern_caps) / sizeof(uint32_t))
@@ -40,7 +40,7 @@ enum {
 	X(STRINGS, 1)	/* NUL-terminated; records name them by offset */                         \
 	X(STORAGES, 16) /* u64 size, u32 flags, u32 name */                                       \
 	X(TENSORS, 104) /* u32 storage, type; i64 ne[4]; u64 nb[4], offset; i64 mul; ... */       \
-	X(OPS, 84)	/* u32 op, src[5], dst; i32 i[4]; f32 f[6]; u32 group, why, fused, 0 */   \
+	X(OPS, 100)	/* u32 op, src[5], dst; i32 i[8]; f32 f[6]; u32 group, why, fused, 0 */   \
 	X(SYMBOLS, 16)	/* i64 max; u32 name, 0 */                                                \
 	X(SEGMENTS,                                                                               \
 	  48)	    /* u32 npu, first, n, args; u64 image offset, words, scratch; u32 nargs, 0 */ \

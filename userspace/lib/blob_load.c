@@ -131,13 +131,13 @@ static void load_op(struct loader *l, uint32_t i)
 	for (k = 0; k < TERN_MAX_SRC; k++)
 		op->src[k] = tern_get32(p + 4 + 4 * k);
 	op->dst = tern_get32(p + 24);
-	for (k = 0; k < 4; k++)
+	for (k = 0; k < 8; k++)
 		op->i[k] = (int32_t)tern_get32(p + 28 + 4 * k);
 	for (k = 0; k < 6; k++) {
-		bits = tern_get32(p + 44 + 4 * k);
+		bits = tern_get32(p + 60 + 4 * k);
 		memcpy(&op->f[k], &bits, sizeof(bits));
 	}
-	op->group = tern_get32(p + 68);
+	op->group = tern_get32(p + 84);
 }
 
 static void load_symbol(struct loader *l, uint32_t i)
@@ -210,7 +210,7 @@ static int load_partition(struct loader *l, struct tern_program *p)
 	int ret = tern_partition_init(&p->part, p->graph);
 
 	for (i = 0; i < p->graph->nops && !ret; i++) {
-		const char *why = string_at(l, tern_get32(record(l, TERN_BLOB_OPS, i) + 72));
+		const char *why = string_at(l, tern_get32(record(l, TERN_BLOB_OPS, i) + 88));
 
 		ret = l->err ? l->err : tern_partition_add(&p->part, i, why);
 		if (!ret && why)
@@ -280,7 +280,7 @@ static int load_fused(struct loader *l, const struct tern_blob_segment *s, struc
 	if (!c->fused)
 		return tern_fail(-ENOMEM, "no memory for %u operators", s->n);
 	for (i = 0; i < s->n; i++) {
-		c->fused[i] = tern_get32(record(l, TERN_BLOB_OPS, s->first + i) + 76);
+		c->fused[i] = tern_get32(record(l, TERN_BLOB_OPS, s->first + i) + 92);
 		if (c->fused[i] < s->first || c->fused[i] - s->first >= s->n)
 			return tern_fail(-EINVAL,
 					 "operator %u of the program blob is fused into one of "

@@ -166,7 +166,7 @@ static void save_ops(struct writer *w)
 		for (k = 0; k < TERN_MAX_SRC; k++)
 			put32(&w->out, op->src[k]);
 		put32(&w->out, op->dst);
-		for (k = 0; k < 4; k++)
+		for (k = 0; k < 8; k++)
 			put32(&w->out, (uint32_t)op->i[k]);
 		for (k = 0; k < 6; k++)
 			put_float(&w->out, op->f[k]);

@@ -111,7 +111,7 @@ struct tern_op_desc *conf_op(struct conf_graph *g, enum tern_opcode op, unsigned
 struct conf_case {
 	enum tern_opcode op;
 	struct conf_tensor s[TERN_MAX_SRC], d;
-	int32_t i[4];
+	int32_t i[8];
 	float f[6];
 	uint64_t types;	   /* bit per type: run with each that the sizes allow; 0: as it is */
 	unsigned int vary; /* tensors that get it: bit per source, bit 5: d; 0: s[0] */

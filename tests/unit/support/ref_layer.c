@@ -158,20 +158,42 @@ static double yarn_share(const struct tern_op_desc *op, double pair)
 	       (double)op->f[TERN_ROPE_F_EXT];
 }
 
-static void rotate(const struct tern_op_desc *op, const struct ref_tensor *freq, double position,
-		   const double *x, double *y)
+/* Which component of its token's position turns pair p, and how often the rate has fallen. */
+static int section_of(const struct tern_op_desc *op, int p, int *falls)
 {
-	int dims = op->i[TERN_ROPE_I_DIMS];
-	bool neox = op->i[TERN_ROPE_I_MODE] == 2, yarn = op->f[TERN_ROPE_F_EXT] != 0;
+	const int *size = &op->i[TERN_ROPE_I_SECTIONS], mode = op->i[TERN_ROPE_I_MODE];
+	int at, start = 0, s = 0;
+
+	*falls = p;
+	if (mode < 8)
+		return 0;
+	at = p % (size[0] + size[1] + size[2] + size[3]);
+	if (mode == 40)
+		return at < 3 * size[at % 3] ? at % 3 : 3;
+	while (at >= start + size[s])
+		start += size[s++];
+	if (mode == 24)
+		*falls = at - start;
+	return s;
+}
+
+/* position[]: components, one or four. */
+static void rotate(const struct tern_op_desc *op, const struct ref_tensor *freq,
+		   const double position[4], const double *x, double *y)
+{
+	int dims = op->i[TERN_ROPE_I_DIMS], mode = op->i[TERN_ROPE_I_MODE], falls;
+	int pairs = mode == 24 ? dims : dims / 2, first = op->i[TERN_ROPE_I_OFFSET];
+	bool yarn = op->f[TERN_ROPE_F_EXT] != 0;
 	double scale = (double)op->f[TERN_ROPE_F_SCALE], size = (double)op->f[TERN_ROPE_F_ATTN];
 
 	if (yarn)
 		size *= 1 + 0.1 * log(1 / scale);
-	for (int p = 0; p < dims / 2; p++) {
-		int a = neox ? p : 2 * p, b = neox ? p + dims / 2 : 2 * p + 1;
-		double angle = position * pow((double)op->f[TERN_ROPE_F_BASE], -2.0 * p / dims);
+	for (int p = 0; p < pairs; p++) {
+		int a = first + (mode ? p : 2 * p), b = mode ? a + pairs : a + 1;
+		double angle = position[section_of(op, p, &falls)];
 		double share = yarn ? yarn_share(op, p) : 0;
 
+		angle *= pow((double)op->f[TERN_ROPE_F_BASE], -2.0 * falls / dims);
 		angle /= freq->v ? freq->v[p] : 1;
 		angle = angle * scale * (1 - share) + angle * share;
 		y[a] = (x[a] * cos(angle) - x[b] * sin(angle)) * size;
@@ -183,8 +205,14 @@ void ref_rope(const struct tern_op_desc *op, const struct ref_tensor *s, struct 
 {
 	memcpy(d->v, s->v, (size_t)ref_count(d->ne) * sizeof(double));
 	REF_EACH_ROW(i, d->ne)
-	rotate(op, &s[2], s[1].v[i[2]], ref_at(&s[0], 0, i[1], i[2], i[3]),
-	       ref_at(d, 0, i[1], i[2], i[3]));
+	{
+		double position[4];
+
+		for (int64_t c = 0; c < s[1].ne[1]; c++)
+			position[c] = *ref_at(&s[1], i[2], c, 0, 0);
+		rotate(op, &s[2], position, ref_at(&s[0], 0, i[1], i[2], i[3]),
+		       ref_at(d, 0, i[1], i[2], i[3]));
+	}
 }
 
 /* ---- soft-max and attention -------------------------------------------------------------- */
