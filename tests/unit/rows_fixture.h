@@ -65,7 +65,7 @@ static inline int fx_tensor(struct fx *f, enum tern_dtype type, int64_t n0, int6
 	*t = (struct tern_tensor_desc){.type = type, .ne = {n0, n1, n2, n3}};
 	bytes = ref_strides(type, t->ne, t->nb);
 	t->storage = (uint32_t)fx_storage(f, bytes, TERN_STORAGE_BOUND);
-	if (type != TERN_I32 && type != TERN_I64)
+	if (!ref_is_integer(type))
 		ref_random_fill(type, &f->seed, f->data[t->storage], ref_count(t->ne));
 	return (int)f->nt++;
 }

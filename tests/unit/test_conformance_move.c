@@ -88,6 +88,14 @@ static void reshape(void)
 {
 	static const struct conf_case cases[] = {
 		COPY(.s[0].ne = {100, 6}, .d.ne = {300, 2}),
+		COPY(.s[0] = {.ne = {33, 6}, .fill = FILL_ROWS, .arg = 100}, .d.ne = {66, 3},
+		     .types = CONF_SMALL, .vary = SOURCE_AND_RESULT),
+		COPY(.s[0] = {.ne = {30, 6, 5}, .layout = SWAP12, .fill = FILL_ROWS, .arg = 100},
+		     .d.ne = {30, 6, 5}, .types = CONF_SMALL, .vary = SOURCE_AND_RESULT),
+		COPY(.s[0] = {.ne = {31, 6}, .layout = SWAP01, .fill = FILL_ROWS, .arg = 100},
+		     .d.ne = {31, 6}, .types = CONF_SMALL, .vary = SOURCE_AND_RESULT),
+		COPY(.s[0] = {.ne = {12, 5}, .layout = SWAP01, .fill = FILL_ROWS, .arg = 100},
+		     .d.ne = {20, 3}, .types = CONF_SMALL, .vary = SOURCE_AND_RESULT),
 		COPY(.s[0] = {.ne = {64, 4, 7}, .layout = SWAP12}, .d.ne = {256, 7}),
 		COPY(.s[0].ne = {256, 7}, .d = {.ne = {64, 4, 7}, .layout = SWAP12}),
 		COPY(.s[0].ne = {7, 11, 3}, .d.ne = {231}),
@@ -121,6 +129,12 @@ static void concat(void)
 		c.s[0].layout = PADDED;
 		c.d.layout = SWAP12;
 		conf_run_case(&c);
+		for (int i = 0; i < 2; i++) {
+			c.s[i].fill = FILL_ROWS;
+			c.s[i].arg = 100;
+		}
+		c.types = CONF_SMALL;
+		conf_run_case(&c);
 	}
 }
 
@@ -137,6 +151,8 @@ static void repeat(void)
 		REPEAT(.s[0].ne = {16, 3}, .d.ne = {64, 3}),
 		REPEAT(.s[0].ne = {1, 17}, .d.ne = {33, 17}),
 		REPEAT(.s[0].ne = {1}, .d.ne = {100, 3}),
+		REPEAT(.s[0] = {.ne = {33, 2}, .fill = FILL_ROWS, .arg = 100}, .d.ne = {33, 6, 2},
+		       .types = CONF_SMALL, .vary = SOURCE_AND_RESULT),
 		REPEAT(.s[0] = {.type = TERN_I32, .ne = {33, 2}, .fill = FILL_ROWS, .arg = 1000},
 		       .d = {.type = TERN_I32, .ne = {33, 4}}),
 		REPEAT(.s[0] = {.ne = {64, 3, 2}, .layout = PADDED}, .d.ne = {64, 3, 8}),

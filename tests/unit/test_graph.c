@@ -9,7 +9,7 @@
 START_TEST(types_have_ggmls_blocks)
 {
 	ck_assert_str_eq(tern_dtype_name(TERN_Q4_K), "Q4_K");
-	ck_assert_ptr_null(tern_dtype_name((enum tern_dtype)24)); /* I8 is no type of tern.h */
+	ck_assert_ptr_null(tern_dtype_name((enum tern_dtype)28)); /* F64 */
 	ck_assert_ptr_null(tern_dtype_name((enum tern_dtype)4));
 	ck_assert_ptr_null(tern_dtype_name((enum tern_dtype) - 1));
 	ck_assert_ptr_null(tern_dtype_name((enum tern_dtype)1000));

@@ -128,7 +128,9 @@ static int64_t block_step(unsigned int type, int64_t n)
 /* Integers are moved as they are; everything else is computed with as f32. */
 static unsigned int spm_type(enum tern_dtype type)
 {
-	return type == TERN_I32 || type == TERN_I64 ? (unsigned int)type : (unsigned int)TERN_T_F32;
+	bool integer = type == TERN_I8 || type == TERN_I16 || type == TERN_I32 || type == TERN_I64;
+
+	return integer ? (unsigned int)type : (unsigned int)TERN_T_F32;
 }
 
 static unsigned int next_buf(const struct row_kernel *k)

@@ -11,7 +11,7 @@
 
 #define F	    TERN_FLOATS
 #define W	    (TERN_FLOATS | TERN_BLOCKS)
-#define I	    TERN_INTEGERS
+#define I	    TERN_INDICES
 #define A	    (TERN_FLOATS | TERN_BLOCKS | TERN_INTEGERS)
 #define MAX_THREADS 1024
 

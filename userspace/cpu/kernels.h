@@ -60,7 +60,8 @@ static inline size_t tern_align64(size_t n)
 /* ---- types ---------------------------------------------------------------------- */
 #define TERN_BIT(type) (1ull << TERN_##type)
 #define TERN_FLOATS    (TERN_BIT(F32) | TERN_BIT(F16) | TERN_BIT(BF16))
-#define TERN_INTEGERS  (TERN_BIT(I32) | TERN_BIT(I64))
+#define TERN_INDICES   (TERN_BIT(I32) | TERN_BIT(I64))
+#define TERN_INTEGERS  (TERN_INDICES | TERN_BIT(I8) | TERN_BIT(I16))
 /* Those that simd->from_f32 writes. */
 #define TERN_ENCODED                                                                          \
 	(TERN_BIT(Q8_0) | TERN_BIT(Q4_0) | TERN_BIT(Q4_1) | TERN_BIT(Q5_0) | TERN_BIT(Q5_1) | \
@@ -114,7 +115,7 @@ void tern_store(const struct tern_simd *simd, const struct tern_cpu_tensor *t, c
 const float *tern_load_wrap(const struct tern_simd *simd, const struct tern_cpu_tensor *t,
 			    const char *row, int64_t at, int64_t n, float *tmp);
 
-/* Element `at` of an I32 or I64 row. */
+/* Element `at` of a row of integers. */
 int64_t tern_load_index(const struct tern_cpu_tensor *t, const char *row, int64_t at);
 /* Every index in [0, limit), or -EINVAL. */
 int tern_check_indices(const struct tern_cpu_tensor *t, int64_t limit);

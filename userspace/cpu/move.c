@@ -227,13 +227,10 @@ static void store_integers(const struct tern_cpu_tensor *d, char *row, int64_t a
 	for (int64_t i = 0; i < n; i++) {
 		char *p = row + (uint64_t)(at + i) * d->nb[0];
 		const float f = (float)v[i];
-		const int32_t narrow = (int32_t)v[i];
 
-		memcpy(p,
-		       d->type == TERN_I64   ? (const void *)&v[i]
-		       : d->type == TERN_I32 ? (const void *)&narrow
-					     : (const void *)&f,
-		       d->type == TERN_I64 ? 8 : 4);
+		/* little-endian: the low bytes of an integer come first */
+		memcpy(p, is_integer(d) ? (const void *)&v[i] : (const void *)&f,
+		       (size_t)tern_layout_of(d->type).bytes);
 	}
 }
 

@@ -118,15 +118,23 @@ const float *tern_load_wrap(const struct tern_simd *simd, const struct tern_cpu_
 int64_t tern_load_index(const struct tern_cpu_tensor *t, const char *row, int64_t at)
 {
 	const char *p = row + (uint64_t)at * t->nb[0];
+	int16_t half;
 	int32_t narrow;
 	int64_t wide;
 
-	if (t->type == TERN_I64) {
-		memcpy(&wide, p, 8);
+	switch (t->type) {
+	case TERN_I64:
+		memcpy(&wide, p, sizeof(wide));
 		return wide;
+	case TERN_I16:
+		memcpy(&half, p, sizeof(half));
+		return half;
+	case TERN_I8:
+		return (int8_t)*p;
+	default:
+		memcpy(&narrow, p, sizeof(narrow));
+		return narrow;
 	}
-	memcpy(&narrow, p, 4);
-	return narrow;
 }
 
 int tern_check_indices(const struct tern_cpu_tensor *t, int64_t limit)

@@ -4,10 +4,10 @@
 
 #include <tern/isa.h>
 
-/* What <tern.h> names; the contract has more (I8, I16, operand tiles, reserved codes). */
+/* What <tern.h> names; the contract has more (operand tiles, reserved codes). */
 /* clang-format off */
 #define DTYPES(X) \
-	X(F32) X(F16) X(BF16) X(I32) X(I64) \
+	X(F32) X(F16) X(BF16) X(I8) X(I16) X(I32) X(I64) \
 	X(Q4_0) X(Q4_1) X(Q5_0) X(Q5_1) X(Q8_0) \
 	X(Q2_K) X(Q3_K) X(Q4_K) X(Q5_K) X(Q6_K) X(IQ4_NL) X(MXFP4)
 /* clang-format on */

@@ -10,13 +10,14 @@
 #define F32	B(F32)
 #define I32	B(I32)
 #define INDEX	(B(I32) | B(I64))
+#define SMALL	(B(I8) | B(I16))
 #define FLOAT	(B(F32) | B(F16) | B(BF16))
 #define HALF	(B(F32) | B(F16))
 #define BLOCKS                                                                                     \
 	(B(Q4_0) | B(Q4_1) | B(Q5_0) | B(Q5_1) | B(Q8_0) | B(Q2_K) | B(Q3_K) | B(Q4_K) | B(Q5_K) | \
 	 B(Q6_K) | B(IQ4_NL) | B(MXFP4))
 #define WEIGHT	 (FLOAT | BLOCKS)
-#define ANY	 (WEIGHT | INDEX)
+#define ANY	 (WEIGHT | INDEX | SMALL)
 #define IN_PLACE true
 
 /* clang-format off */
@@ -40,7 +41,8 @@ static const struct tern_op_rule rules[TERN_OP_COUNT] = {
 	ROW(CLAMP,	1, 1,	IN_PLACE,  clamp,     FLOAT,	   FLOAT),
 	ROW(COPY,	1, 1,	IN_PLACE,  copy,      ANY,	   ANY),
 	ROW(CONCAT,	2, 2,	false,	   concat,    ANY,	   ANY, ANY),
-	ROW(REPEAT,	1, 1,	IN_PLACE,  repeat,    FLOAT | INDEX, FLOAT | INDEX),
+	ROW(REPEAT,	1, 1,	IN_PLACE,  repeat,    FLOAT | INDEX | SMALL,
+							   FLOAT | INDEX | SMALL),
 	ROW(SUM_ROWS,	1, 1,	false,	   reduce,    FLOAT,	   FLOAT),
 	ROW(MEAN,	1, 1,	false,	   reduce,    FLOAT,	   FLOAT),
 	ROW(ARGMAX,	1, 1,	false,	   argmax,    I32,	   FLOAT),

@@ -283,17 +283,28 @@ static bool same_count(tensor_t a, tensor_t b)
 	return na == nb;
 }
 
+static bool is_small(tensor_t t)
+{
+	return t->type == TERN_I8 || t->type == TERN_I16;
+}
+
+static bool is_integer(tensor_t t)
+{
+	return is_small(t) || t->type == TERN_I32 || t->type == TERN_I64;
+}
+
 TERN_SHAPE(copy)
 {
 	bool sblock = tern_dtype_info(s[0]->type)->block, dblock = tern_dtype_info(d->type)->block;
-	bool sint = s[0]->type == TERN_I32 || s[0]->type == TERN_I64;
-	bool dint = d->type == TERN_I32 || d->type == TERN_I64;
+	bool sint = is_integer(s[0]), dint = is_integer(d);
 
 	(void)op;
 	if (!same_shape(s[0], d) && !same_count(s[0], d))
 		return "source and destination must have as many elements";
 	if (s[0]->type != d->type && sblock && dblock)
 		return "one block type cannot be copied to another: go through F32";
+	if (s[0]->type != d->type && (is_small(s[0]) || is_small(d)))
+		return "I8 and I16 are copied to their own type only";
 	if ((sblock && dint) || (sint && dblock))
 		return "integers and block types do not convert to each other: go through F32";
 	return NULL;

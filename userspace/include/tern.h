@@ -105,6 +105,8 @@ enum tern_dtype {
 	TERN_Q5_K = 13,
 	TERN_Q6_K = 14,
 	TERN_IQ4_NL = 20,
+	TERN_I8 = 24, /* I8 and I16 are only moved */
+	TERN_I16 = 25,
 	TERN_I32 = 26,
 	TERN_I64 = 27,
 	TERN_BF16 = 30,

@@ -135,6 +135,7 @@ double conf_limit(const struct tern_op_desc *op, const struct tern_tensor_desc *
 /* Sets of types. */
 #define CONF_BIT(type) (1ull << TERN_##type)
 #define CONF_FLOATS    (CONF_BIT(F32) | CONF_BIT(F16) | CONF_BIT(BF16))
+#define CONF_SMALL     (CONF_BIT(I8) | CONF_BIT(I16))
 #define CONF_BLOCKS                                                                           \
 	(CONF_BIT(Q4_0) | CONF_BIT(Q4_1) | CONF_BIT(Q5_0) | CONF_BIT(Q5_1) | CONF_BIT(Q8_0) | \
 	 CONF_BIT(Q2_K) | CONF_BIT(Q3_K) | CONF_BIT(Q4_K) | CONF_BIT(Q5_K) | CONF_BIT(Q6_K) | \

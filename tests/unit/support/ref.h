@@ -49,6 +49,10 @@ struct ref_type {
 };
 /* NULL: no such type. */
 const struct ref_type *ref_type(enum tern_dtype type);
+static inline bool ref_is_integer(enum tern_dtype type)
+{
+	return type == TERN_I8 || type == TERN_I16 || type == TERN_I32 || type == TERN_I64;
+}
 /* n elements, whole blocks. */
 void ref_decode(enum tern_dtype type, const void *src, double *dst, int64_t n);
 /* By ggml's reference quantisers, which are defined in binary32. */

@@ -226,13 +226,10 @@ static void (*const put[])(const float *x, uint8_t *b) = {
 
 static void put_integer(enum tern_dtype type, double x, uint8_t *b)
 {
-	int64_t wide = (int64_t)x;
-	int32_t narrow = (int32_t)wide;
+	int64_t v = (int64_t)x;
 
-	if (type == TERN_I64)
-		memcpy(b, &wide, 8);
-	else
-		memcpy(b, &narrow, 4);
+	for (int i = 0; i < ref_type(type)->bytes; i++)
+		b[i] = (uint8_t)((uint64_t)v >> 8 * i);
 }
 
 void ref_encode(enum tern_dtype type, const double *src, void *dst, int64_t n)
@@ -242,7 +239,7 @@ void ref_encode(enum tern_dtype type, const double *src, void *dst, int64_t n)
 	float x[32];
 
 	for (int64_t i = 0; i < n; i += t->elems, b += t->bytes) {
-		if (type == TERN_I32 || type == TERN_I64) {
+		if (ref_is_integer(type)) {
 			put_integer(type, src[i], b);
 			continue;
 		}

@@ -66,6 +66,18 @@ static double i32(const uint8_t *b, int i)
 	return v;
 }
 
+static double i8(const uint8_t *b, int i)
+{
+	(void)i;
+	return (int8_t)*b;
+}
+
+static double i16(const uint8_t *b, int i)
+{
+	(void)i;
+	return (int16_t)(b[0] | b[1] << 8);
+}
+
 static double i64(const uint8_t *b, int i)
 {
 	int64_t v;
@@ -186,6 +198,8 @@ static const struct row rows[] = {
 	[TERN_F16] = {{"F16", 1, 2, true}, f16, {-1, -1}},
 	[TERN_BF16] = {{"BF16", 1, 2, true}, bf16, {-1, -1}},
 	[TERN_I32] = {{"I32", 1, 4, true}, i32, {-1, -1}},
+	[TERN_I8] = {{"I8", 1, 1, true}, i8, {-1, -1}},
+	[TERN_I16] = {{"I16", 1, 2, true}, i16, {-1, -1}},
 	[TERN_I64] = {{"I64", 1, 8, true}, i64, {-1, -1}},
 	[TERN_Q4_0] = {{"Q4_0", 32, 18, true}, q4_0, {0, -1}},
 	[TERN_Q4_1] = {{"Q4_1", 32, 20, true}, q4_1, {0, 2}},

@@ -43,7 +43,7 @@ static void fill(struct ref_memory *m, uint64_t *seed, int64_t limit)
 				     (uint64_t)i[3] * m->nb[3];
 			double v = (double)(ref_random(seed) % (uint64_t)(limit > 0 ? limit : 1));
 
-			if (m->type == TERN_I32 || m->type == TERN_I64)
+			if (ref_is_integer(m->type))
 				ref_encode(m->type, &v, p, 1);
 			else
 				ref_random_fill(m->type, seed, p, t->elems);
