@@ -212,6 +212,13 @@ enum tern_bar {
 	TERN_HW_BARS(X)
 #undef X
 };
+/*
+ * How the model shows itself on PCI: no silicon, so no vendor of its own; 0x1234 is the number
+ * that emulators use. A vendor's silicon has its own pair, and a line in the driver's table.
+ */
+#define TERN_PCI_VENDOR		0x1234
+#define TERN_PCI_DEVICE		0x7e41
+#define TERN_PCI_CLASS		0x120000 /* processing accelerator */
 #define TERN_REGS_HOST		0x00000u /* kernel only; the MCU cannot reach it */
 #define TERN_REGS_FW		0x10000u /* the MCU's; the kernel reads it, and writes where said */
 #define TERN_REGS_MSIX		0x20000u /* table, then pending bits at + 0x8000 */
