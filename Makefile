@@ -74,6 +74,16 @@ GGML_MAP := userspace/ggml/libggml-tern.map
 LIBS += $(B)/lib/libggml-tern.so
 ALL_SRC += $(GGML_SRC)
 
+# The firmware: for the MCU, and all but its first and last steps also for the unit tests.
+RISCV ?= riscv64-unknown-elf-
+FW := build/firmware
+FW_SECURITY := 1
+FW_MCU_ONLY := firmware/main.c firmware/trap.c firmware/string.c
+FW_SRC := $(call sources,firmware/*.c)
+FW_HOST_SRC := $(filter-out $(FW_MCU_ONLY),$(FW_SRC))
+ALL_SRC += $(FW_HOST_SRC)
+FW_A := $(B)/lib/libtern-fw.a
+
 # What programs link, in this order; an archive gives only what is asked of it.
 RUN_A := $(B)/lib/libtern-run.a
 SUPPORT_A := $(B)/lib/libtest-support.a
@@ -85,11 +95,15 @@ DRM = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags libdrm))
 
 # Targets -------------------------------------------------------------------
 .PHONY: all tests fuzzers deps run check check-unit check-san check-llama \
-	check-ggml bench fuzz format-check install clean help FORCE
+	check-ggml bench fuzz format-check install clean help firmware FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
 all: $(LIBS) $(TOOLS) $(BENCHES)   ## the library and the tools (default)
+all: $(if $(shell command -v $(RISCV)gcc),firmware)
+
+firmware: $(FW)/tern.fw            ## the MCU's firmware, build/firmware/tern.fw
+
 tests: $(TESTS)                    ## the unit tests, without running them
 
 deps:                              ## install missing Debian packages
@@ -122,7 +136,7 @@ bench: deps                        ## performance on sample decoders, a table
 	@tests/run bench
 
 format-check:                      ## is everything as .clang-format wants it?
-	@find userspace tests uapi -name '*.[ch]' -print0 | \
+	@find userspace tests uapi firmware -name '*.[ch]' -print0 | \
 		xargs -0r clang-format --dry-run -Werror
 
 install: all                       ## to PREFIX=/usr/local, below DESTDIR
@@ -177,6 +191,7 @@ $(FINGERPRINT_O): $(B)/gen/fingerprint.h
 $(FINGERPRINT_O): private CPPFLAGS += -I$(B)/gen
 
 $(LIB_A): $(call objects,$(LIB_SRC))
+$(FW_A): $(call objects,$(FW_HOST_SRC))
 $(RUN_A): $(call objects,$(filter-out $(RUN_MAIN),$(RUN_SRC)))
 $(SUPPORT_A): $(call objects,$(SUPPORT_SRC))
 # The folders too: a source deleted must leave the library.
@@ -217,8 +232,33 @@ $(B)/bin/%: $(B)/obj/userspace/tools/%.o $(ARCHIVES)
 	$(link) $(PCRE2)
 $(B)/bin/%: $(B)/obj/tests/bench/%.o $(ARCHIVES)
 	$(link) $(PCRE2)
-$(B)/tests/%: $(B)/obj/tests/unit/%.o $(SUPPORT_A) $(ARCHIVES)
+$(B)/tests/%: $(B)/obj/tests/unit/%.o $(FW_A) $(SUPPORT_A) $(ARCHIVES)
 	$(link) $(CHECK) $(PCRE2)
+# Freestanding, and the same bytes wherever it is built. Only boot.S touches CSRs, which have
+# an extension of their own that the compiler's choice of libgcc does not know.
+FW_DEFINES = -DTERN_VERSION='"$(VERSION)"' -DTERN_FW_SECURITY=$(FW_SECURITY)
+FW_CFLAGS := -std=c11 -ffreestanding -Os -g -march=rv32imc -mabi=ilp32 -mstrict-align \
+	-ffunction-sections -fdata-sections -fno-common -fstack-usage \
+	-ffile-prefix-map=$(CURDIR)=. -Wall -Wextra $(if $(filter 1,$(WERROR)),-Werror) -Iuapi
+FW_OBJ := $(patsubst firmware/%.c,$(FW)/%.o,$(FW_SRC)) $(FW)/boot.o
+$(B)/obj/firmware/%.o $(B)/obj/tests/%.o: CPPFLAGS += $(FW_DEFINES) -Ifirmware
+
+$(FW)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(RISCV) $(FW_CFLAGS) $(FW_DEFINES)' >$@.new
+	@cmp -s $@.new $@ || cp $@.new $@
+$(FW)/%.o: firmware/%.c $(FW)/flags
+	$(call say,RVCC,$<)$(RISCV)gcc $(FW_CFLAGS) $(FW_DEFINES) -MMD -MP -c -o $@ $<
+$(FW)/%.o: firmware/%.S $(FW)/flags
+	$(call say,RVCC,$<)$(RISCV)gcc $(FW_CFLAGS) -march=rv32imc_zicsr -c -o $@ $<
+$(FW)/tern.elf: $(FW_OBJ) firmware/firmware.ld firmware/
+	$(call say,RVLD,$@)$(RISCV)gcc $(FW_CFLAGS) -nostdlib -Wl,--gc-sections,--build-id=none \
+		-Wl,-T,firmware/firmware.ld -Wl,-Map,$(FW)/tern.map -o $@ $(FW_OBJ) -lgcc
+$(FW)/tern.fw: $(FW)/tern.elf firmware/mkimage $(wildcard uapi/tern/*.h)
+	$(call say,IMAGE,$@)firmware/mkimage $< $@ --version $(VERSION) \
+		--security $(FW_SECURITY) --header uapi/tern/fw.h
+-include $(patsubst %.o,%.d,$(FW_OBJ))
+
 # The contracts have no hidden padding, and one layout for 64-bit and 32-bit processes. No
 # 32-bit C library is needed to see that.
 UAPI_SRC := tests/unit/uapi_layout.h $(wildcard uapi/*/*.h)
@@ -230,7 +270,7 @@ $(B)/uapi-layout: $(UAPI_SRC) $(B)/flags
 		-isystem /usr/include/$(shell $(CC) -print-multiarch) \
 		-fsyntax-only -x c $< || exit; done
 	@touch $@
-$(B)/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(SUPPORT_A) $(ARCHIVES)
+$(B)/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(FW_A) $(SUPPORT_A) $(ARCHIVES)
 	$(link) $(PCRE2) -fsanitize=fuzzer
 
 -include $(patsubst %.o,%.d,$(call objects,$(ALL_SRC)))
