@@ -8,6 +8,7 @@ Prints a table per suite and, last, "N passed, N failed".
 import collections
 import csv
 import glob
+import os
 import re
 import sys
 
@@ -16,6 +17,7 @@ from greedy_steps import Server
 PROMPTS = "/tern/tests/conformance/prompts.txt"
 CONTEXT = 256
 TOKENS = 32
+MIN_SUPPORTED = 10000  # cases of test-backend-ops
 PERPLEXITY_LIMIT = 0.005  # relative
 LOGIT_LIMIT = 0.02  # closer candidates than this may change places
 
@@ -46,50 +48,85 @@ def rows(path):
 class Operator:
     def __init__(self):
         self.cases = self.supported = self.tested = self.failed = 0
+        self.status, self.seconds = "", 0.0
 
 
-def table_of_operators():
-    """Every case that exists, and of those tested which failed."""
-    table = collections.defaultdict(Operator)
-    failures = []
+def read_support(table):
     for row in rows("support.csv"):
         entry = table[row["op_name"]]
         entry.cases += 1
         entry.supported += row["supported"] in ("1", "yes")
-    for row in rows("ops.csv"):
-        if row["supported"] != "1":
-            continue
-        entry = table[row["op_name"]]
-        entry.tested += 1
-        if row["error_message"]:
-            entry.failed += 1
-            failures.append(f"{row['op_name']}({row['op_params']})")
-    return table, failures
+
+
+def cpu_seconds(path):
+    """Of children: the second line that a shell's `times` prints."""
+    found = re.findall(r"(\d+)m([0-9.]+)s", read(path))
+    return sum(60 * int(m) + float(s) for m, s in found[2:4])
+
+
+def read_tests(table):
+    """Fills in what was tested; the cases that failed."""
+    failures = []
+    for path in sorted(glob.glob("ops/*.status")):
+        name = os.path.basename(path)[:-len(".status")]
+        entry = table[name]
+        entry.status = read(path).strip()
+        entry.seconds = cpu_seconds(path[:-len(".status")] + ".times")
+        for row in rows(path[:-len(".status")] + ".csv"):
+            if row["supported"] != "1":
+                continue
+            entry.tested += 1
+            if row["error_message"]:
+                entry.failed += 1
+                failures.append(f"{name}({row['op_params']})")
+    return failures
+
+
+def unfinished(name, entry):
+    """Why an operator counts as failed though no case of it says so."""
+    if entry.status == "124":
+        return f"{name} took too long, {entry.seconds:.0f} s of CPU time"
+    if entry.status and entry.tested < entry.supported:
+        return (f"{name} ended with status {entry.status} after"
+                f" {entry.tested} of {entry.supported} cases")
+    return None
+
+
+def print_ops(table):
+    print(f"\ntest-backend-ops on TERN0\n  {'operator':24} {'supported':>13}"
+          f" {'tested':>8} {'failed':>8} {'CPU s':>9}")
+    for name in sorted(table):
+        e = table[name]
+        if e.supported:
+            print(f"  {name:24} {e.supported:6}/{e.cases:<6} {e.tested:8}"
+                  f" {e.failed:8} {e.seconds:9.1f}")
+    foreign = sum(not e.supported for e in table.values())
+    supported, cases, tested, failed, seconds = (
+        sum(getattr(e, what) for e in table.values())
+        for what in ("supported", "cases", "tested", "failed", "seconds"))
+    print(f"  {'all':24} {supported:6}/{cases:<6} {tested:8} {failed:8}"
+          f" {seconds:9.1f}")
+    print(f"  {foreign} operators are not supported at all")
 
 
 def judge_ops(total):
-    table, failures = table_of_operators()
-    print(f"\ntest-backend-ops on TERN0\n  {'operator':24} {'supported':>13}"
-          f" {'tested':>8} {'failed':>8}")
-    for name in sorted(table):
-        entry = table[name]
-        if entry.supported:
-            print(f"  {name:24} {entry.supported:6}/{entry.cases:<6}"
-                  f" {entry.tested:8} {entry.failed:8}")
-    foreign = sorted(n for n in table if not table[n].supported)
+    table = collections.defaultdict(Operator)
+    read_support(table)
+    failures = read_tests(table)
+    print_ops(table)
+    wrong = [why for name in sorted(table)
+             if (why := unfinished(name, table[name]))]
+    tested = [e for e in table.values() if e.status]
     supported = sum(e.supported for e in table.values())
-    cases = sum(e.cases for e in table.values())
-    tested = sum(e.tested for e in table.values())
-    print(f"  {'all':24} {supported:6}/{cases:<6} {tested:8} {len(failures):8}")
-    print(f"  {len(foreign)} operators are not supported at all")
-    for case in failures[:40]:
+    if not tested:
+        wrong.append("nothing was tested")
+    if supported < MIN_SUPPORTED:
+        wrong.append(f"{supported} supported cases are fewer than"
+                     f" {MIN_SUPPORTED}")
+    for case in failures[:40] + wrong:
         print(f"    FAILED {case}")
-    total.passed += tested - len(failures)
-    total.failed += len(failures)
-    status = read("ops.status").strip()
-    if not tested or (status != "0" and not failures):
-        print(f"  test-backend-ops did not finish: status {status}")
-        total.failed += 1
+    total.passed += sum(e.tested - e.failed for e in tested)
+    total.failed += len(failures) + len(wrong)
 
 
 def estimate(path):
