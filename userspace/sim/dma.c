@@ -153,7 +153,6 @@ static int row_address(struct tern_sim *s, struct tern_rcmd *c, const int64_t *x
 	const struct tern_rtile *t = &c->t[1];
 	const struct sim_dma *p = &s->dma;
 	int64_t y = x[1] + c->origin[1];
-	uint64_t row = (uint64_t)sim_row_bytes(t->type, p->hi[0] - p->lo[0]);
 	int err = p->rows ? sim_dma_index(s, c, x, &y) : 0;
 
 	if (err)
@@ -163,7 +162,7 @@ static int row_address(struct tern_sim *s, struct tern_rcmd *c, const int64_t *x
 	      (uint64_t)(x[2] + c->origin[2]) * (uint64_t)t->stride[2] +
 	      (uint64_t)(x[3] + c->origin[3]) * (uint64_t)t->stride[3];
 	if (p->rows)
-		c->dram_bursts += (*va + row + TERN_BURST - 1) / TERN_BURST - *va / TERN_BURST;
+		c->dram_bursts += sim_row_bursts(t, *va, p->hi[0] - p->lo[0]);
 	return 0;
 }
 

@@ -246,6 +246,8 @@ int sim_load(struct tern_sim *s, struct tern_rcmd *c, struct sim_slot *slot);
 int sim_store(struct tern_sim *s, struct tern_rcmd *c, struct sim_slot *slot);
 int sim_matrix(struct tern_sim *s, struct tern_rcmd *c, struct sim_slot *slot);
 int sim_vector(struct tern_sim *s, struct tern_rcmd *c, struct sim_slot *slot);
+/* Bursts of a row of n elements at `at`; elements further apart than a burst cost one each. */
+uint64_t sim_row_bursts(const struct tern_rtile *t, uint64_t at, int64_t n);
 /* The row index at coordinates x of the SPM tile, checked against the memory tile. */
 int sim_dma_index(struct tern_sim *s, const struct tern_rcmd *c, const int64_t *x, int64_t *out);
 

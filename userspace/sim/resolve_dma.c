@@ -175,6 +175,21 @@ static uint64_t row_bursts(const struct tern_rtile *t, uint64_t at, int64_t n)
 	return bursts(at, at + (uint64_t)sim_row_bytes(t->type, n));
 }
 
+uint64_t sim_row_bursts(const struct tern_rtile *t, uint64_t at, int64_t n)
+{
+	return row_bursts(t, at, n);
+}
+
+/* Do the elements of a row follow each other, and does the next row follow it? */
+static bool rows_adjacent(const struct tern_rtile *t, int64_t n, int64_t row)
+{
+	const struct sim_type *info = &sim_types[t->type];
+	bool dense = info->kind != TERN_KIND_PLAIN || n == 1 || t->stride[0] == info->bytes ||
+		     t->stride[0] == -(int64_t)info->bytes;
+
+	return dense && t->stride[1] == row;
+}
+
 static bool rows_alike(const struct tern_rtile *t, const struct sim_dma *p)
 {
 	for (unsigned int d = 1; d < TERN_NDIMS; d++) {
@@ -198,8 +213,10 @@ static uint64_t box_bursts(const struct tern_rcmd *c, const struct sim_dma *p, u
 		return bursts(p->mem.lo, p->mem.hi);
 	if (rows > MAX_ROWS || rows_alike(t, p))
 		return rows * row_bursts(t, base, n);
-	if (t->stride[1] == (int64_t)row) {
+	if (rows_adjacent(t, n, (int64_t)row)) {
 		inner = p->hi[1] - p->lo[1];
+		if (inner > 1 && t->stride[0] < 0) /* element 0 lies last in its row */
+			base -= row - sim_types[t->type].bytes;
 		row *= (uint64_t)inner;
 	}
 	for (x3 = 0; x3 < p->hi[3] - p->lo[3]; x3++) {
