@@ -241,7 +241,7 @@ FW_CFLAGS := -std=c11 -ffreestanding -Os -g -march=rv32imc -mabi=ilp32 -mstrict-
 	-ffunction-sections -fdata-sections -fno-common -fstack-usage \
 	-ffile-prefix-map=$(CURDIR)=. -Wall -Wextra $(if $(filter 1,$(WERROR)),-Werror) -Iuapi
 FW_OBJ := $(patsubst firmware/%.c,$(FW)/%.o,$(FW_SRC)) $(FW)/boot.o
-$(B)/obj/firmware/%.o $(B)/obj/tests/%.o: CPPFLAGS += $(FW_DEFINES) -Ifirmware
+$(B)/obj/firmware/%.o $(B)/obj/tests/%.o: CPPFLAGS += $(FW_DEFINES) -iquote firmware
 
 $(FW)/flags: FORCE
 	@mkdir -p $(@D)
