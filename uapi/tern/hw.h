@@ -58,6 +58,40 @@ struct tern_caps {
 };
 TERN_ASSERT(sizeof(struct tern_caps) == 4 * 26);
 
+/*
+ * What an implementation may have. Besides: mac_int8 = m0 * n0 * k0; k0 is a multiple of
+ * TERN_GROUP, spm_bytes of 4096; doorbell_stride is a power of two; save_bytes is at least
+ * TERN_SAVE_SPM + spm_bytes + 4 * acc.
+ *
+ *	name		   low		   high */
+#define TERN_HW_CAP_LIMITS(X) \
+	X(isa_major,	   TERN_ISA_MAJOR, TERN_ISA_MAJOR) \
+	X(isa_minor,	   0,		   TERN_ISA_MINOR) \
+	X(clock_khz,	   1000,	   4000000) \
+	X(mac_int8,	   32,		   1 << 20) \
+	X(mac_div_min,	   1,		   64) \
+	X(mac_div_g16,	   1,		   64) \
+	X(mac_div_g16min,  1,		   64) \
+	X(mac_div_f16,	   1,		   64) \
+	X(mac_div_f32,	   1,		   64) \
+	X(m0,		   1,		   256) \
+	X(n0,		   1,		   256) \
+	X(k0,		   32,		   1024) \
+	X(acc,		   1024,	   1 << 22) \
+	X(spm_bytes,	   64 << 10,	   256 << 20) \
+	X(spm_vector,	   4,		   1 << 16) \
+	X(spm_matrix_out,  4,		   1 << 16) \
+	X(spm_dma,	   4,		   1 << 16) \
+	X(vector_lanes,	   1,		   4096) \
+	X(load_decode,	   1,		   1 << 16) \
+	X(store_encode,	   1,		   1 << 16) \
+	X(dram_x256,	   64,		   1 << 22) \
+	X(dram_burst,	   TERN_BURST,	   TERN_BURST) \
+	X(dram_outstanding, 1,		   1 << 16) \
+	X(queue_depth,	   1,		   1024) \
+	X(save_bytes,	   64 << 10,	   1 << 30) \
+	X(doorbell_stride, 4096,	   65536)
+
 /* ---- Faults ----------------------------------------------------------------- */
 /* What a job ends with. Classes: FAULT the program or its data is wrong;
  * UNDEFINED checking mode found undefined behaviour; UNIMPLEMENTED specified, but
@@ -117,16 +151,16 @@ struct tern_fault {
 TERN_ASSERT(sizeof(struct tern_fault) == 40);
 
 /* ---- Counters of a job -------------------------------------------------------- */
-struct tern_counters {
-	__le64 cycles; /* dispatch of the first command to END */
-	__le64 steps; /* CP cycles, what a budget counts */
-	__le64 commands[8]; /* per queue, enum tern_queue */
-	__le64 busy[8]; /* cycles the engine worked */
+struct tern_counters { /* exactly: README.md, "Time" */
+	__le64 cycles; /* from the job's begin until END has drained the queues */
+	__le64 steps; /* what a budget counts */
+	__le64 commands[8]; /* per enum tern_queue; of the CP only SYNC */
+	__le64 busy[8]; /* cycles the engine worked; the CP: did not wait */
 	__le64 stall_sem[8]; /* cycles its head waited for a semaphore */
 	__le64 stall_dram[8]; /* cycles its head waited for DRAM beyond its own transfer */
 	__le64 dram_read, dram_written; /* bytes asked for */
 	__le64 dram_bursts; /* bursts touched, 64 bytes each */
-	__le64 spm_bytes; /* through all ports */
+	__le64 spm_bytes; /* through the engines' ports */
 	__le64 macs[4]; /* int8, fp16, bf16, fp32; edges excluded */
 	__le64 vector_ops; /* element operations weighted by cost */
 	__le64 energy_pj; /* dynamic and leakage, picojoule */

@@ -48,6 +48,8 @@ typedef unsigned long long __u64, __le64;
 #define TERN_SCALAR_REGS	32 /* S registers of a micro-program, one value per row */
 #define TERN_VECTOR_MAX_INSTRS	256
 #define TERN_CMD_MAX_WORDS	12
+#define TERN_MAX_SIZE		0x7fffffff /* of a tile's dimension, elements */
+#define TERN_IMAGE_MAX_WORDS	(1u << 24) /* commands and micro-programs: 128 MiB */
 #define TERN_GROUP		32 /* elements that share an activation scale */
 #define TERN_BURST		64 /* DRAM burst, bytes */
 #define TERN_NONE		0xffu /* "no tile", "no register" in a byte field */
@@ -79,8 +81,9 @@ enum tern_queue {
  * row with kind PLAIN or BLOCK. In SPM: PLAIN, or OPERAND (opaque: written by LOAD
  * or VECTOR's STQ, read by MATRIX only). RESERVED rows fault as UNIMPLEMENTED.
  *
- * elems: elements per block; bytes: bytes per block; group: elements per scale;
- * min: 1 if values carry a minimum (w = q * scale + min).
+ * elems: elements per block, a power of two; bytes: bytes per block (of OPERAND types their
+ * size is the contract, their layout is not); group: elements per scale; min: 1 if values
+ * carry a minimum (w = q * scale + min).
  */
 /*	name	code elems bytes kind	    group min */
 #define TERN_ISA_TYPES(X) \
@@ -135,11 +138,12 @@ enum tern_type_kind {
 	TERN_KIND_RESERVED,
 };
 /*
- * Operand tiles. Group g of row r lies at addr + r * stride1 + g * bytes:
+ * Operand tiles. Group g of row r has the bytes at addr + r * stride1 + g * bytes. It holds
  *   OP32   s8 q[32], f32 scale			OP32M  ... f32 scale, f32 min
  *   OP16   s8 q[32], f32 scale[2]		OP16M  ... f32 scale[2], f32 min[2]
  *   ACT    s8 q[32], f32 scale, s16 sum[2]	sums of q over each half group
- * A block type decodes to the operand type of its group and min columns.
+ * in an order that is the implementation's own: only MATRIX reads it. A block type decodes to
+ * the operand type of its group and min columns.
  */
 
 /* ---- Tile descriptors --------------------------------------------------- */

@@ -28,7 +28,7 @@ static bool sections_ok(const struct tern_image_header *h)
 {
 	return h->entry >= TERN_IMAGE_HEADER_WORDS && h->entry < h->code_words &&
 	       h->code_words <= h->vector_words && h->vector_words <= h->words &&
-	       h->vector_words <= SIM_MAX_IMAGE_WORDS;
+	       h->vector_words <= TERN_IMAGE_MAX_WORDS;
 }
 
 static int check_header(struct tern_sim *s)

@@ -30,11 +30,7 @@
 #include "sim/sim.h"
 #include "simd/simd.h"
 
-/* Commands and micro-programs the model keeps a private copy of: 128 MiB. */
-#define SIM_MAX_IMAGE_WORDS (1u << 24)
-/* Sizes fit a lane index, so that products of two of them cannot overflow. */
-#define SIM_MAX_SIZE INT32_MAX
-#define SIM_DONE     (-1) /* handler: the job has ended well */
+#define SIM_DONE (-1) /* handler: the job has ended well */
 
 struct sim_pool;
 struct sim_defer;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What capabilities an implementation of this architecture may have. */
+/* The limits of capabilities that <tern/hw.h> sets, and sentences about them. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,40 +7,9 @@
 #include "sim/limits.h"
 #include "sim/sim.h"
 
-/* clang-format off */
-/*	name		   low	      high	    example */
-#define LIMITS(X) \
-	X(isa_major,	   TERN_ISA_MAJOR, TERN_ISA_MAJOR, "1") \
-	X(isa_minor,	   0,	      TERN_ISA_MINOR, "0") \
-	X(clock_khz,	   1000,      4000000,	    "1000000") \
-	X(mac_int8,	   32,	      1 << 20,	    "1024") \
-	X(mac_div_min,	   1,	      64,	    "1") \
-	X(mac_div_g16,	   1,	      64,	    "1") \
-	X(mac_div_g16min,  1,	      64,	    "2") \
-	X(mac_div_f16,	   1,	      64,	    "2") \
-	X(mac_div_f32,	   1,	      64,	    "8") \
-	X(m0,		   1,	      256,	    "16") \
-	X(n0,		   1,	      256,	    "8") \
-	X(k0,		   32,	      1024,	    "32") \
-	X(acc,		   1024,      1 << 22,	    "16384") \
-	X(spm_bytes,	   64 << 10,  256 << 20,    "512K") \
-	X(spm_vector,	   4,	      1 << 16,	    "2048") \
-	X(spm_matrix_out,  4,	      1 << 16,	    "512") \
-	X(spm_dma,	   4,	      1 << 16,	    "512") \
-	X(vector_lanes,	   1,	      4096,	    "128") \
-	X(load_decode,	   1,	      1 << 16,	    "256") \
-	X(store_encode,	   1,	      1 << 16,	    "128") \
-	X(dram_x256,	   64,	      1 << 22,	    "13107") \
-	X(dram_burst,	   TERN_BURST, TERN_BURST,  "64") \
-	X(dram_outstanding, 1,	      1 << 16,	    "512") \
-	X(queue_depth,	   1,	      1024,	    "64") \
-	X(save_bytes,	   64 << 10,  1 << 30,	    "2400000") \
-	X(doorbell_stride, 4096,      65536,	    "65536")
-/* clang-format on */
-
 _Static_assert(0
-#define X(f, lo, hi, ex) +1
-		       LIMITS(X)
+#define X(f, lo, hi) +1
+		       TERN_HW_CAP_LIMITS(X)
 #undef X
 		       == TERN_CAP_COUNT,
 	       "a limit for every capability");
@@ -53,9 +22,13 @@ static const char *const texts[TERN_CAP_COUNT] = {
 #undef X
 };
 
+/* The example is what ref has. */
 const struct tern_cap_limit tern_cap_limits[TERN_CAP_COUNT] = {
-#define X(f, lo, hi, ex) [INDEX(f)] = {.name = #f, .example = ex, .low = lo, .high = hi},
-	LIMITS(X)
+#define X(f, lo, hi) [INDEX(f)].name = #f, [INDEX(f)].low = lo, [INDEX(f)].high = hi,
+	TERN_HW_CAP_LIMITS(X)
+#undef X
+#define X(f, small, ref, large, text) [INDEX(f)].example = #ref,
+		TERN_HW_CAPS(X)
 #undef X
 };
 

@@ -44,7 +44,7 @@ int sim_capture(struct tern_sim *s, unsigned int which, unsigned int n, struct t
 	for (unsigned int i = 0; i < TERN_NDIMS; i++) {
 		int64_t size = field(s, d, TERN_TILE_SIZE0 + i);
 
-		if (size < 0 || size > SIM_MAX_SIZE)
+		if (size < 0 || size > TERN_MAX_SIZE)
 			return sim_fault(s, TERN_FAULT_SHAPE, (uint64_t)size,
 					 place(which, TERN_TILE_SIZE0 + i));
 		*empty |= size == 0;
