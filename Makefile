@@ -58,13 +58,18 @@ TOOL_SRC := $(call sources,userspace/tools/*.c)
 TEST_SRC := $(call sources,tests/unit/test_*.c)
 BENCH_SRC := $(call sources,tests/bench/*.c)
 FUZZ_SRC := $(call sources,tests/fuzz/fuzz_*.c)
+# The model as a PCI device, and programs that play its driver.
+DEVICE_TEST_SRC := $(call sources,tests/device/test_*.c)
+DEVICE_SRC := $(filter-out $(DEVICE_TEST_SRC),$(call sources,tests/device/*.c))
+HOST_SRC := $(call sources,tests/device/host/*.c)
 ALL_SRC := $(LIB_SRC) $(RUN_SRC) $(SUPPORT_SRC) $(TOOL_SRC) $(TEST_SRC) \
-	$(BENCH_SRC) $(FUZZ_SRC)
+	$(BENCH_SRC) $(FUZZ_SRC) $(DEVICE_SRC) $(DEVICE_TEST_SRC) $(HOST_SRC)
 
 LIBS := $(addprefix $(B)/lib/,libtern.a libtern.so pkgconfig/tern.pc)
 TOOLS := $(patsubst userspace/tools/%.c,$(B)/bin/%,$(TOOL_SRC)) \
 	$(if $(RUN_MAIN),$(B)/bin/tern-run)
-TESTS := $(patsubst tests/unit/%.c,$(B)/tests/%,$(TEST_SRC))
+TESTS := $(patsubst tests/unit/%.c,$(B)/tests/%,$(TEST_SRC)) \
+	$(patsubst tests/device/%.c,$(B)/tests/%,$(DEVICE_TEST_SRC))
 BENCHES := $(patsubst tests/bench/%.c,$(B)/bin/%,$(BENCH_SRC))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/%,$(FUZZ_SRC))
 
@@ -95,7 +100,7 @@ DRM = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags libdrm))
 
 # Targets -------------------------------------------------------------------
 .PHONY: all tests fuzzers deps run check check-unit check-san check-llama \
-	check-ggml bench fuzz format-check install clean help firmware FORCE
+	check-ggml bench fuzz format-check install clean help firmware device FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -105,6 +110,7 @@ all: $(if $(shell command -v $(RISCV)gcc),firmware)
 firmware: $(FW)/tern.fw            ## the MCU's firmware, build/firmware/tern.fw
 
 tests: $(TESTS)                    ## the unit tests, without running them
+device: $(B)/bin/tern-device       ## the model as a PCI device, for the rigs
 
 deps:                              ## install missing Debian packages
 	@tests/deps
@@ -259,6 +265,13 @@ $(FW)/tern.fw: $(FW)/tern.elf firmware/mkimage $(wildcard uapi/tern/*.h)
 		--security $(FW_SECURITY) --header uapi/tern/fw.h
 -include $(patsubst %.o,%.d,$(FW_OBJ))
 
+
+$(B)/bin/tern-device: $(call objects,$(DEVICE_SRC)) $(LIB_A)
+	$(link) $(shell pkg-config --libs unicorn)
+$(B)/obj/tests/device/%.o: CPPFLAGS += -Itests
+$(B)/tests/%: $(B)/obj/tests/device/%.o $(call objects,$(HOST_SRC)) $(SUPPORT_A) $(ARCHIVES) \
+		| $(B)/bin/tern-device $(FW)/tern.fw
+	$(link) $(CHECK) $(PCRE2)
 # The contracts have no hidden padding, and one layout for 64-bit and 32-bit processes. No
 # 32-bit C library is needed to see that.
 UAPI_SRC := tests/unit/uapi_layout.h $(wildcard uapi/*/*.h)

@@ -282,10 +282,18 @@ static void drain(struct tern_sim *s)
 		sim_check_drain(s);
 }
 
+/* Who sees the value may change what was loaded before it. */
 static int do_fence(struct tern_sim *s, struct sim_slot *slot, const uint64_t *w)
 {
+	int err;
+
 	drain(s);
-	return write_word(s, address(s, slot->a, w[1]), w[2]);
+	if (s->defer)
+		sim_defer_settle(s);
+	err = write_word(s, address(s, slot->a, w[1]), w[2]);
+	if (!err && slot->flags & TERN_FENCE_IRQ && s->run->interrupt)
+		s->run->interrupt(s->run->host_ctx);
+	return err;
 }
 
 static int do_stamp(struct tern_sim *s, struct sim_slot *slot, const uint64_t *w)
@@ -353,6 +361,7 @@ static int do_engine(struct tern_sim *s, struct sim_slot *slot, const uint64_t *
 
 	(void)w;
 	err = sim_dispatch(s, slot);
+	s->dispatched++;
 	s->queue = TERN_Q_CP;
 	return err;
 }
@@ -377,7 +386,7 @@ static int step(struct tern_sim *s)
 	s->cp_cycles += slot->words;
 	err = sim_spend(s, slot->words);
 	if (!err && sim_stopped(s))
-		err = sim_fault(s, TERN_FAULT_ABORT, 0, 0);
+		err = sim_attend(s);
 	if (err)
 		return err;
 	s->next = s->pc + slot->words;

@@ -204,6 +204,12 @@ void sim_defer_read(struct tern_sim *s, uint64_t lo, uint64_t hi)
 	}
 }
 
+void sim_defer_settle(struct tern_sim *s)
+{
+	while (s->defer->n)
+		settle(s, s->defer->n - 1);
+}
+
 void sim_defer_source(struct tern_sim *s, const unsigned char *p, uint64_t len)
 {
 	struct sim_defer *d = s->defer;

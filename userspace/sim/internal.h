@@ -120,7 +120,8 @@ struct tern_sim {
 	/* The job. */
 	struct tern_sim_run *run;
 	uint64_t budget, steps;
-	uint64_t cp_cycles; /* not yet told to the timing walk */
+	uint64_t dispatched; /* engine commands */
+	uint64_t cp_cycles;  /* not yet told to the timing walk */
 	struct sim_tlb_entry tlb[SIM_TLB];
 	unsigned int tlb_next;
 	uint32_t pc, next, mark;
@@ -157,6 +158,7 @@ struct sim_slot *sim_fetch(struct tern_sim *s, uint32_t pc);
 
 /* ---- cp.c, dispatch.c ------------------------------------------------------- */
 int sim_cp_run(struct tern_sim *s);
+int sim_attend(struct tern_sim *s);    /* preempt.c: somebody set *stop */
 void sim_cp_flush(struct tern_sim *s); /* tell timing about scalar work so far */
 uint64_t sim_now(struct tern_sim *s);
 int sim_dispatch(struct tern_sim *s, struct sim_slot *slot);
@@ -274,6 +276,8 @@ bool sim_defer_load(struct tern_sim *s, const struct tern_rcmd *c, struct sim_sl
 void sim_defer_read(struct tern_sim *s, uint64_t lo, uint64_t hi);
 void sim_defer_write(struct tern_sim *s, const struct tern_rtile *t, const struct sim_range *r,
 		     bool covers);
+/* All of them: nothing of memory will be read that a command before this point reads. */
+void sim_defer_settle(struct tern_sim *s);
 /* Host bytes [p, p + len) are about to change. */
 void sim_defer_source(struct tern_sim *s, const unsigned char *p, uint64_t len);
 

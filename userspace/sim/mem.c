@@ -27,7 +27,7 @@ static struct sim_tlb_entry *translate(struct tern_sim *s, uint64_t va, uint64_t
 				       unsigned int access)
 {
 	struct sim_tlb_entry *e = &s->tlb[s->tlb_next];
-	uint64_t len = want > LOOKAHEAD ? want : LOOKAHEAD;
+	uint64_t len = want > LOOKAHEAD || s->run->exact ? want : LOOKAHEAD;
 	void *host;
 
 	if (len > UINT64_MAX - va)

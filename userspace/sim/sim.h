@@ -25,6 +25,12 @@ struct tern_sim_mem {
 	void *ctx;
 };
 
+/* What attend() wants of the job that it interrupts. */
+enum tern_sim_attend {
+	TERN_SIM_GO_ON,
+	TERN_SIM_ABORT, /* it ends with an ABORT fault */
+};
+
 struct tern_sim_options {
 	unsigned int threads; /* host threads; 0: all cores */
 	bool check;	      /* checking mode: RACE, UNINIT, OPAQUE are found */
@@ -58,7 +64,13 @@ struct tern_sim_run {
 		uint64_t dram_bytes, macs, commands;
 	} * ops;
 	size_t nops;
-	const volatile int *stop; /* non-zero: end with ABORT soon; or NULL */
+	/* Not zero: attend() is called at the next command boundary, on the job's thread, and
+	 * decides; without attend() the job ends with ABORT. Or NULL. */
+	const volatile int *stop;
+	enum tern_sim_attend (*attend)(void *ctx);
+	void (*interrupt)(void *ctx); /* a FENCE asked for it; or NULL */
+	void *host_ctx;
+	bool exact; /* translate() is asked for what is accessed and no more: for who keeps books */
 	/* out */
 	struct tern_counters counters;
 	struct tern_fault fault; /* code 0: success */
@@ -82,5 +94,11 @@ const struct tern_caps *tern_sim_caps(const struct tern_sim *sim);
  * faulted (run->fault says so); -ENOMEM when the host ran out of memory. Between jobs SPM is
  * cleared (read as never written). */
 int tern_sim_run(struct tern_sim *sim, struct tern_sim_run *run);
+
+/* From attend() only: the job reads nothing more through translations it has, and nothing
+ * that it has written is on its way. */
+void tern_sim_forget(struct tern_sim *sim);
+/* From any thread while a job runs: engine commands dispatched and steps spent by it. */
+void tern_sim_progress(const struct tern_sim *sim, uint64_t *commands, uint64_t *steps);
 
 #endif

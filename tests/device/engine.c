@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "engine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model.h"
+#include "profile.h"
+
+/* ---- what the program's thread asks at a boundary ----------------------------------------------- */
+static void forget(struct model *m)
+{
+	struct engine *e = &m->engine;
+
+	if (!e->flush)
+		return;
+	tern_sim_forget(e->sim);
+	e->flush = false;
+	mmu_waited(m, WAIT_ENGINE);
+	pthread_cond_broadcast(&m->changed);
+}
+
+static enum tern_sim_attend attend(void *ctx)
+{
+	struct model *m = ctx;
+	struct engine *e = &m->engine;
+	enum tern_sim_attend want = TERN_SIM_GO_ON;
+
+	pthread_mutex_lock(&m->lock);
+	forget(m);
+	/* Hung engines do no more, but the MMU beside them answers. */
+	while (faults_on(&m->faults, FAULT_HANG) && !e->reset && !e->quit) {
+		pthread_cond_wait(&m->changed, &m->lock);
+		forget(m);
+	}
+	if (e->reset || e->take || e->abort || e->quit)
+		want = TERN_SIM_ABORT;
+	e->attention = want != TERN_SIM_GO_ON;
+	pthread_mutex_unlock(&m->lock);
+	return want;
+}
+
+static void fence_interrupt(void *ctx)
+{
+	irq_raise(ctx, TERN_IRQ_FENCE);
+}
+
+static void *translate(void *ctx, uint64_t va, uint64_t *len, unsigned int access)
+{
+	struct model *m = ctx;
+
+	return mmu_at(m, m->engine.asid, va, len, access, TERN_Q_CP);
+}
+
+/* ---- a job ends ------------------------------------------------------------------------------------ */
+static void count(struct model *m)
+{
+	struct engine *e = &m->engine;
+	const struct tern_counters *c = &e->run.counters;
+	uint64_t *total = (uint64_t *)&e->total;
+	const uint64_t *more = (const uint64_t *)c;
+
+	for (size_t i = 0; i < sizeof(*c) / sizeof(uint64_t); i++)
+		total[i] += more[i];
+	for (unsigned int i = 0; i < TERN_NQUEUES; i++)
+		m->busy[i] += c->busy[i];
+	m->energy_pj += c->energy_pj;
+	m->slot[e->slot].cycles += c->cycles;
+}
+
+static void complete(struct model *m)
+{
+	struct engine *e = &m->engine;
+	struct slot *s = &m->slot[e->slot];
+	uint32_t causes = s->control & TERN_SLOT_KERNEL ? TERN_IRQ_JOB : 0;
+
+	if (e->run.job.flags & TERN_JOB_IRQ)
+		causes |= TERN_IRQ_FENCE;
+	e->jobs++;
+	s->state = TERN_SLOT_IDLE;
+	if (!ring_complete(m, e->slot))
+		model_log(m, "done of slot %u lost\n", e->slot);
+	if (causes)
+		irq_raise(m, causes);
+}
+
+static void end(struct model *m, int rc)
+{
+	struct engine *e = &m->engine;
+	struct slot *s = &m->slot[e->slot];
+	struct tern_fault *f = &e->run.fault;
+
+	count(m);
+	if (rc && !f->code) { /* the host's memory ran out: nobody's fault in there */
+		fprintf(stderr, "tern-device: out of memory in a job\n");
+		*f = (struct tern_fault){.code = TERN_FAULT_ABORT, .class = TERN_CLASS_ABORT};
+	}
+	if (e->reset || e->take || e->quit) {
+		s->state = TERN_SLOT_IDLE;
+	} else if (f->code) {
+		e->faults++;
+		slot_fault(m, e->slot, f);
+	} else {
+		complete(m);
+	}
+}
+
+static void run_job(struct model *m)
+{
+	struct engine *e = &m->engine;
+	int rc = 0;
+
+	if (!profile_open(m)) {
+		pthread_mutex_unlock(&m->lock);
+		rc = tern_sim_run(e->sim, &e->run);
+		pthread_mutex_lock(&m->lock);
+		/* From here on nothing is translated but under the lock. */
+		e->running = false;
+		profile_close(m);
+	}
+	e->running = false;
+	end(m, rc);
+	e->flush = e->take = e->abort = e->reset = false;
+	e->attention = 0;
+	mmu_waited(m, WAIT_ENGINE);
+	if (e->command) {
+		e->command = 0;
+		mcu_event(m, TERN_EVENT_COMMAND);
+	}
+	mcu_event(m, TERN_EVENT_JOB);
+	reset_progress(m);
+	pthread_cond_broadcast(&m->changed);
+}
+
+static void *engine_thread(void *arg)
+{
+	struct model *m = arg;
+	struct engine *e = &m->engine;
+
+	pthread_mutex_lock(&m->lock);
+	while (!e->quit) {
+		if (e->started) {
+			e->started = false;
+			run_job(m);
+		} else {
+			pthread_cond_wait(&m->changed, &m->lock);
+		}
+	}
+	pthread_mutex_unlock(&m->lock);
+	return NULL;
+}
+
+/* ---- what others ask ---------------------------------------------------------------------------------- */
+void engine_start(struct model *m, unsigned int slot, const struct tern_job *job)
+{
+	struct engine *e = &m->engine;
+	bool kernel = m->slot[slot].control & TERN_SLOT_KERNEL;
+
+	e->slot = slot;
+	e->asid = slot_asid(&m->slot[slot]);
+	e->begin = model_now(m);
+	e->preemptions = 0;
+	e->run = (struct tern_sim_run){
+		.job = *job,
+		.mem = {translate, m},
+		.stop = &e->attention,
+		.attend = attend,
+		.interrupt = fence_interrupt,
+		.host_ctx = m,
+		.exact = true,
+	};
+	if (!job->budget && !kernel)
+		e->run.job.budget = UINT64_MAX;
+	e->running = e->started = true;
+	e->attention = faults_on(&m->faults, FAULT_HANG);
+	m->slot[slot].state = TERN_SLOT_RUNNING;
+	pthread_cond_broadcast(&m->changed);
+}
+
+void engine_resume(struct model *m, unsigned int slot)
+{
+	(void)m;
+	(void)slot;
+}
+
+void engine_attend(struct model *m)
+{
+	m->engine.attention = 1;
+	pthread_cond_broadcast(&m->changed);
+}
+
+void engine_preempt(struct model *m)
+{
+	mcu_event(m, TERN_EVENT_COMMAND);
+}
+
+void engine_abort(struct model *m)
+{
+	m->engine.abort = true;
+	m->engine.command = TERN_SLOT_ABORT;
+	engine_attend(m);
+}
+
+void engine_take(struct model *m)
+{
+	m->engine.take = true;
+	engine_attend(m);
+}
+
+void engine_reset(struct model *m)
+{
+	if (!m->engine.running)
+		return;
+	m->engine.reset = true;
+	engine_attend(m);
+}
+
+void engine_flush(struct model *m)
+{
+	m->engine.flush = true;
+	engine_attend(m);
+}
+
+bool engine_runs(const struct model *m, unsigned int slot)
+{
+	return m->engine.running && m->engine.slot == slot;
+}
+
+bool engine_uses(const struct model *m, unsigned int asid)
+{
+	return m->engine.running && m->engine.asid == asid;
+}
+
+/* ---- life ----------------------------------------------------------------------------------------------- */
+int engine_create(struct model *m, const struct tern_sim_options *opt, char *err, size_t errlen)
+{
+	struct engine *e = &m->engine;
+	int rc = tern_sim_create(&m->caps, opt, &e->sim, err, errlen);
+
+	if (rc)
+		return rc;
+	e->power = TERN_POWER_ON;
+	e->save = malloc(m->caps.save_bytes);
+	if (!e->save || pthread_create(&e->thread, NULL, engine_thread, m)) {
+		snprintf(err, errlen, "no memory or no thread for the engines");
+		tern_sim_destroy(e->sim);
+		free(e->save);
+		return -1;
+	}
+	return 0;
+}
+
+void engine_destroy(struct model *m)
+{
+	pthread_mutex_lock(&m->lock);
+	m->engine.quit = true;
+	engine_attend(m);
+	pthread_mutex_unlock(&m->lock);
+	pthread_join(m->engine.thread, NULL);
+	tern_sim_destroy(m->engine.sim);
+	free(m->engine.save);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the control socket makes the device do wrong. */
+#ifndef DEVICE_FAULTS_H
+#define DEVICE_FAULTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*	name	       command	       text */
+#define DEVICE_FAULTS(X)                                                                     \
+	X(LOST_IRQ, "lost-irq", "interrupts that never arrive")                              \
+	X(GONE, "gone", "all ones everywhere, no access to memory: unplugged")               \
+	X(MCU_SILENT, "fw-silent", "the firmware's instructions stop")                       \
+	X(MCU_LOOP, "fw-loop", "it jumps to itself for ever")                                \
+	X(BAD_INDEX, "fw-bad-index", "HOST_IRQ first sets the ring's write index far ahead") \
+	X(BAD_MESSAGE, "fw-bad-message",                                                     \
+	  "HOST_IRQ first spoils the newest message: type, slot, seq")                       \
+	X(REPLAY, "fw-replay", "HOST_IRQ first sends the newest message once more")          \
+	X(HANG, "hang", "the engines stop at a command and answer a reset only")             \
+	X(DMA_ERROR, "dma-error", "accesses that the bus refuses")                           \
+	X(LATE_DMA, "late-dma",                                                              \
+	  "a write under an old translation after its invalidation was acknowledged")        \
+	X(ACK_DELAY, "ack-delay", "invalidations whose acknowledgement does not come")       \
+	X(SLOW, "slow", "microseconds that every register access takes")
+enum device_fault {
+#define X(name, command, text) FAULT_##name,
+	DEVICE_FAULTS(X)
+#undef X
+		FAULT_COUNT
+};
+
+/* How often each still happens; UINT32_MAX: until told otherwise. SLOW holds its value. */
+struct faults {
+	uint32_t left[FAULT_COUNT];
+};
+
+/* Is it on? Counts down, from any thread. */
+bool faults_take(struct faults *f, enum device_fault which);
+bool faults_on(const struct faults *f, enum device_fault which);
+void faults_set(struct faults *f, enum device_fault which, uint32_t times);
+
+#endif

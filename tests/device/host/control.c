@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The control socket, and the firmware's part played through it. */
+#include "host.h"
+
+#include <check.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static char answer[256];
+
+static void ask(struct host *h, const char *format, va_list args)
+{
+	vfprintf(h->control_out, format, args);
+	fputc('\n', h->control_out);
+	fflush(h->control_out);
+}
+
+static void next_line(struct host *h)
+{
+	ck_assert_msg(fgets(answer, sizeof(answer), h->control_in) != NULL, "no answer");
+	answer[strcspn(answer, "\n")] = '\0';
+}
+
+const char *host_control(struct host *h, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	ask(h, format, args);
+	va_end(args);
+	do
+		next_line(h);
+	while (strncmp(answer, "ok", 2) && strncmp(answer, "error", 5));
+	ck_assert_msg(!strncmp(answer, "ok", 2), "%s: %s", format, answer);
+	return answer;
+}
+
+uint64_t host_stat(struct host *h, const char *name)
+{
+	uint64_t v = UINT64_MAX;
+
+	fputs("stats\n", h->control_out);
+	fflush(h->control_out);
+	do {
+		next_line(h);
+		if (!strncmp(answer, name, strlen(name)) && answer[strlen(name)] == ' ')
+			v = strtoull(answer + strlen(name), NULL, 10);
+	} while (strcmp(answer, "ok"));
+	ck_assert_msg(v != UINT64_MAX, "no statistic %s", name);
+	return v;
+}
+
+uint32_t mcu_get(struct host *h, uint32_t reg)
+{
+	return (uint32_t)strtoul(host_control(h, "mcu %#x", reg - TERN_REGS_FW) + 3, NULL, 0);
+}
+
+void mcu_set(struct host *h, uint32_t reg, uint32_t v)
+{
+	host_control(h, "mcu %#x %#x", reg - TERN_REGS_FW, v);
+}
+
+void mcu_command(struct host *h, unsigned int slot, uint32_t command)
+{
+	mcu_set(h, TERN_FW_REG_COMMAND_SLOT, slot);
+	mcu_set(h, TERN_FW_REG_COMMAND, command);
+}
+
+uint32_t mcu_events(struct host *h, uint32_t wanted)
+{
+	uint32_t events = 0;
+
+	for (int tries = 0; (events & wanted) != wanted; tries++) {
+		uint32_t fresh = mcu_get(h, TERN_FW_REG_MCU_EVENTS);
+
+		ck_assert_msg(tries < HOST_WAIT, "events %#x never came, only %#x", wanted, events);
+		if (fresh)
+			mcu_set(h, TERN_FW_REG_MCU_EVENTS, fresh);
+		else
+			usleep(1000);
+		events |= fresh;
+	}
+	return events;
+}
