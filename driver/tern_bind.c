@@ -1,0 +1,675 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * DOC: VM_BIND
+ *
+ * An operation has three parts, because page tables are written where fences wait and nothing may
+ * be allocated:
+ *
+ * 1. prepare, in the ioctl: buffer, pages, as many tables as can be needed, syncs.
+ * 2. commit, in the ioctl, under the reservation locks (drm_exec): the tree of gpuvm, which so is
+ *    ahead of the page tables. After it nothing fails.
+ * 3. apply: entries are written, then the device is asked to forget what they replaced. Now, or
+ *    by the scheduler when the waits of an asynchronous operation are over.
+ *
+ * Then tables and buffers that are used no more are released, where that may wait. Operations of
+ * a VM are applied one at a time in the order of their commit: asynchronous ones by the
+ * scheduler, synchronous ones after all of those.
+ */
+#include <linux/slab.h>
+
+#include <drm/drm_drv.h>
+#include <drm/drm_exec.h>
+#include <drm/drm_file.h>
+
+#include "tern_array.h"
+#include "tern_bind.h"
+#include "tern_compat.h"
+#include "tern_device.h"
+#include "tern_fence.h"
+#include "tern_file.h"
+#include "tern_gem.h"
+#include "tern_sync.h"
+#include "tern_uapi_check.h"
+#include "tern_vm.h"
+
+/**
+ * struct tern_va - What is mapped at one place
+ */
+struct tern_va {
+	/** @base: In the tree */
+	struct drm_gpuva base;
+	/** @node: In struct tern_bind.spare before, in @dead after its time in the tree */
+	struct list_head node;
+};
+
+/**
+ * struct tern_bind - One operation
+ */
+struct tern_bind {
+	/** @base: What the scheduler knows of it; asynchronous ones only */
+	struct drm_sched_job base;
+	/** @inited: @base is */
+	bool inited;
+	/** @vm: Address space; a reference */
+	struct tern_vm *vm;
+	/** @type: enum drm_tern_bind_type */
+	u32 type;
+	/** @va: First address */
+	u64 va;
+	/** @size: Bytes */
+	u64 size;
+	/** @offset: Where in the buffer */
+	u64 offset;
+	/** @flags: Of its entries, TERN_PTE_* */
+	u64 flags;
+	/** @bo: Buffer; a reference, or NULL */
+	struct tern_bo *bo;
+	/** @sgt: Where the device finds it */
+	struct sg_table *sgt;
+	/** @stock: Tables it may need */
+	struct tern_pt_stock stock;
+	/** @freed: Tables that are used no more */
+	struct tern_pt *freed;
+	/** @spare: struct tern_va it will need */
+	struct list_head spare;
+	/** @dead: struct tern_va that left the tree; each holds its buffer */
+	struct list_head dead;
+	/** @fence: Signals when it is done; asynchronous ones only */
+	struct tern_fence *fence;
+	/** @seqno: Of @fence; 0 while it is not initialised */
+	u64 seqno;
+	/** @cleanup: Frees all this where waiting is allowed */
+	struct work_struct cleanup;
+};
+
+/**
+ * struct bind_call - One call of VM_BIND
+ */
+struct bind_call {
+	/** @vm: Address space; a reference */
+	struct tern_vm *vm;
+	/** @ops: As user space gave them */
+	struct drm_tern_vm_bind_op *ops;
+	/** @bind: Operations made of them */
+	struct tern_bind **bind;
+	/** @count: How many were asked for */
+	u32 count;
+	/** @ready: How many could be prepared */
+	u32 ready;
+	/** @done: How many are done, or queued */
+	u32 done;
+	/** @async: Queue them */
+	bool async;
+	/** @signals: What they signal */
+	struct tern_sync_signals signals;
+};
+
+/* ---- Release ----------------------------------------------------------------- */
+
+static void free_vas(struct list_head *list, bool dead)
+{
+	struct tern_va *va, *next;
+
+	list_for_each_entry_safe(va, next, list, node) {
+		if (dead)
+			drm_gem_object_put(va->base.gem.obj);
+		kfree(va);
+	}
+	INIT_LIST_HEAD(list);
+}
+
+static void bind_free(struct tern_bind *bind)
+{
+	struct tern_device *tdev = to_tern_device(bind->vm->base.drm);
+
+	if (bind->inited)
+		drm_sched_job_cleanup(&bind->base);
+	if (bind->seqno)
+		dma_fence_put(&bind->fence->base);
+	else
+		tern_fence_free(bind->fence);
+	free_vas(&bind->spare, false);
+	free_vas(&bind->dead, true);
+	tern_tables_free(tdev, bind->freed);
+	tern_stock_empty(tdev, &bind->stock);
+	if (bind->bo)
+		drm_gem_object_put(&bind->bo->base.base);
+	tern_vm_put(bind->vm);
+	kfree(bind);
+}
+
+static void cleanup_fn(struct work_struct *work)
+{
+	bind_free(container_of(work, struct tern_bind, cleanup));
+}
+
+/* ---- Apply --------------------------------------------------------------------- */
+
+static void write_tables(struct tern_bind *bind, struct tern_pt_update *update)
+{
+	if (bind->type == DRM_TERN_BIND_UNMAP)
+		tern_pt_unmap(update, bind->va, bind->size);
+	else
+		tern_map_sgt(update, bind->va, bind->sgt, bind->offset, bind->size, bind->flags);
+}
+
+/*
+ * The device is there, or gone for good: then there are no tables. Large pages that were
+ * split or joined are invalidated as wholes.
+ */
+static int apply(struct tern_bind *bind)
+{
+	struct tern_vm *vm = bind->vm;
+	struct tern_pt_update update = { .root = vm->space.root, .stock = &bind->stock };
+	u64 first = ALIGN_DOWN(bind->va, TERN_HUGE_SIZE);
+	u64 end = ALIGN(bind->va + bind->size, TERN_HUGE_SIZE);
+	int ret;
+
+	mutex_lock(&vm->table_lock);
+	if (vm->space.root)
+		write_tables(bind, &update);
+	vm->space.tables += update.tables;
+	mutex_unlock(&vm->table_lock);
+	bind->freed = update.freed;
+	if (!update.dirty)
+		return 0;
+	ret = tern_space_invalidate(to_tern_device(vm->base.drm), &vm->space, first, end - first);
+	if (ret)
+		WRITE_ONCE(vm->error, ret);
+	return ret;
+}
+
+static struct tern_bind *to_bind(struct drm_sched_job *job)
+{
+	return container_of(job, struct tern_bind, base);
+}
+
+static struct dma_fence *run_bind(struct drm_sched_job *job)
+{
+	struct tern_bind *bind = to_bind(job);
+	struct tern_vm *vm = bind->vm;
+	int cookie, ret = -ENODEV;
+	bool signalling = dma_fence_begin_signalling();
+
+	if (drm_dev_enter(vm->base.drm, &cookie)) {
+		ret = apply(bind);
+		drm_dev_exit(cookie);
+	}
+	tern_fence_end(bind->fence, ret);
+	atomic64_inc(&vm->done);
+	wake_up_all(&vm->wait);
+	dma_fence_end_signalling(signalling);
+	return dma_fence_get(&bind->fence->base);
+}
+
+static void free_bind(struct drm_sched_job *job)
+{
+	struct tern_bind *bind = to_bind(job);
+
+	queue_work(to_tern_device(bind->vm->base.drm)->cleanup_wq, &bind->cleanup);
+}
+
+const struct drm_sched_backend_ops tern_bind_sched_ops = {
+	.run_job = run_bind,
+	.free_job = free_bind,
+};
+
+/* ---- Commit ---------------------------------------------------------------------- */
+
+static int add_spare(struct tern_bind *bind)
+{
+	struct tern_va *va = kzalloc(sizeof(*va), GFP_KERNEL_ACCOUNT);
+
+	if (!va)
+		return -ENOMEM;
+	list_add_tail(&va->node, &bind->spare);
+	return 0;
+}
+
+static struct tern_va *take_spare(struct tern_bind *bind)
+{
+	struct tern_va *va = list_first_entry(&bind->spare, struct tern_va, node);
+
+	list_del_init(&va->node);
+	return va;
+}
+
+static int fill_spare(struct tern_bind *bind, struct drm_gpuva_ops *ops)
+{
+	struct drm_gpuva_op *op;
+	int ret = 0;
+
+	drm_gpuva_for_each_op(op, ops) {
+		int n = op->op == DRM_GPUVA_OP_MAP;
+
+		if (op->op == DRM_GPUVA_OP_REMAP)
+			n = !!op->remap.prev + !!op->remap.next;
+		while (n-- && !ret)
+			ret = add_spare(bind);
+	}
+	return ret;
+}
+
+/* It has left the tree, but the device may still look: its buffer stays until it does not. */
+static void bury(struct tern_bind *bind, struct drm_gpuva *base)
+{
+	struct tern_va *va = container_of(base, struct tern_va, base);
+
+	bind->vm->mapped -= base->va.range;
+	drm_gem_object_get(base->gem.obj);
+	drm_gpuva_unlink(base);
+	list_add_tail(&va->node, &bind->dead);
+}
+
+static void link_va(struct tern_bind *bind, struct tern_va *va, struct drm_gpuvm_bo *vm_bo)
+{
+	drm_gpuva_link(&va->base, vm_bo);
+	bind->vm->mapped += va->base.va.range;
+}
+
+static void commit_remap(struct tern_bind *bind, struct drm_gpuva_op_remap *op)
+{
+	struct drm_gpuva *old = op->unmap->va;
+	struct tern_va *prev = op->prev ? take_spare(bind) : NULL;
+	struct tern_va *next = op->next ? take_spare(bind) : NULL;
+
+	drm_gpuva_remap(prev ? &prev->base : NULL, next ? &next->base : NULL, op);
+	if (prev)
+		link_va(bind, prev, old->vm_bo);
+	if (next)
+		link_va(bind, next, old->vm_bo);
+	bury(bind, old);
+}
+
+static void commit_op(struct tern_bind *bind, struct drm_gpuva_op *op, struct drm_gpuvm_bo *vm_bo)
+{
+	struct tern_va *va;
+
+	switch (op->op) {
+	case DRM_GPUVA_OP_MAP:
+		va = take_spare(bind);
+		drm_gpuva_map(&bind->vm->base, &va->base, &op->map);
+		link_va(bind, va, vm_bo);
+		break;
+	case DRM_GPUVA_OP_REMAP:
+		commit_remap(bind, &op->remap);
+		break;
+	case DRM_GPUVA_OP_UNMAP:
+		drm_gpuva_unmap(&op->unmap);
+		bury(bind, op->unmap.va);
+		break;
+	default:
+		break;
+	}
+}
+
+static int commit_ops(struct tern_bind *bind, struct drm_gpuva_ops *ops,
+		      struct drm_gpuvm_bo *vm_bo)
+{
+	struct drm_gpuva_op *op;
+	int ret = fill_spare(bind, ops);
+
+	if (ret)
+		return ret;
+	drm_gpuva_for_each_op(op, ops)
+		commit_op(bind, op, vm_bo);
+	return 0;
+}
+
+static struct drm_gpuva_ops *make_ops(struct tern_bind *bind)
+{
+	struct drm_gpuvm *vm = &bind->vm->base;
+
+	if (bind->type == DRM_TERN_BIND_UNMAP)
+		return drm_gpuvm_sm_unmap_ops_create(vm, bind->va, bind->size);
+	return tern_gpuvm_map_ops(vm, bind->va, bind->size, &bind->bo->base.base, bind->offset);
+}
+
+/* With all reservation locks held. */
+static int commit_locked(struct tern_bind *bind)
+{
+	struct drm_gpuvm *vm = &bind->vm->base;
+	struct drm_gpuvm_bo *vm_bo = NULL;
+	struct drm_gpuva_ops *ops;
+	int ret;
+
+	if (bind->bo) {
+		vm_bo = tern_gpuvm_bo_obtain(vm, &bind->bo->base.base);
+		if (IS_ERR(vm_bo))
+			return PTR_ERR(vm_bo);
+		drm_gpuvm_bo_extobj_add(vm_bo);
+	}
+	ops = make_ops(bind);
+	ret = PTR_ERR_OR_ZERO(ops);
+	if (!ret) {
+		ret = commit_ops(bind, ops, vm_bo);
+		drm_gpuva_ops_free(vm, ops);
+	}
+	drm_gpuvm_bo_put(vm_bo);
+	return ret;
+}
+
+static int lock_all(struct tern_bind *bind, struct drm_exec *exec)
+{
+	struct drm_gpuvm *vm = &bind->vm->base;
+	int ret = 0;
+
+	drm_exec_until_all_locked(exec) {
+		ret = drm_gpuvm_prepare_vm(vm, exec, 0);
+		drm_exec_retry_on_contention(exec);
+		if (!ret && bind->bo)
+			ret = drm_exec_lock_obj(exec, &bind->bo->base.base);
+		drm_exec_retry_on_contention(exec);
+		if (!ret)
+			ret = drm_gpuvm_prepare_range(vm, exec, bind->va, bind->size, 0);
+		drm_exec_retry_on_contention(exec);
+		if (ret)
+			break;
+	}
+	return ret;
+}
+
+static int commit(struct tern_bind *bind)
+{
+	struct drm_exec exec;
+	int ret;
+
+	if (bind->type == DRM_TERN_BIND_MAP &&
+	    drm_gpuva_find_first(&bind->vm->base, bind->va, bind->size))
+		return -EEXIST;
+	drm_exec_init(&exec, DRM_EXEC_IGNORE_DUPLICATES, 0);
+	ret = lock_all(bind, &exec);
+	if (!ret)
+		ret = commit_locked(bind);
+	drm_exec_fini(&exec);
+	return ret;
+}
+
+/* ---- Prepare ----------------------------------------------------------------------- */
+
+static int check_bo(struct tern_bind *bind, const struct drm_tern_vm_bind_op *op)
+{
+	struct drm_gem_object *root = bind->bo->vm_root;
+
+	if (root && root != drm_gpuvm_resv_obj(&bind->vm->base))
+		return -EXDEV;
+	if (bind->bo->read_only && op->flags & DRM_TERN_BIND_WRITE)
+		return -EACCES;
+	return tern_check_bind_bo(op, bind->bo->base.base.size);
+}
+
+static int prepare_bo(struct tern_bind *bind, const struct drm_tern_vm_bind_op *op,
+		      struct drm_file *file)
+{
+	struct drm_gem_object *obj = drm_gem_object_lookup(file, op->bo_handle);
+	int ret;
+
+	if (!obj)
+		return -ENOENT;
+	bind->bo = to_tern_bo(obj);
+	ret = check_bo(bind, op);
+	if (ret)
+		return ret;
+	bind->sgt = tern_bo_sgt(bind->bo);
+	return PTR_ERR_OR_ZERO(bind->sgt);
+}
+
+static int prepare_tables(struct tern_bind *bind)
+{
+	struct tern_pt_need need = {};
+
+	if (bind->type == DRM_TERN_BIND_UNMAP)
+		tern_pt_need_unmap(&need, bind->va, bind->size);
+	else
+		tern_need_sgt(&need, bind->va, bind->sgt, bind->offset, bind->size);
+	return tern_stock_fill(to_tern_device(bind->vm->base.drm), &bind->stock, &need);
+}
+
+static int prepare_async(struct tern_bind *bind, const struct drm_tern_vm_bind_op *op,
+			 struct drm_file *file, struct bind_call *call)
+{
+	int ret;
+
+	bind->fence = tern_fence_alloc();
+	if (!bind->fence)
+		return -ENOMEM;
+	ret = drm_sched_job_init(&bind->base, &bind->vm->entity, 1, file->driver_priv,
+				 file->client_id);
+	if (ret)
+		return ret;
+	bind->inited = true;
+	return tern_sync_parse(file, &op->syncs, &bind->base, &call->signals, call->ready);
+}
+
+static struct tern_bind *bind_alloc(struct tern_vm *vm, const struct drm_tern_vm_bind_op *op)
+{
+	struct tern_bind *bind = kzalloc(sizeof(*bind), GFP_KERNEL_ACCOUNT);
+
+	if (!bind)
+		return NULL;
+	bind->vm = tern_vm_get(vm);
+	bind->type = op->type;
+	bind->va = op->va;
+	bind->size = op->size;
+	bind->offset = op->bo_offset;
+	bind->flags = (op->flags & DRM_TERN_BIND_WRITE ? TERN_PTE_WRITE : 0) |
+		      (op->flags & DRM_TERN_BIND_EXEC ? TERN_PTE_EXEC : 0);
+	INIT_LIST_HEAD(&bind->spare);
+	INIT_LIST_HEAD(&bind->dead);
+	INIT_WORK(&bind->cleanup, cleanup_fn);
+	return bind;
+}
+
+static int prepare_one(struct bind_call *call, struct drm_file *file)
+{
+	const struct drm_tern_vm_bind_op *op = &call->ops[call->ready];
+	struct tern_bind *bind;
+	int ret = tern_check_bind_op(op, call->async);
+
+	if (ret)
+		return ret;
+	bind = bind_alloc(call->vm, op);
+	if (!bind)
+		return -ENOMEM;
+	if (op->type != DRM_TERN_BIND_UNMAP)
+		ret = prepare_bo(bind, op, file);
+	if (!ret)
+		ret = prepare_tables(bind);
+	if (!ret && call->async)
+		ret = prepare_async(bind, op, file, call);
+	if (ret)
+		bind_free(bind);
+	else
+		call->bind[call->ready++] = bind;
+	return ret;
+}
+
+static int prepare_all(struct bind_call *call, struct drm_file *file)
+{
+	int ret = 0;
+
+	while (call->ready < call->count && !ret)
+		ret = prepare_one(call, file);
+	return ret;
+}
+
+/* ---- The call --------------------------------------------------------------------- */
+
+static bool all_applied(struct tern_vm *vm)
+{
+	return atomic64_read(&vm->done) == READ_ONCE(vm->queued);
+}
+
+/* Takes the VM's lock when no asynchronous operation is left; nothing is done if a signal comes. */
+static int lock_idle(struct tern_vm *vm)
+{
+	int ret;
+
+	for (;;) {
+		ret = wait_event_interruptible(vm->wait, all_applied(vm));
+		if (!ret)
+			ret = mutex_lock_interruptible(&vm->lock);
+		if (ret)
+			return -EINTR;
+		if (all_applied(vm))
+			return 0;
+		mutex_unlock(&vm->lock);
+	}
+}
+
+static int run_sync(struct bind_call *call)
+{
+	int ret = 0;
+
+	while (call->done < call->ready && !ret) {
+		ret = commit(call->bind[call->done]);
+		if (!ret)
+			ret = apply(call->bind[call->done]);
+		if (!ret)
+			call->done++;
+	}
+	return ret;
+}
+
+static void push(struct bind_call *call, struct tern_bind *bind)
+{
+	struct tern_vm *vm = call->vm;
+
+	bind->seqno = ++vm->queued;
+	tern_fence_init(bind->fence, vm->fence_context, bind->seqno);
+	drm_sched_job_arm(&bind->base);
+	tern_sync_publish(&call->signals, call->done, &bind->fence->base);
+	drm_sched_entity_push_job(&bind->base);
+}
+
+static int run_async(struct bind_call *call)
+{
+	struct tern_vm *vm = call->vm;
+	int ret = 0;
+
+	if (vm->queued - atomic64_read(&vm->done) + call->count > TERN_VM_BINDS)
+		return -EAGAIN;
+	while (call->done < call->ready && !ret) {
+		struct tern_bind *bind = call->bind[call->done];
+
+		ret = commit(bind);
+		if (ret)
+			break;
+		push(call, bind);
+		call->bind[call->done++] = NULL; /* the scheduler's now */
+	}
+	return ret;
+}
+
+static int run(struct bind_call *call)
+{
+	struct tern_vm *vm = call->vm;
+	int ret;
+
+	ret = call->async ? mutex_lock_interruptible(&vm->lock) : lock_idle(vm);
+	if (ret)
+		return ret;
+	if (vm->error)
+		ret = -ENOTRECOVERABLE;
+	else
+		ret = call->async ? run_async(call) : run_sync(call);
+	mutex_unlock(&vm->lock);
+	return ret;
+}
+
+static int call_run(struct bind_call *call, struct drm_tern_vm_bind *args, struct drm_file *file)
+{
+	int ret, refused;
+
+	ret = TERN_ARRAY_COPY(call->ops, &args->ops);
+	if (ret)
+		return ret;
+	call->bind = kvcalloc(call->count, sizeof(*call->bind), GFP_KERNEL_ACCOUNT);
+	if (!call->bind)
+		return -ENOMEM;
+	refused = prepare_all(call, file);
+	if (refused && (call->async || refused == -EINTR || refused == -ERESTARTSYS))
+		return refused;
+	/* Those before the one that is refused are done. */
+	return run(call) ?: refused;
+}
+
+static void call_fini(struct bind_call *call)
+{
+	u32 i;
+
+	for (i = 0; i < call->ready; i++)
+		if (call->bind[i])
+			bind_free(call->bind[i]);
+	tern_sync_signals_fini(&call->signals);
+	kvfree(call->bind);
+	kvfree(call->ops);
+	tern_vm_put(call->vm);
+}
+
+/**
+ * tern_ioctl_vm_bind() - DRM_IOCTL_TERN_VM_BIND
+ * @drm: Device
+ * @data: struct drm_tern_vm_bind
+ * @file: File
+ *
+ * Return: 0 or a negative errno
+ */
+int tern_ioctl_vm_bind(struct drm_device *drm, void *data, struct drm_file *file)
+{
+	struct drm_tern_vm_bind *args = data;
+	struct bind_call call = {
+		.count = args->ops.count,
+		.async = args->flags & DRM_TERN_VM_BIND_ASYNC,
+	};
+	int cookie, ret = tern_check_bind(args);
+
+	args->done = 0;
+	if (ret)
+		return ret;
+	if (!drm_dev_enter(drm, &cookie))
+		return -ENODEV;
+	call.vm = tern_vm_lookup(file->driver_priv, args->vm_id);
+	ret = -ENOENT;
+	if (call.vm) {
+		tern_sync_signals_init(&call.signals);
+		ret = call_run(&call, args, file);
+		args->done = call.done;
+		call_fini(&call);
+	}
+	drm_dev_exit(cookie);
+	return ret;
+}
+
+/* ---- The end of an address space ------------------------------------------------ */
+
+static void unbind_one(struct tern_vm *vm, struct drm_gpuva *base)
+{
+	struct drm_gem_object *objs[] = { vm->base.r_obj, base->gem.obj };
+	int count = objs[0]->resv == objs[1]->resv ? 1 : 2;
+	struct drm_gem_object *obj = base->gem.obj;
+	struct ww_acquire_ctx ctx;
+
+	drm_gem_object_get(obj);
+	/* Not drm_exec, which allocates: this must not fail. No signals here, in a worker. */
+	if (!drm_WARN_ON(vm->base.drm, drm_gem_lock_reservations(objs, count, &ctx))) {
+		drm_gpuva_remove(base);
+		drm_gpuva_unlink(base);
+		drm_gem_unlock_reservations(objs, count, &ctx);
+		kfree(container_of(base, struct tern_va, base));
+	}
+	drm_gem_object_put(obj);
+}
+
+/**
+ * tern_vm_unbind_all() - Let go of all buffers
+ * @vm: Address space that nobody uses, without page tables
+ */
+void tern_vm_unbind_all(struct tern_vm *vm)
+{
+	struct drm_gpuva *va, *next;
+
+	drm_gpuvm_for_each_va_safe(va, next, &vm->base)
+		unbind_one(vm, va);
+	vm->mapped = 0;
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What differs between 6.12 LTS and the newest kernel, and nothing else. Code uses the
+ * newer kernel's ideas; a name here begins with tern_ where signatures differ.
+ */
+#ifndef TERN_COMPAT_H
+#define TERN_COMPAT_H
+
+#include <linux/module.h>
+#include <linux/version.h>
+
+#include <drm/drm_gem.h>
+#include <drm/drm_gpuvm.h>
+#include <drm/gpu_scheduler.h>
+
+#define TERN_OLD_KERNEL (LINUX_VERSION_CODE < KERNEL_VERSION(6, 19, 0))
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
+#define TERN_IMPORT_NS_DMA_BUF() MODULE_IMPORT_NS(DMA_BUF)
+#else
+#define TERN_IMPORT_NS_DMA_BUF() MODULE_IMPORT_NS("DMA_BUF")
+#endif
+
+/* The feature flag that gpuvm needed once. */
+#if TERN_OLD_KERNEL
+#define TERN_GPUVA_FEATURE DRIVER_GEM_GPUVA
+#else
+#define TERN_GPUVA_FEATURE 0
+#endif
+
+/**
+ * tern_sched_init() - One scheduler of one run queue, without its own timeouts
+ * @sched: Scheduler
+ * @ops: What it calls
+ * @wq: Where it runs
+ * @credits: Jobs that may be in the hardware at once
+ * @name: For traces
+ * @dev: For messages
+ *
+ * Timeouts are tern_watchdog.c's: the two kernels disagree on what a false alarm is.
+ *
+ * Return: 0 or a negative errno
+ */
+static inline int tern_sched_init(struct drm_gpu_scheduler *sched,
+				  const struct drm_sched_backend_ops *ops,
+				  struct workqueue_struct *wq, u32 credits, const char *name,
+				  struct device *dev)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
+	return drm_sched_init(sched, ops, wq, 1, credits, 0, MAX_SCHEDULE_TIMEOUT, NULL, NULL,
+			      name, dev);
+#else
+	const struct drm_sched_init_args args = {
+		.ops = ops,
+		.submit_wq = wq,
+		.num_rqs = 1,
+		.credit_limit = credits,
+		.timeout = MAX_SCHEDULE_TIMEOUT,
+		.name = name,
+		.dev = dev,
+	};
+
+	return drm_sched_init(sched, &args);
+#endif
+}
+
+#if TERN_OLD_KERNEL
+#define tern_gpuvm_bo_obtain(vm, obj) drm_gpuvm_bo_obtain(vm, obj)
+#define tern_gem_vmap(obj, map) drm_gem_vmap_unlocked(obj, map)
+#define tern_gem_vunmap(obj, map) drm_gem_vunmap_unlocked(obj, map)
+#else
+#define tern_gpuvm_bo_obtain(vm, obj) drm_gpuvm_bo_obtain_locked(vm, obj)
+#define tern_gem_vmap(obj, map) drm_gem_vmap(obj, map)
+#define tern_gem_vunmap(obj, map) drm_gem_vunmap(obj, map)
+#endif
+
+static inline struct drm_gpuva_ops *tern_gpuvm_map_ops(struct drm_gpuvm *vm, u64 va, u64 size,
+						       struct drm_gem_object *obj, u64 offset)
+{
+#if TERN_OLD_KERNEL
+	return drm_gpuvm_sm_map_ops_create(vm, va, size, obj, offset);
+#else
+	const struct drm_gpuvm_map_req req = {
+		.map.va.addr = va,
+		.map.va.range = size,
+		.map.gem.obj = obj,
+		.map.gem.offset = offset,
+	};
+
+	return drm_gpuvm_sm_map_ops_create(vm, &req);
+#endif
+}
+
+#endif /* TERN_COMPAT_H */

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The device as such: what both doors lead to.
+ */
+#include <linux/delay.h>
+#include <linux/dma-mapping.h>
+#include <linux/ktime.h>
+
+#include <drm/drm_drv.h>
+#include <drm/drm_managed.h>
+
+#include "tern_device.h"
+#include "tern_gem.h"
+#include "tern_queue.h"
+#include "tern_vm.h"
+
+/**
+ * tern_read64() - Read a register that counts, in two halves that belong together
+ * @tdev: Device
+ * @reg: Register
+ *
+ * Return: its value
+ */
+u64 tern_read64(struct tern_device *tdev, u32 reg)
+{
+	u32 high = tern_read(tdev, reg + 4), low, again;
+
+	for (;;) {
+		low = tern_read(tdev, reg);
+		again = tern_read(tdev, reg + 4);
+		if (again == high)
+			return (u64)high << 32 | low;
+		high = again;
+	}
+}
+
+/**
+ * tern_poll() - Wait for a register
+ * @tdev: Device
+ * @reg: Register
+ * @mask: Bits to look at
+ * @value: What they are to be
+ * @timeout_us: For how long
+ *
+ * Return: 0, -ETIMEDOUT, or -ENODEV if the device is gone
+ */
+int tern_poll(struct tern_device *tdev, u32 reg, u32 mask, u32 value, unsigned int timeout_us)
+{
+	ktime_t until = ktime_add_us(ktime_get(), timeout_us);
+	bool late;
+	u32 seen;
+
+	do {
+		late = ktime_after(ktime_get(), until);
+		seen = tern_read(tdev, reg);
+		if ((seen & mask) == value)
+			return 0;
+		if (seen == ~0U && tern_device_gone(tdev))
+			return -ENODEV;
+		usleep_range(20, 100);
+	} while (!late);
+	return -ETIMEDOUT;
+}
+
+/**
+ * tern_device_gone() - Does it answer at all?
+ * @tdev: Device
+ *
+ * Return: true if not
+ */
+bool tern_device_gone(struct tern_device *tdev)
+{
+	return tern_read(tdev, TERN_REG_ID) != TERN_IMAGE_MAGIC;
+}
+
+/* ---- Finding out what it is ---------------------------------------------- */
+
+static void read_caps(struct tern_device *tdev)
+{
+	u32 *cap = (u32 *)&tdev->caps;
+	unsigned int i;
+
+	for (i = 0; i < sizeof(tdev->caps) / 4; i++)
+		cap[i] = tern_read(tdev, TERN_REG_CAPS + 4 * i);
+}
+
+static int check_caps(struct tern_device *tdev)
+{
+	u32 stride = tdev->caps.doorbell_stride;
+
+	if (!is_power_of_2(stride) || stride < PAGE_SIZE ||
+	    (u64)stride * TERN_NSLOTS > tdev->bar_size[TERN_REGION_DOORBELL]) {
+		drm_err(&tdev->drm, "doorbells %u bytes apart do not fit pages of %lu and a region of %pa\n",
+			stride, PAGE_SIZE, &tdev->bar_size[TERN_REGION_DOORBELL]);
+		return -EINVAL;
+	}
+	if (tdev->caps.save_bytes < sizeof(struct tern_save_area) ||
+	    tdev->caps.save_bytes > SZ_256M || !tdev->timestamp_khz) {
+		drm_err(&tdev->drm, "capabilities make no sense\n");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int identify(struct tern_device *tdev)
+{
+	if (tern_device_gone(tdev)) {
+		drm_err(&tdev->drm, "this is no Tern device, or it does not answer\n");
+		return -ENODEV;
+	}
+	tdev->interface = tern_read(tdev, TERN_REG_INTERFACE);
+	if (tdev->interface >> 16 != TERN_INTERFACE_MAJOR) {
+		drm_err(&tdev->drm, "the device has interface %u.%u, this driver knows %u.x: use the driver for it\n",
+			tdev->interface >> 16, tdev->interface & 0xffff, TERN_INTERFACE_MAJOR);
+		return -ENODEV;
+	}
+	tdev->timestamp_khz = tern_read(tdev, TERN_REG_TIMESTAMP_KHZ);
+	read_caps(tdev);
+	return check_caps(tdev);
+}
+
+/* ---- Life ------------------------------------------------------------------- */
+
+static void destroy_wq(struct drm_device *drm, void *wq)
+{
+	destroy_workqueue(wq);
+}
+
+static struct workqueue_struct *make_wq(struct tern_device *tdev, const char *name,
+					unsigned int flags, int most)
+{
+	struct workqueue_struct *wq = alloc_workqueue("%s", flags, most, name);
+
+	if (!wq)
+		return NULL;
+	return drmm_add_action_or_reset(&tdev->drm, destroy_wq, wq) ? NULL : wq;
+}
+
+static int init_software(struct tern_device *tdev)
+{
+	mutex_init(&tdev->objects.lock);
+	INIT_LIST_HEAD(&tdev->objects.bos);
+	INIT_LIST_HEAD(&tdev->objects.vms);
+	INIT_LIST_HEAD(&tdev->objects.queues);
+	tern_mmu_init(tdev);
+	tern_ipc_init(tdev);
+	tern_slots_init(tdev);
+	tern_reset_init(tdev);
+	tern_watchdog_init(tdev);
+	/* Fences wait for the first two, so memory reclaim may. */
+	tdev->wq = make_wq(tdev, "tern-recovery", WQ_MEM_RECLAIM | WQ_UNBOUND, 1);
+	tdev->sched_wq = make_wq(tdev, "tern-sched", WQ_MEM_RECLAIM | WQ_UNBOUND | WQ_HIGHPRI, 0);
+	tdev->cleanup_wq = make_wq(tdev, "tern-cleanup", WQ_UNBOUND, 0);
+	return tdev->wq && tdev->sched_wq && tdev->cleanup_wq ? 0 : -ENOMEM;
+}
+
+static void detach_objects(struct tern_device *tdev)
+{
+	struct tern_vm *vm;
+	struct tern_bo *bo;
+
+	mutex_lock(&tdev->objects.lock);
+	list_for_each_entry(vm, &tdev->objects.vms, node)
+		tern_vm_detach(vm);
+	list_for_each_entry(bo, &tdev->objects.bos, node)
+		tern_bo_detach(bo);
+	mutex_unlock(&tdev->objects.lock);
+}
+
+/**
+ * tern_device_init() - Bring up a device whose regions and interrupts a door has found
+ * @tdev: Device
+ *
+ * Return: 0 or a negative errno, and then the log says why
+ */
+int tern_device_init(struct tern_device *tdev)
+{
+	int ret;
+
+	ret = init_software(tdev);
+	if (ret)
+		return ret;
+	ret = identify(tdev);
+	if (ret)
+		return ret;
+	ret = dma_set_mask_and_coherent(tdev->drm.dev, DMA_BIT_MASK(TERN_VA_BITS));
+	if (ret)
+		return ret;
+	dma_set_max_seg_size(tdev->drm.dev, UINT_MAX);
+	ret = tern_kernel_init(tdev);
+	if (ret)
+		return ret;
+	ret = tern_fw_init(tdev);
+	if (ret)
+		goto err_kernel;
+	ret = tern_irq_init(tdev);
+	if (ret)
+		goto err_fw;
+	ret = tern_device_start(tdev);
+	if (ret)
+		goto err_irq;
+	tdev->slots.count = tdev->fw.slots;
+	return 0;
+
+err_irq:
+	tern_irq_fini(tdev);
+err_fw:
+	tern_fw_fini(tdev);
+err_kernel:
+	tern_kernel_fini(tdev);
+	return ret;
+}
+
+/**
+ * tern_device_fini() - The device leaves, while programs may still hold what they like
+ * @tdev: Device, which DRM has unplugged: nobody is in an ioctl that needs it
+ *
+ * It reaches no memory when this returns, and no DMA mapping is left.
+ */
+void tern_device_fini(struct tern_device *tdev)
+{
+	mutex_lock(&tdev->slots.lock);
+	tern_device_fail(tdev);
+	mutex_unlock(&tdev->slots.lock);
+	tern_irq_fini(tdev);
+	/* Queues that wait are cancelled, and nobody is in the way of the works that do it. */
+	flush_workqueue(tdev->wq);
+	cancel_delayed_work_sync(&tdev->watchdog.work);
+	cancel_delayed_work_sync(&tdev->slots.turn);
+	detach_objects(tdev);
+	tern_queues_detach(tdev);
+	tern_fw_fini(tdev);
+	tern_kernel_fini(tdev);
+}

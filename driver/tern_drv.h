@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef TERN_DRV_H
+#define TERN_DRV_H
+
+#include <drm/drm_drv.h>
+
+/* Of drm/tern_accel.h: each addition raises the minor. */
+#define TERN_DRIVER_MAJOR 1
+#define TERN_DRIVER_MINOR 0
+
+extern const struct drm_driver tern_driver;
+
+int tern_pci_register(void);
+void tern_pci_unregister(void);
+
+#endif /* TERN_DRV_H */

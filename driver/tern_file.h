@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef TERN_FILE_H
+#define TERN_FILE_H
+
+#include <linux/atomic.h>
+#include <linux/kref.h>
+#include <linux/xarray.h>
+
+struct tern_device;
+
+/* What one open file may have: struct drm_tern_limits. */
+#define TERN_FILE_BUFFERS 65536
+#define TERN_FILE_VMS 64
+#define TERN_FILE_QUEUES 256
+#define TERN_FILE_USER_QUEUES 16
+#define TERN_FILE_EVENTS 1024
+#define TERN_QUEUE_JOBS 4096
+#define TERN_VM_BINDS 4096
+
+/**
+ * struct tern_account - What a file has used of its limits; buffers may outlive the file
+ */
+struct tern_account {
+	/** @kref: Held by the file and each buffer */
+	struct kref kref;
+	/** @buffers: Buffers */
+	atomic_t buffers;
+	/** @bytes: Of buffers but user memory and imports */
+	atomic64_t bytes;
+};
+
+/**
+ * struct tern_file - One open file
+ */
+struct tern_file {
+	/** @tdev: Device */
+	struct tern_device *tdev;
+	/** @account: Of its buffers */
+	struct tern_account *account;
+	/** @vms: struct tern_vm by id, from 1 */
+	struct xarray vms;
+	/** @queues: struct tern_runqueue by id, from 1 */
+	struct xarray queues;
+	/** @vm_count: In @vms */
+	atomic_t vm_count;
+	/** @queue_count: In @queues */
+	atomic_t queue_count;
+	/** @user_queue_count: Of them, user-owned */
+	atomic_t user_queue_count;
+};
+
+u64 tern_buffer_bytes_most(void);
+bool tern_take(atomic_t *used, int most);
+void tern_account_put(struct tern_account *account);
+
+#endif /* TERN_FILE_H */

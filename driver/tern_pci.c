@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The PCI door.
+ */
+#include <linux/dma-map-ops.h>
+#include <linux/module.h>
+#include <linux/pci.h>
+
+#include <drm/drm_drv.h>
+
+#include "tern_device.h"
+#include "tern_drv.h"
+
+static void pci_master(struct tern_device *tdev, bool on)
+{
+	struct pci_dev *pdev = to_pci_dev(tdev->drm.dev);
+
+	if (on)
+		pci_set_master(pdev);
+	else
+		pci_clear_master(pdev);
+}
+
+/* Function level reset; the core saves and restores configuration space around it. */
+static int pci_reset(struct tern_device *tdev)
+{
+	return pci_try_reset_function(to_pci_dev(tdev->drm.dev));
+}
+
+static const struct tern_door pci_door = {
+	.name = "PCI",
+	.irq_auto = true,
+	.master = pci_master,
+	.reset = pci_reset,
+};
+
+static void __iomem *map_region(struct tern_device *tdev, enum tern_bar bar, unsigned int region)
+{
+	struct pci_dev *pdev = to_pci_dev(tdev->drm.dev);
+	void __iomem *map = pcim_iomap(pdev, bar, 0);
+
+	tdev->bar_size[region] = pci_resource_len(pdev, bar);
+	if (!map)
+		drm_err(&tdev->drm, "BAR %d cannot be mapped\n", bar);
+	return map;
+}
+
+static int map_regions(struct tern_device *tdev)
+{
+	struct pci_dev *pdev = to_pci_dev(tdev->drm.dev);
+	int ret = pcim_request_all_regions(pdev, "tern");
+
+	if (ret)
+		return ret;
+	tdev->regs = map_region(tdev, TERN_BAR_REGS, TERN_REGION_REGS);
+	tdev->doorbell = map_region(tdev, TERN_BAR_DOORBELL, TERN_REGION_DOORBELL);
+	tdev->tcm = map_region(tdev, TERN_BAR_TCM, TERN_REGION_TCM);
+	tdev->doorbell_phys = pci_resource_start(pdev, TERN_BAR_DOORBELL);
+	if (!tdev->regs || !tdev->doorbell || !tdev->tcm)
+		return -ENODEV;
+	return tdev->bar_size[TERN_REGION_REGS] < TERN_REGS_MSIX ? -ENODEV : 0;
+}
+
+static int find_irqs(struct tern_device *tdev)
+{
+	struct pci_dev *pdev = to_pci_dev(tdev->drm.dev);
+	int i, count;
+
+	count = pci_alloc_irq_vectors(pdev, 1, TERN_IRQ_VECTORS, PCI_IRQ_MSIX | PCI_IRQ_MSI);
+	if (count < 0)
+		return count;
+	for (i = 0; i < count; i++)
+		tdev->irq.line[i] = pci_irq_vector(pdev, i);
+	tdev->irq.count = count;
+	return 0;
+}
+
+static int pci_init(struct tern_device *tdev, struct pci_dev *pdev)
+{
+	int ret;
+
+	ret = pcim_enable_device(pdev);
+	if (ret)
+		return ret;
+	ret = map_regions(tdev);
+	if (ret)
+		return ret;
+	ret = find_irqs(tdev);
+	if (ret)
+		return ret;
+	ret = tern_device_init(tdev);
+	if (ret)
+		goto err_irqs;
+	ret = drm_dev_register(&tdev->drm, 0);
+	if (ret)
+		goto err_device;
+	return 0;
+
+err_device:
+	tern_device_fini(tdev);
+err_irqs:
+	pci_free_irq_vectors(pdev);
+	return ret;
+}
+
+static int tern_pci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+{
+	struct tern_device *tdev;
+
+	tdev = devm_drm_dev_alloc(&pdev->dev, &tern_driver, struct tern_device, drm);
+	if (IS_ERR(tdev))
+		return PTR_ERR(tdev);
+	tdev->door = &pci_door;
+	tdev->coherent = dev_is_dma_coherent(&pdev->dev);
+	pci_set_drvdata(pdev, tdev);
+	return pci_init(tdev, pdev);
+}
+
+static void tern_pci_remove(struct pci_dev *pdev)
+{
+	struct tern_device *tdev = pci_get_drvdata(pdev);
+
+	drm_dev_unplug(&tdev->drm);
+	tern_device_fini(tdev);
+	pci_free_irq_vectors(pdev);
+}
+
+static const struct pci_device_id ids[] = {
+	{ PCI_DEVICE(TERN_PCI_VENDOR, TERN_PCI_DEVICE) },
+	{ }
+};
+MODULE_DEVICE_TABLE(pci, ids);
+
+static struct pci_driver pci_driver = {
+	.name = "tern",
+	.id_table = ids,
+	.probe = tern_pci_probe,
+	.remove = tern_pci_remove,
+};
+
+int tern_pci_register(void)
+{
+	return pci_register_driver(&pci_driver);
+}
+
+void tern_pci_unregister(void)
+{
+	pci_unregister_driver(&pci_driver);
+}

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef TERN_QUERY_H
+#define TERN_QUERY_H
+
+struct drm_device;
+struct drm_file;
+
+int tern_ioctl_dev_query(struct drm_device *drm, void *data, struct drm_file *file);
+
+#endif /* TERN_QUERY_H */

@@ -1,0 +1,500 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * DOC: Queues
+ *
+ * A queue has a ring and a fault record in coherent memory of address space 0, a save area that
+ * nobody else can map, and a scheduler of its own, because between queues the firmware
+ * schedules. It may or may not have a slot (tern_slot.c).
+ *
+ * A job is done when the ring's `done` counts it. Who looks: the interrupt, the watchdog, whoever
+ * is about to take the queue's slot away; all through tern_queue_collect(), under
+ * struct tern_runqueue.lock, so fences signal in order. Barrier: `done`, dma_rmb(), fences.
+ *
+ * Destroying a queue returns at once: it is marked, tern_slot.c takes the slot away and cancels
+ * what waits, and when the last task is freed the rest is released in a work item that may
+ * wait.
+ */
+#include <linux/dma-mapping.h>
+#include <linux/slab.h>
+
+#include <drm/drm_drv.h>
+#include <drm/drm_file.h>
+
+#include "tern_compat.h"
+#include "tern_device.h"
+#include "tern_file.h"
+#include "tern_gem.h"
+#include "tern_job.h"
+#include "tern_queue.h"
+#include "tern_uapi_check.h"
+#include "tern_vm.h"
+
+/* ---- Jobs end -------------------------------------------------------------- */
+
+/* With the lock held. */
+static void end_task(struct tern_runqueue *queue, struct tern_task *task, int error)
+{
+	lockdep_assert_held(&queue->lock);
+	list_del_init(&task->node);
+	queue->ended = task->number;
+	if (error == -ENODATA)
+		queue->lost++;
+	if (error && !queue->error_job) {
+		queue->error_job = task->number;
+		queue->error = error;
+	}
+	tern_fence_end(task->fence, error);
+	wake_up_all(&queue->wait);
+}
+
+static struct tern_task *first_pending(struct tern_runqueue *queue)
+{
+	return list_first_entry_or_null(&queue->pending, struct tern_task, node);
+}
+
+/* With the lock held. False: the device says what cannot be. */
+static bool collect_locked(struct tern_runqueue *queue)
+{
+	u64 done = le64_to_cpu(READ_ONCE(tern_queue_ring(queue)->done));
+	struct tern_task *task;
+
+	if (done < queue->collected || done > queue->write)
+		return false;
+	dma_rmb(); /* `done` before what the job wrote */
+	for (; queue->collected < done; queue->collected++) {
+		task = first_pending(queue);
+		if (!task)
+			return false;
+		end_task(queue, task, 0);
+	}
+	return true;
+}
+
+/**
+ * tern_queue_collect() - End the jobs that are done
+ * @queue: Kernel-owned queue
+ *
+ * In any context.
+ */
+void tern_queue_collect(struct tern_runqueue *queue)
+{
+	unsigned long flags;
+	bool sane = true;
+
+	if (tern_queue_is_user(queue))
+		return;
+	spin_lock_irqsave(&queue->lock, flags);
+	if (!queue->dead)
+		sane = collect_locked(queue);
+	spin_unlock_irqrestore(&queue->lock, flags);
+	if (!sane)
+		tern_reset_request(queue->tdev, TERN_RUNG_POWER, "a ring's indices make no sense");
+}
+
+/**
+ * tern_queue_die() - No job of it runs any more, and none will
+ * @queue: Queue
+ * @error: How the job that ran ends; those behind it are cancelled
+ * @fault: What the hardware says, or NULL
+ *
+ * The first death counts.
+ */
+void tern_queue_die(struct tern_runqueue *queue, int error, const struct drm_tern_fault *fault)
+{
+	struct tern_task *task;
+	unsigned long flags;
+
+	spin_lock_irqsave(&queue->lock, flags);
+	if (!queue->dead && !tern_queue_is_user(queue))
+		collect_locked(queue);
+	if (!queue->dead && fault)
+		queue->fault = *fault;
+	if (!queue->dead && tern_queue_is_user(queue))
+		queue->error = error;
+	queue->dead = true;
+	while ((task = first_pending(queue))) {
+		end_task(queue, task, error);
+		error = error == -ENODEV ? error : -ECANCELED;
+	}
+	wake_up_all(&queue->wait);
+	spin_unlock_irqrestore(&queue->lock, flags);
+}
+
+/**
+ * tern_queue_skip_lost() - The device forgot the job it ran: count it, so that it goes on behind it
+ * @queue: Queue whose slot is not VALID, so that the ring is the kernel's
+ *
+ * A job that may be restarted stays where it is.
+ */
+void tern_queue_skip_lost(struct tern_runqueue *queue)
+{
+	struct tern_ring *ring = tern_queue_ring(queue);
+	struct tern_task *task;
+	unsigned long flags;
+
+	spin_lock_irqsave(&queue->lock, flags);
+	task = first_pending(queue);
+	if (task && !queue->dead && collect_locked(queue)) {
+		bool begun = le64_to_cpu(READ_ONCE(ring->fetched)) > queue->collected;
+
+		task = first_pending(queue);
+		if (task && begun && !task->restartable) {
+			queue->collected++;
+			end_task(queue, task, -ENODATA);
+		}
+		WRITE_ONCE(ring->done, cpu_to_le64(queue->collected));
+		WRITE_ONCE(ring->fetched, cpu_to_le64(queue->collected));
+	}
+	spin_unlock_irqrestore(&queue->lock, flags);
+}
+
+/**
+ * tern_queue_has_work() - Are there jobs in the ring that are not done?
+ * @queue: Queue
+ *
+ * Return: true if so
+ */
+bool tern_queue_has_work(struct tern_runqueue *queue)
+{
+	unsigned long flags;
+	bool work;
+
+	spin_lock_irqsave(&queue->lock, flags);
+	work = queue->write != queue->collected && !queue->dead;
+	spin_unlock_irqrestore(&queue->lock, flags);
+	return work;
+}
+
+/* ---- Jobs begin ------------------------------------------------------------ */
+
+/* With the lock held. The scheduler's credits see to it that there is room. */
+static void write_entry(struct tern_runqueue *queue, struct tern_task *task)
+{
+	struct tern_kernel_ring *ring = &tern_queue_memory(queue)->kernel;
+
+	ring->job[queue->write % TERN_RING_COUNT] = task->entry;
+	list_add_tail(&task->node, &queue->pending);
+	queue->write++;
+	dma_wmb(); /* the entry before the index */
+	WRITE_ONCE(ring->ring.write, cpu_to_le64(queue->write));
+}
+
+/**
+ * tern_queue_push() - A job's waits are over
+ * @queue: Queue
+ * @task: Job; a dead queue cancels it
+ *
+ * In run_job: it does not wait and does not allocate.
+ */
+void tern_queue_push(struct tern_runqueue *queue, struct tern_task *task)
+{
+	struct tern_device *tdev = queue->tdev;
+	unsigned long flags;
+	bool wants_slot = false;
+
+	spin_lock_irqsave(&queue->lock, flags);
+	if (queue->dead || queue->destroyed) {
+		list_add_tail(&task->node, &queue->pending);
+		if (queue->dead)
+			end_task(queue, task, tdev->ready ? -ECANCELED : -ENODEV);
+	} else {
+		write_entry(queue, task);
+		wants_slot = queue->slot < 0;
+		if (!wants_slot)
+			tern_ring_doorbell(tdev, queue->slot);
+	}
+	spin_unlock_irqrestore(&queue->lock, flags);
+	if (wants_slot)
+		tern_slot_want(queue);
+	tern_watchdog_arm(tdev);
+}
+
+/* ---- Life -------------------------------------------------------------------- */
+
+struct tern_runqueue *tern_queue_get(struct tern_runqueue *queue)
+{
+	kref_get(&queue->kref);
+	return queue;
+}
+
+/**
+ * tern_queues_detach() - The device has left: its memory for queues goes, too
+ * @tdev: Device, off the bus; every queue is dead, and nobody looks at rings
+ */
+void tern_queues_detach(struct tern_device *tdev)
+{
+	struct tern_runqueue *queue;
+
+	mutex_lock(&tdev->objects.lock);
+	list_for_each_entry(queue, &tdev->objects.queues, node) {
+		tern_kmem_free(tdev, &queue->memory);
+		tern_save_free(tdev, &queue->save, &queue->save_node);
+	}
+	mutex_unlock(&tdev->objects.lock);
+}
+
+static void queue_release(struct work_struct *work)
+{
+	struct tern_runqueue *queue = container_of(work, struct tern_runqueue, release);
+	struct tern_device *tdev = queue->tdev;
+
+	mutex_lock(&tdev->objects.lock);
+	list_del(&queue->node);
+	mutex_unlock(&tdev->objects.lock);
+	drm_sched_entity_destroy(&queue->entity);
+	drm_sched_fini(&queue->sched);
+	synchronize_rcu(); /* the interrupt may still look at the ring */
+	tern_kmem_free(tdev, &queue->memory);
+	tern_save_free(tdev, &queue->save, &queue->save_node);
+	tern_vm_put(queue->vm);
+	mutex_destroy(&queue->submit_lock);
+	kfree(queue);
+	drm_dev_put(&tdev->drm);
+}
+
+static void queue_last_put(struct kref *kref)
+{
+	struct tern_runqueue *queue = container_of(kref, struct tern_runqueue, kref);
+
+	queue_work(queue->tdev->cleanup_wq, &queue->release);
+}
+
+/**
+ * tern_queue_put() - Give a reference back
+ * @queue: Queue, or NULL
+ *
+ * In any context: what may wait is done elsewhere.
+ */
+void tern_queue_put(struct tern_runqueue *queue)
+{
+	if (queue)
+		kref_put(&queue->kref, queue_last_put);
+}
+
+/**
+ * tern_queue_lookup() - Find a file's queue
+ * @file: File
+ * @id: Number
+ *
+ * Return: the queue with a reference, or NULL
+ */
+struct tern_runqueue *tern_queue_lookup(struct tern_file *file, u32 id)
+{
+	struct tern_runqueue *queue;
+
+	xa_lock(&file->queues);
+	queue = xa_load(&file->queues, id);
+	if (queue)
+		tern_queue_get(queue);
+	xa_unlock(&file->queues);
+	return queue;
+}
+
+/**
+ * tern_queue_destroy() - The file lets go of a queue
+ * @queue: Queue; the file's reference is given back
+ */
+void tern_queue_destroy(struct tern_runqueue *queue)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&queue->lock, flags);
+	queue->destroyed = true;
+	wake_up_all(&queue->wait);
+	spin_unlock_irqrestore(&queue->lock, flags);
+	tern_slot_want(queue);
+	tern_queue_put(queue);
+}
+
+static void queue_init_ring(struct tern_runqueue *queue)
+{
+	struct tern_ring *ring = tern_queue_ring(queue);
+
+	ring->entries = cpu_to_le64(queue->memory.node.start +
+				    offsetof(struct tern_queue_memory, kernel.job));
+	ring->count = cpu_to_le32(TERN_RING_COUNT);
+}
+
+static struct tern_runqueue *queue_alloc(struct tern_vm *vm,
+				      const struct drm_tern_queue_create *args)
+{
+	struct tern_runqueue *queue = kzalloc(sizeof(*queue), GFP_KERNEL_ACCOUNT);
+
+	if (!queue)
+		return NULL;
+	kref_init(&queue->kref);
+	queue->tdev = to_tern_device(vm->base.drm);
+	queue->flags = args->flags;
+	queue->priority = args->priority;
+	queue->slot = -1;
+	queue->fence_context = dma_fence_context_alloc(1);
+	mutex_init(&queue->submit_lock);
+	spin_lock_init(&queue->lock);
+	INIT_LIST_HEAD(&queue->pending);
+	INIT_LIST_HEAD(&queue->wait_node);
+	init_waitqueue_head(&queue->wait);
+	INIT_WORK(&queue->release, queue_release);
+	return queue;
+}
+
+static int queue_init_sched(struct tern_runqueue *queue)
+{
+	struct drm_gpu_scheduler *sched = &queue->sched;
+	int ret;
+
+	ret = tern_sched_init(sched, &tern_sched_ops, queue->tdev->sched_wq, TERN_RING_COUNT,
+			      "tern-queue", queue->tdev->drm.dev);
+	if (ret)
+		return ret;
+	ret = drm_sched_entity_init(&queue->entity, 0, &sched, 1, NULL);
+	if (ret)
+		drm_sched_fini(sched);
+	return ret;
+}
+
+static int queue_init(struct tern_runqueue *queue)
+{
+	struct tern_device *tdev = queue->tdev;
+	int ret;
+
+	ret = tern_kmem_alloc(tdev, &tdev->kernel.above, sizeof(struct tern_queue_memory),
+			      &queue->memory);
+	if (ret)
+		return ret;
+	queue_init_ring(queue);
+	ret = tern_save_alloc(tdev, &queue->save, &queue->save_node);
+	if (ret)
+		goto err_memory;
+	ret = queue_init_sched(queue);
+	if (ret)
+		goto err_save;
+	return 0;
+
+err_save:
+	tern_save_free(tdev, &queue->save, &queue->save_node);
+err_memory:
+	tern_kmem_free(tdev, &queue->memory);
+	return ret;
+}
+
+static struct tern_runqueue *queue_create(struct tern_vm *vm,
+				       const struct drm_tern_queue_create *args)
+{
+	struct tern_runqueue *queue = queue_alloc(vm, args);
+	int ret;
+
+	if (!queue)
+		return ERR_PTR(-ENOMEM);
+	ret = queue_init(queue);
+	if (ret) {
+		kfree(queue);
+		return ERR_PTR(ret);
+	}
+	queue->vm = tern_vm_get(vm);
+	drm_dev_get(&queue->tdev->drm);
+	mutex_lock(&queue->tdev->objects.lock);
+	list_add_tail(&queue->node, &queue->tdev->objects.queues);
+	mutex_unlock(&queue->tdev->objects.lock);
+	return queue;
+}
+
+/* ---- ioctls ------------------------------------------------------------------- */
+
+static int check_rights(const struct drm_tern_queue_create *args)
+{
+	if (args->priority > DRM_TERN_PRIORITY_NORMAL && !capable(CAP_SYS_NICE))
+		return -EACCES;
+	return args->flags & DRM_TERN_QUEUE_USER ? -EOPNOTSUPP : 0;
+}
+
+static int add_queue(struct tern_file *file, struct tern_vm *vm,
+		     struct drm_tern_queue_create *args)
+{
+	struct tern_runqueue *queue;
+	int ret;
+
+	if (vm->error)
+		return -ENOTRECOVERABLE;
+	queue = queue_create(vm, args);
+	if (IS_ERR(queue))
+		return PTR_ERR(queue);
+	ret = xa_alloc(&file->queues, &queue->id, queue, xa_limit_31b, GFP_KERNEL_ACCOUNT);
+	if (ret)
+		tern_queue_put(queue);
+	else
+		args->queue_id = queue->id;
+	return ret;
+}
+
+int tern_ioctl_queue_create(struct drm_device *drm, void *data, struct drm_file *drm_file)
+{
+	struct tern_file *file = drm_file->driver_priv;
+	struct drm_tern_queue_create *args = data;
+	struct tern_vm *vm;
+	int cookie, ret;
+
+	ret = tern_check_queue_create(args) ?: check_rights(args);
+	if (ret)
+		return ret;
+	if (!drm_dev_enter(drm, &cookie))
+		return -ENODEV;
+	vm = tern_vm_lookup(file, args->vm_id);
+	ret = vm ? 0 : -ENOENT;
+	if (!ret && !tern_take(&file->queue_count, TERN_FILE_QUEUES))
+		ret = -ENOSPC;
+	if (!ret) {
+		ret = add_queue(file, vm, args);
+		if (ret)
+			atomic_dec(&file->queue_count);
+	}
+	if (vm)
+		tern_vm_put(vm);
+	drm_dev_exit(cookie);
+	return ret;
+}
+
+int tern_ioctl_queue_destroy(struct drm_device *drm, void *data, struct drm_file *drm_file)
+{
+	struct tern_file *file = drm_file->driver_priv;
+	struct drm_tern_queue_destroy *args = data;
+	struct tern_runqueue *queue;
+
+	if (args->pad)
+		return -EINVAL;
+	queue = xa_erase(&file->queues, args->queue_id);
+	if (!queue)
+		return -ENOENT;
+	atomic_dec(&file->queue_count);
+	tern_queue_destroy(queue);
+	return 0;
+}
+
+static void fill_state(struct tern_runqueue *queue, struct drm_tern_queue_state *args)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&queue->lock, flags);
+	args->state = (queue->dead ? DRM_TERN_QUEUE_DEAD : 0) |
+		      (queue->ended != READ_ONCE(queue->submitted) ? DRM_TERN_QUEUE_BUSY : 0);
+	args->submitted = READ_ONCE(queue->submitted);
+	args->done = queue->ended;
+	args->error_job = queue->error_job;
+	args->error = queue->error;
+	args->lost = queue->lost;
+	args->fault = queue->fault;
+	spin_unlock_irqrestore(&queue->lock, flags);
+}
+
+int tern_ioctl_queue_state(struct drm_device *drm, void *data, struct drm_file *drm_file)
+{
+	struct drm_tern_queue_state *args = data;
+	struct tern_runqueue *queue;
+
+	queue = tern_queue_lookup(drm_file->driver_priv, args->queue_id);
+	if (!queue)
+		return -ENOENT;
+	tern_queue_collect(queue);
+	fill_state(queue, args);
+	tern_queue_put(queue);
+	return 0;
+}

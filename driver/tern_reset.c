@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * DOC: Recovery
+ *
+ * A ladder, with a bound on each rung: a job (the firmware aborts it), its context (its slot is
+ * taken away), the engines, the firmware, power; and off, when not even that helps. A rung that
+ * fails is followed by the next at once. All of it runs with struct tern_slots.lock held,
+ * in the way of fences: nothing is allocated.
+ *
+ * After a reset jobs that had not begun are still in their rings and run; saved contexts go on;
+ * the one that ran without a valid save ends with -ENODATA, unless it may be restarted
+ * (tern_slot.c, tern_queue.c). The queue goes on in any case.
+ */
+#include <linux/delay.h>
+#include <linux/dma-fence.h>
+
+#include "tern_device.h"
+
+#define RESET_TIMEOUT_US 1000000
+#define IDLE_TIMEOUT_US 1000000
+
+static int reset_register(struct tern_device *tdev, u32 what)
+{
+	tern_write(tdev, TERN_REG_RESET, what);
+	return tern_poll(tdev, TERN_REG_RESET, ~0U, 0, RESET_TIMEOUT_US);
+}
+
+/**
+ * bus_off() - The device reaches memory no more
+ * @tdev: Device, which may be gone
+ */
+static void bus_off(struct tern_device *tdev)
+{
+	tern_write(tdev, TERN_REG_DMA_ENABLE, 0);
+	tern_poll(tdev, TERN_REG_DMA_IDLE, 1, 1, IDLE_TIMEOUT_US);
+	tdev->door->master(tdev, false);
+	tern_mmu_stop(tdev);
+}
+
+static int bus_on(struct tern_device *tdev)
+{
+	if (tern_device_gone(tdev))
+		return -ENODEV;
+	tdev->door->master(tdev, true);
+	tern_mmu_start(tdev);
+	tern_write(tdev, TERN_REG_DMA_ENABLE, 1);
+	tern_irq_start(tdev);
+	return 0;
+}
+
+static int boot(struct tern_device *tdev)
+{
+	int ret = tern_fw_boot(tdev);
+
+	tern_watchdog_restart(tdev);
+	return ret;
+}
+
+static int restart_firmware(struct tern_device *tdev)
+{
+	tern_ipc_close(tdev);
+	return reset_register(tdev, TERN_RESET_MCU) ?: boot(tdev);
+}
+
+/* Everything anew: by its own register, and if that does not help by the bus. */
+static int power_cycle(struct tern_device *tdev)
+{
+	int ret;
+
+	tern_ipc_close(tdev);
+	tern_irq_stop(tdev);
+	bus_off(tdev);
+	if (reset_register(tdev, TERN_RESET_ALL)) {
+		ret = tdev->door->reset(tdev);
+		if (ret)
+			return ret;
+	}
+	return bus_on(tdev) ?: boot(tdev);
+}
+
+static int climb(struct tern_device *tdev, enum tern_rung rung)
+{
+	switch (rung) {
+	case TERN_RUNG_ENGINES:
+		return reset_register(tdev, TERN_RESET_ENGINES);
+	case TERN_RUNG_FIRMWARE:
+		return restart_firmware(tdev);
+	case TERN_RUNG_POWER:
+		return power_cycle(tdev);
+	default:
+		return -ENODEV;
+	}
+}
+
+/**
+ * tern_device_fail() - The device is of no use any more: take it off the bus, end all waiting
+ * @tdev: Device; struct tern_slots.lock is held
+ */
+void tern_device_fail(struct tern_device *tdev)
+{
+	if (!tdev->ready)
+		return;
+	tdev->ready = false;
+	tern_ipc_close(tdev);
+	tern_write(tdev, TERN_REG_IRQ_ENABLE, 0);
+	tern_write(tdev, TERN_REG_MCU_CONTROL, 0);
+	bus_off(tdev);
+	tern_slots_fail(tdev);
+}
+
+/**
+ * tern_reset_locked() - Climb the ladder
+ * @tdev: Device; struct tern_slots.lock is held
+ * @rung: Where to begin
+ * @why: For the log
+ *
+ * Return: 0, or -ENODEV if the device is off now
+ */
+int tern_reset_locked(struct tern_device *tdev, enum tern_rung rung, const char *why)
+{
+	static const char *const names[] = { "engines", "firmware", "everything", "off" };
+	int ret = -ENODEV;
+
+	lockdep_assert_held(&tdev->slots.lock);
+	if (!tdev->ready)
+		return -ENODEV;
+	atomic_inc(&tdev->reset.count);
+	tern_slots_before_reset(tdev);
+	for (; rung < TERN_RUNG_OFF; rung++) {
+		drm_warn(&tdev->drm, "reset of %s: %s\n", names[rung], why);
+		ret = climb(tdev, rung);
+		if (!ret)
+			break;
+	}
+	if (ret) {
+		drm_err(&tdev->drm, "%s, and no reset helps: the device is switched off\n", why);
+		tern_device_fail(tdev);
+		return -ENODEV;
+	}
+	tern_slots_after_reset(tdev, rung >= TERN_RUNG_FIRMWARE, rung >= TERN_RUNG_POWER);
+	return 0;
+}
+
+static void reset_work(struct work_struct *work)
+{
+	struct tern_device *tdev = container_of(work, struct tern_device, reset.work);
+	bool cookie = dma_fence_begin_signalling();
+	unsigned long wanted;
+
+	mutex_lock(&tdev->slots.lock);
+	wanted = xchg(&tdev->reset.wanted, 0);
+	if (wanted)
+		tern_reset_locked(tdev, __fls(wanted), READ_ONCE(tdev->reset.why));
+	mutex_unlock(&tdev->slots.lock);
+	dma_fence_end_signalling(cookie);
+}
+
+/**
+ * tern_reset_request() - Have the device reset soon
+ * @tdev: Device
+ * @rung: Where to begin
+ * @why: For the log: a string constant
+ *
+ * In any context.
+ */
+void tern_reset_request(struct tern_device *tdev, enum tern_rung rung, const char *why)
+{
+	WRITE_ONCE(tdev->reset.why, why);
+	set_bit(rung, &tdev->reset.wanted);
+	queue_work(tdev->wq, &tdev->reset.work);
+}
+
+/**
+ * tern_device_start() - First start of a device that was found
+ * @tdev: Device
+ *
+ * Return: 0 or a negative errno, and then the log says why
+ */
+int tern_device_start(struct tern_device *tdev)
+{
+	int ret;
+
+	if (reset_register(tdev, TERN_RESET_ALL)) {
+		drm_err(&tdev->drm, "the device does not come out of its reset\n");
+		return -EIO;
+	}
+	ret = bus_on(tdev);
+	if (!ret)
+		ret = boot(tdev);
+	if (ret) {
+		tern_write(tdev, TERN_REG_IRQ_ENABLE, 0);
+		bus_off(tdev);
+		return ret;
+	}
+	tdev->ready = true;
+	return 0;
+}
+
+/**
+ * tern_reset_init() - Before anything else of this file
+ * @tdev: Device
+ */
+void tern_reset_init(struct tern_device *tdev)
+{
+	INIT_WORK(&tdev->reset.work, reset_work);
+}

@@ -1,0 +1,549 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * DOC: Slots
+ *
+ * A queue is not a slot: the device knows 64 slots, and any number of queues take turns in them.
+ * A queue that has work and no slot waits in struct tern_slots.waiting; one that has a slot keeps
+ * it, with or without work, until another needs it. Between queues that have slots the firmware
+ * schedules, not the kernel.
+ *
+ * Everything that changes a binding runs with struct tern_slots.lock held, almost all of it in
+ * one work item on the recovery workqueue: giving slots, taking them after a fault or a
+ * destroy, and resets. The interrupt thread must not wait for that lock, because under it
+ * the firmware is asked, and the interrupt thread is who delivers the answer.
+ *
+ * What is here is in the way of fences: nothing is allocated and no reservation lock is taken.
+ */
+#include <linux/delay.h>
+#include <linux/dma-fence.h>
+
+#include "tern_device.h"
+#include "tern_gem.h"
+#include "tern_queue.h"
+#include "tern_vm.h"
+
+/* How long a holder may keep its slot while somebody waits for one. */
+#define TURN_MS 20
+/* How long priority counts among those who wait. */
+#define PATIENCE_MS 1000
+/* From clearing VALID to the slot's being idle: a drain of what is in flight. */
+#define TAKE_TIMEOUT_US 500000
+
+static struct tern_runqueue *holder(struct tern_slots *slots, unsigned int slot)
+{
+	return rcu_dereference_protected(slots->queue[slot], lockdep_is_held(&slots->lock));
+}
+
+static enum tern_slot_state slot_state(struct tern_device *tdev, unsigned int slot)
+{
+	return tern_read(tdev, tern_slot_reg(slot, TERN_SLOT_REG_STATE));
+}
+
+/* ---- Taking a slot away ------------------------------------------------------ */
+
+static bool slot_idle(struct tern_device *tdev, unsigned int slot)
+{
+	enum tern_slot_state state = slot_state(tdev, slot);
+
+	return state != TERN_SLOT_RUNNING && state != TERN_SLOT_SAVING;
+}
+
+static bool await_idle(struct tern_device *tdev, unsigned int slot)
+{
+	int i;
+
+	for (i = 0; i < TAKE_TIMEOUT_US / 100; i++) {
+		if (slot_idle(tdev, slot))
+			return true;
+		usleep_range(100, 200);
+	}
+	return slot_idle(tdev, slot);
+}
+
+/* By register, whatever the firmware does: after it nothing of the slot reaches memory. */
+static void take_slot(struct tern_device *tdev, unsigned int slot)
+{
+	enum tern_rung rung;
+
+	tern_write(tdev, tern_slot_reg(slot, TERN_SLOT_REG_CONTROL), 0);
+	for (rung = TERN_RUNG_ENGINES; rung <= TERN_RUNG_OFF && tdev->ready; rung++) {
+		if (await_idle(tdev, slot))
+			return;
+		tern_reset_locked(tdev, rung, "a slot did not become idle");
+	}
+}
+
+static void forget_holder(struct tern_device *tdev, struct tern_runqueue *queue)
+{
+	unsigned long flags;
+	unsigned int slot = queue->slot;
+
+	rcu_assign_pointer(tdev->slots.queue[slot], NULL);
+	spin_lock_irqsave(&queue->lock, flags);
+	queue->slot = -1;
+	spin_unlock_irqrestore(&queue->lock, flags);
+	tern_asid_put(tdev, &queue->vm->space);
+	tern_queue_put(queue);
+}
+
+/**
+ * tern_slot_leave_locked() - Take a queue's slot away
+ * @queue: Queue that has one; struct tern_slots.lock is held, and the caller has a reference
+ * @abort: Its job is not to go on
+ *
+ * The firmware is asked first; if it does not answer the slot is taken all the same.
+ */
+void tern_slot_leave_locked(struct tern_runqueue *queue, bool abort)
+{
+	struct tern_device *tdev = queue->tdev;
+	struct tern_message reply = {};
+	unsigned int slot = queue->slot;
+	int ret;
+
+	lockdep_assert_held(&tdev->slots.lock);
+	queue->leaving = true; /* a reset on the way does not start it again */
+	ret = tern_ipc_ask(tdev, TERN_FW_SLOT_STOP, slot,
+			   abort ? TERN_FW_STOP_ABORT : TERN_FW_STOP_SAVE, 0, &reply);
+	if (ret && tdev->ready)
+		tern_reset_request(tdev, TERN_RUNG_FIRMWARE, "the firmware does not answer");
+	queue->restore = !abort && slot_state(tdev, slot) == TERN_SLOT_SAVED;
+	take_slot(tdev, slot);
+	if (!abort && !queue->restore)
+		tern_queue_skip_lost(queue);
+	queue->leaving = false;
+	forget_holder(tdev, queue);
+}
+
+/* ---- Giving a slot ------------------------------------------------------------ */
+
+static u32 control_of(struct tern_runqueue *queue, unsigned int asid)
+{
+	return TERN_SLOT_VALID | (tern_queue_is_user(queue) ? 0 : TERN_SLOT_KERNEL) |
+	       (queue->restore ? TERN_SLOT_RESTORE : 0) |
+	       queue->priority << TERN_SLOT_PRIORITY_SHIFT | asid << TERN_SLOT_ASID_SHIFT;
+}
+
+static void write_slot(struct tern_runqueue *queue, unsigned int slot)
+{
+	struct tern_device *tdev = queue->tdev;
+	u64 memory = queue->memory.node.start;
+
+	WRITE_ONCE(tern_queue_memory(queue)->fault.code, 0);
+	if (!queue->restore)
+		tern_save_clear(queue->save);
+	tern_write64(tdev, tern_slot_reg(slot, TERN_SLOT_REG_RING),
+		     memory + offsetof(struct tern_queue_memory, kernel));
+	tern_write64(tdev, tern_slot_reg(slot, TERN_SLOT_REG_SAVE), queue->save_node.start);
+	tern_write64(tdev, tern_slot_reg(slot, TERN_SLOT_REG_FAULT),
+		     memory + offsetof(struct tern_queue_memory, fault));
+	tern_write(tdev, tern_slot_reg(slot, TERN_SLOT_REG_CONTROL),
+		   control_of(queue, queue->vm->space.asid));
+	queue->restore = false;
+}
+
+static void start_slot(struct tern_device *tdev, unsigned int slot)
+{
+	int ret = tern_ipc_send(tdev, TERN_FW_SLOT_START, slot, 0, 0);
+
+	/* -ENODEV: it is down, and when it is up again all slots are started. */
+	if (ret && ret != -ENODEV)
+		tern_reset_request(tdev, TERN_RUNG_FIRMWARE, "the firmware takes no messages");
+}
+
+static int bind_slot(struct tern_runqueue *queue, unsigned int slot)
+{
+	struct tern_device *tdev = queue->tdev;
+	unsigned long flags;
+	int asid = tern_asid_get(tdev, &queue->vm->space);
+
+	if (asid < 0)
+		return asid;
+	write_slot(queue, slot);
+	spin_lock_irqsave(&queue->lock, flags);
+	queue->slot = slot;
+	spin_unlock_irqrestore(&queue->lock, flags);
+	queue->bound_at = jiffies;
+	queue->stuck_since = jiffies;
+	rcu_assign_pointer(tdev->slots.queue[slot], tern_queue_get(queue));
+	start_slot(tdev, slot);
+	return 0;
+}
+
+/* May @queue take the slot of @other, which has work? */
+static bool turn_is_over(struct tern_runqueue *queue, struct tern_runqueue *other)
+{
+	if (time_before(jiffies, other->bound_at + msecs_to_jiffies(TURN_MS)))
+		return false;
+	return other->priority <= queue->priority ||
+	       time_after(jiffies, queue->waits_since + msecs_to_jiffies(PATIENCE_MS));
+}
+
+/* A free slot, one whose holder is idle, or the one that was held for longest; or -1. */
+static int choose_slot(struct tern_slots *slots, struct tern_runqueue *queue)
+{
+	int slot, best = -1;
+	bool best_works = true;
+
+	for (slot = 0; slot < slots->count; slot++) {
+		struct tern_runqueue *other = holder(slots, slot);
+		bool works;
+
+		if (!other)
+			return slot;
+		works = tern_queue_has_work(other);
+		if (works && (!best_works || !turn_is_over(queue, other)))
+			continue;
+		if (best < 0 || (best_works && !works) ||
+		    time_before(other->bound_at, holder(slots, best)->bound_at)) {
+			best = slot;
+			best_works = works;
+		}
+	}
+	return best;
+}
+
+/* True: it has one now, or needs none. */
+static bool give_slot(struct tern_runqueue *queue)
+{
+	struct tern_device *tdev = queue->tdev;
+	int slot;
+
+	if (queue->slot >= 0 || !tern_queue_has_work(queue))
+		return true;
+	slot = choose_slot(&tdev->slots, queue);
+	if (slot < 0)
+		return false;
+	if (holder(&tdev->slots, slot)) {
+		struct tern_runqueue *other = tern_queue_get(holder(&tdev->slots, slot));
+
+		tern_slot_leave_locked(other, false);
+		tern_slot_want(other);
+		tern_queue_put(other);
+	}
+	return !bind_slot(queue, slot);
+}
+
+/* ---- Who waits ----------------------------------------------------------------- */
+
+/**
+ * tern_slot_want() - A queue has work, or is destroyed, and wants to be looked at
+ * @queue: Queue
+ *
+ * May be called in run_job and in interrupts.
+ */
+void tern_slot_want(struct tern_runqueue *queue)
+{
+	struct tern_slots *slots = &queue->tdev->slots;
+	unsigned long flags;
+
+	spin_lock_irqsave(&slots->wait_lock, flags);
+	if (list_empty(&queue->wait_node)) {
+		tern_queue_get(queue);
+		queue->waits_since = jiffies;
+		list_add_tail(&queue->wait_node, &slots->waiting);
+	}
+	spin_unlock_irqrestore(&slots->wait_lock, flags);
+	tern_slots_kick(queue->tdev);
+}
+
+static void take_list(struct tern_slots *slots, struct list_head *to)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&slots->wait_lock, flags);
+	list_splice_init(&slots->waiting, to);
+	spin_unlock_irqrestore(&slots->wait_lock, flags);
+}
+
+static struct tern_runqueue *pop(struct tern_slots *slots, struct list_head *list)
+{
+	struct tern_runqueue *queue;
+	unsigned long flags;
+
+	spin_lock_irqsave(&slots->wait_lock, flags);
+	queue = list_first_entry_or_null(list, struct tern_runqueue, wait_node);
+	if (queue)
+		list_del_init(&queue->wait_node);
+	spin_unlock_irqrestore(&slots->wait_lock, flags);
+	return queue;
+}
+
+static void put_back(struct tern_slots *slots, struct tern_runqueue *queue)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&slots->wait_lock, flags);
+	if (list_empty(&queue->wait_node)) {
+		tern_queue_get(queue);
+		list_add_tail(&queue->wait_node, &slots->waiting);
+	}
+	spin_unlock_irqrestore(&slots->wait_lock, flags);
+}
+
+static void serve_waiting(struct tern_device *tdev)
+{
+	struct tern_slots *slots = &tdev->slots;
+	struct tern_runqueue *queue;
+	bool again = false;
+	LIST_HEAD(list);
+
+	take_list(slots, &list);
+	while ((queue = pop(slots, &list))) {
+		if (queue->destroyed || !tdev->ready) {
+			tern_queue_die(queue, tdev->ready ? -ECANCELED : -ENODEV, NULL);
+		} else if (!give_slot(queue)) {
+			put_back(slots, queue);
+			again = true;
+		}
+		tern_queue_put(queue);
+	}
+	if (again)
+		mod_delayed_work(tdev->wq, &slots->turn, msecs_to_jiffies(TURN_MS));
+}
+
+/* ---- Faults ---------------------------------------------------------------------- */
+
+static int error_of(const struct drm_tern_fault *fault)
+{
+	switch (fault->class_) {
+	case TERN_CLASS_BUDGET:
+		return -ETIME;
+	case TERN_CLASS_ABORT:
+		return -ETIMEDOUT; /* the firmware's: no progress. Ours are cancelled before */
+	default:
+		return -EIO;
+	}
+}
+
+/* Copied once, and only what the table knows is passed on. */
+static bool read_fault(struct tern_runqueue *queue, struct drm_tern_fault *out)
+{
+	static const u8 class_of[] = {
+#define X(name, code, class, text) [code] = TERN_CLASS_##class,
+		TERN_HW_FAULTS(X)
+#undef X
+	};
+	struct tern_fault in;
+
+	dma_rmb(); /* STATE before the record */
+	memcpy(&in, &tern_queue_memory(queue)->fault, sizeof(in));
+	*out = (struct drm_tern_fault) {
+		.code = le16_to_cpu(in.code),
+		.queue = in.queue,
+		.word = le32_to_cpu(in.word),
+		.addr = le64_to_cpu(in.addr),
+		.info = le64_to_cpu(in.info),
+		.cycle = le64_to_cpu(in.cycle),
+		.mark = le32_to_cpu(in.mark),
+	};
+	if (out->code >= ARRAY_SIZE(class_of) || !class_of[out->code] || out->queue >= 8)
+		return false;
+	out->class_ = class_of[out->code];
+	return true;
+}
+
+static void handle_fault(struct tern_runqueue *queue)
+{
+	struct tern_device *tdev = queue->tdev;
+	struct drm_tern_fault fault = {};
+
+	if (!READ_ONCE(tern_queue_memory(queue)->fault.code) ||
+	    slot_state(tdev, queue->slot) != TERN_SLOT_FAULTED)
+		return;
+	if (!read_fault(queue, &fault)) {
+		tern_reset_request(tdev, TERN_RUNG_POWER, "a fault record makes no sense");
+		fault = (struct drm_tern_fault) {};
+	}
+	tern_queue_die(queue, queue->destroyed ? -ECANCELED : error_of(&fault), &fault);
+}
+
+/* The firmware says it aborts; the fault record is on its way, and says the same. */
+static void clear_no_progress(struct tern_slots *slots, unsigned int slot)
+{
+	clear_bit(slot, slots->no_progress);
+}
+
+static void look_at_holders(struct tern_device *tdev)
+{
+	struct tern_slots *slots = &tdev->slots;
+	unsigned int slot;
+
+	for (slot = 0; slot < slots->count; slot++) {
+		struct tern_runqueue *queue = holder(slots, slot);
+
+		clear_no_progress(slots, slot);
+		if (!queue)
+			continue;
+		tern_queue_get(queue);
+		tern_queue_collect(queue);
+		handle_fault(queue);
+		if (queue->dead || queue->destroyed) {
+			tern_slot_leave_locked(queue, true);
+			tern_queue_die(queue, -ECANCELED, NULL);
+		}
+		tern_queue_put(queue);
+	}
+}
+
+static void slots_work(struct tern_device *tdev)
+{
+	bool cookie = dma_fence_begin_signalling();
+
+	mutex_lock(&tdev->slots.lock);
+	if (tdev->ready)
+		look_at_holders(tdev);
+	serve_waiting(tdev);
+	mutex_unlock(&tdev->slots.lock);
+	dma_fence_end_signalling(cookie);
+}
+
+static void work_fn(struct work_struct *work)
+{
+	slots_work(container_of(work, struct tern_device, slots.work));
+}
+
+static void turn_fn(struct work_struct *work)
+{
+	slots_work(container_of(work, struct tern_device, slots.turn.work));
+}
+
+/**
+ * tern_slots_kick() - Something happened: look at slots and at those who wait
+ * @tdev: Device
+ */
+void tern_slots_kick(struct tern_device *tdev)
+{
+	queue_work(tdev->wq, &tdev->slots.work);
+}
+
+/**
+ * tern_slot_no_progress() - The firmware says that it aborts a job
+ * @tdev: Device
+ * @slot: In range
+ */
+void tern_slot_no_progress(struct tern_device *tdev, unsigned int slot)
+{
+	set_bit(slot, tdev->slots.no_progress);
+	tern_slots_kick(tdev);
+}
+
+/**
+ * tern_slots_collect() - See which jobs are done
+ * @tdev: Device
+ *
+ * In hard interrupts, too: it touches memory only.
+ */
+void tern_slots_collect(struct tern_device *tdev)
+{
+	unsigned int slot;
+
+	rcu_read_lock();
+	for (slot = 0; slot < tdev->slots.count; slot++) {
+		struct tern_runqueue *queue = rcu_dereference(tdev->slots.queue[slot]);
+
+		if (queue && !tern_queue_is_user(queue))
+			tern_queue_collect(queue);
+	}
+	rcu_read_unlock();
+}
+
+/* ---- Resets ------------------------------------------------------------------------ */
+
+/**
+ * tern_slots_before_reset() - Note which contexts are saved, take the slots of those that run
+ * @tdev: Device; struct tern_slots.lock is held
+ *
+ * Without VALID neither firmware nor device begin a job anew that the reset is about to cost.
+ */
+void tern_slots_before_reset(struct tern_device *tdev)
+{
+	unsigned int slot;
+
+	for (slot = 0; slot < tdev->slots.count; slot++) {
+		struct tern_runqueue *queue = holder(&tdev->slots, slot);
+		enum tern_slot_state state;
+
+		if (!queue)
+			continue;
+		state = slot_state(tdev, slot);
+		queue->restore = state == TERN_SLOT_SAVED;
+		queue->interrupted = state != TERN_SLOT_SAVED && state != TERN_SLOT_IDLE;
+		if (queue->interrupted)
+			tern_write(tdev, tern_slot_reg(slot, TERN_SLOT_REG_CONTROL), 0);
+	}
+}
+
+/* Not VALID, so the ring is the kernel's and the job that was lost can be counted. */
+static void rebind(struct tern_runqueue *queue)
+{
+	struct tern_device *tdev = queue->tdev;
+	unsigned int slot = queue->slot;
+
+	if (queue->interrupted)
+		tern_queue_skip_lost(queue);
+	/* Firmware that lives on must forget what it knows of the slot. */
+	tern_ipc_send(tdev, TERN_FW_SLOT_STOP, slot, TERN_FW_STOP_ABORT, 0);
+	write_slot(queue, slot);
+}
+
+/**
+ * tern_slots_after_reset() - Let everybody go on who can
+ * @tdev: Device; struct tern_slots.lock is held
+ * @firmware: The firmware has booted again and knows no slots
+ * @everything: Slot registers were lost
+ */
+void tern_slots_after_reset(struct tern_device *tdev, bool firmware, bool everything)
+{
+	unsigned int slot;
+
+	for (slot = 0; slot < tdev->slots.count; slot++) {
+		struct tern_runqueue *queue = holder(&tdev->slots, slot);
+
+		if (!queue || queue->dead || queue->leaving)
+			continue;
+		tern_queue_collect(queue);
+		if (everything || queue->interrupted)
+			rebind(queue);
+		if (firmware || queue->interrupted)
+			start_slot(tdev, slot);
+		queue->restore = false;
+		queue->interrupted = false;
+		queue->stuck_since = jiffies;
+	}
+	tern_slots_kick(tdev);
+}
+
+/**
+ * tern_slots_fail() - The device is off the bus: nobody has a slot any more
+ * @tdev: Device; struct tern_slots.lock is held
+ */
+void tern_slots_fail(struct tern_device *tdev)
+{
+	unsigned int slot;
+
+	for (slot = 0; slot < TERN_NSLOTS; slot++) {
+		struct tern_runqueue *queue = holder(&tdev->slots, slot);
+
+		if (!queue)
+			continue;
+		tern_queue_collect(queue);
+		tern_queue_die(queue, -ENODEV, NULL);
+		forget_holder(tdev, queue);
+	}
+	tern_slots_kick(tdev);
+}
+
+/**
+ * tern_slots_init() - Before anything else of this file
+ * @tdev: Device
+ */
+void tern_slots_init(struct tern_device *tdev)
+{
+	struct tern_slots *slots = &tdev->slots;
+
+	mutex_init(&slots->lock);
+	spin_lock_init(&slots->wait_lock);
+	INIT_LIST_HEAD(&slots->waiting);
+	INIT_WORK(&slots->work, work_fn);
+	INIT_DELAYED_WORK(&slots->turn, turn_fn);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef TERN_SLOT_H
+#define TERN_SLOT_H
+
+#include <linux/bitops.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
+
+#include <tern/hw.h>
+
+struct tern_device;
+struct tern_runqueue;
+
+/**
+ * struct tern_slots - The device's slots and who holds them
+ */
+struct tern_slots {
+	/** @lock: Protects bindings; held while the firmware is asked, and through a reset */
+	struct mutex lock;
+	/** @queue: Who holds slot i; a reference. Read under RCU by interrupts */
+	struct tern_runqueue __rcu *queue[TERN_NSLOTS];
+	/** @count: Slots that may be used */
+	unsigned int count;
+	/** @wait_lock: Protects @waiting */
+	spinlock_t wait_lock;
+	/** @waiting: Queues that have work and no slot, in the order they came */
+	struct list_head waiting;
+	/** @work: Faults, departures, and giving slots to those who wait */
+	struct work_struct work;
+	/** @turn: Looks again when a slot's holder has had its turn */
+	struct delayed_work turn;
+	/** @no_progress: Slots the firmware said so of; not yet looked at */
+	DECLARE_BITMAP(no_progress, TERN_NSLOTS);
+};
+
+void tern_slots_init(struct tern_device *tdev);
+void tern_slots_kick(struct tern_device *tdev);
+void tern_slots_collect(struct tern_device *tdev);
+void tern_slot_want(struct tern_runqueue *queue);
+void tern_slot_no_progress(struct tern_device *tdev, unsigned int slot);
+void tern_slots_before_reset(struct tern_device *tdev);
+void tern_slots_after_reset(struct tern_device *tdev, bool firmware, bool everything);
+void tern_slots_fail(struct tern_device *tdev);
+void tern_slot_leave_locked(struct tern_runqueue *queue, bool abort);
+
+#endif /* TERN_SLOT_H */

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Syncobjs in and out. Everything that can fail is done before a job exists for anybody else;
+ * publishing its fence cannot fail.
+ */
+#include <linux/dma-fence-chain.h>
+#include <linux/slab.h>
+
+#include <drm/drm_syncobj.h>
+#include <drm/gpu_scheduler.h>
+
+#include "tern_array.h"
+#include "tern_sync.h"
+#include "tern_uapi_check.h"
+
+/**
+ * struct tern_sync_signal - One syncobj that one job signals
+ */
+struct tern_sync_signal {
+	/** @node: In struct tern_sync_signals.list */
+	struct list_head node;
+	/** @index: Job of the ioctl */
+	u32 index;
+	/** @handle: As given: later waits of the ioctl name it so */
+	u32 handle;
+	/** @point: Of a timeline, or 0 */
+	u64 point;
+	/** @syncobj: A reference */
+	struct drm_syncobj *syncobj;
+	/** @chain: Link of the timeline, until it is published; NULL if binary */
+	struct dma_fence_chain *chain;
+};
+
+void tern_sync_signals_init(struct tern_sync_signals *signals)
+{
+	INIT_LIST_HEAD(&signals->list);
+}
+
+static void signal_free(struct tern_sync_signal *signal)
+{
+	drm_syncobj_put(signal->syncobj);
+	dma_fence_chain_free(signal->chain);
+	kfree(signal);
+}
+
+void tern_sync_signals_fini(struct tern_sync_signals *signals)
+{
+	struct tern_sync_signal *signal, *next;
+
+	list_for_each_entry_safe(signal, next, &signals->list, node)
+		signal_free(signal);
+	INIT_LIST_HEAD(&signals->list);
+}
+
+/* The last signal of this ioctl to the same syncobj, or NULL. */
+static struct tern_sync_signal *find(struct tern_sync_signals *signals, u32 handle)
+{
+	struct tern_sync_signal *signal;
+
+	list_for_each_entry_reverse(signal, &signals->list, node)
+		if (signal->handle == handle)
+			return signal;
+	return NULL;
+}
+
+/* A point must lie beyond the timeline's last. */
+static int check_point(struct tern_sync_signals *signals, struct drm_syncobj *syncobj,
+		       const struct drm_tern_sync *sync)
+{
+	struct tern_sync_signal *before = find(signals, sync->handle);
+	struct dma_fence *fence;
+	u64 last = 0;
+
+	if (before)
+		return sync->point > before->point ? 0 : -EINVAL;
+	fence = drm_syncobj_fence_get(syncobj);
+	if (fence && to_dma_fence_chain(fence))
+		last = fence->seqno;
+	dma_fence_put(fence);
+	return sync->point > last ? 0 : -EINVAL;
+}
+
+static int fill_signal(struct tern_sync_signals *signals, struct tern_sync_signal *signal,
+		       struct drm_file *file, const struct drm_tern_sync *sync)
+{
+	signal->syncobj = drm_syncobj_find(file, sync->handle);
+	if (!signal->syncobj)
+		return -ENOENT;
+	if (!sync->point)
+		return 0;
+	signal->chain = dma_fence_chain_alloc();
+	if (!signal->chain)
+		return -ENOMEM;
+	return check_point(signals, signal->syncobj, sync);
+}
+
+static int add_signal(struct tern_sync_signals *signals, struct drm_file *file,
+		      const struct drm_tern_sync *sync, u32 index)
+{
+	struct tern_sync_signal *signal = kzalloc(sizeof(*signal), GFP_KERNEL_ACCOUNT);
+	int ret;
+
+	if (!signal)
+		return -ENOMEM;
+	signal->index = index;
+	signal->handle = sync->handle;
+	signal->point = sync->point;
+	ret = fill_signal(signals, signal, file, sync);
+	if (ret) {
+		if (signal->syncobj)
+			drm_syncobj_put(signal->syncobj);
+		dma_fence_chain_free(signal->chain);
+		kfree(signal);
+		return ret;
+	}
+	list_add_tail(&signal->node, &signals->list);
+	return 0;
+}
+
+/* An earlier job of the same ioctl signals it: they run in order, so there is nothing to wait. */
+static bool ordered_already(struct tern_sync_signals *signals, const struct drm_tern_sync *sync,
+			    u32 index)
+{
+	struct tern_sync_signal *signal = find(signals, sync->handle);
+
+	return signal && signal->index < index && signal->point >= sync->point;
+}
+
+static int add_wait(struct drm_file *file, const struct drm_tern_sync *sync,
+		    struct drm_sched_job *job)
+{
+	struct dma_fence *fence;
+	int ret;
+
+	ret = drm_syncobj_find_fence(file, sync->handle, sync->point, 0, &fence);
+	if (ret)
+		return ret;
+	return drm_sched_job_add_dependency(job, fence);
+}
+
+static int parse_one(struct drm_file *file, const struct drm_tern_sync *sync,
+		     struct drm_sched_job *job, struct tern_sync_signals *signals, u32 index)
+{
+	int ret = tern_check_sync(sync);
+
+	if (ret)
+		return ret;
+	if (sync->flags & DRM_TERN_SYNC_SIGNAL)
+		return add_signal(signals, file, sync, index);
+	if (ordered_already(signals, sync, index))
+		return 0;
+	return add_wait(file, sync, job);
+}
+
+/**
+ * tern_sync_parse() - Look up what a job waits for and signals
+ * @file: File
+ * @array: Checked array of struct drm_tern_sync
+ * @job: Gets the waits as dependencies
+ * @signals: Gets the signals
+ * @index: Number of the job in its ioctl
+ *
+ * Return: 0 or a negative errno; what was added is for the caller to clean up
+ */
+int tern_sync_parse(struct drm_file *file, const struct drm_tern_array *array,
+		    struct drm_sched_job *job, struct tern_sync_signals *signals, u32 index)
+{
+	struct drm_tern_sync *syncs;
+	int ret;
+	u32 i;
+
+	ret = TERN_ARRAY_COPY(syncs, array);
+	for (i = 0; i < array->count && !ret; i++)
+		ret = parse_one(file, &syncs[i], job, signals, index);
+	kvfree(syncs);
+	return ret;
+}
+
+/**
+ * tern_sync_publish() - Give a job's fence to what it signals
+ * @signals: Of the ioctl
+ * @index: Number of the job in it
+ * @fence: Its fence
+ */
+void tern_sync_publish(struct tern_sync_signals *signals, u32 index, struct dma_fence *fence)
+{
+	struct tern_sync_signal *signal;
+
+	list_for_each_entry(signal, &signals->list, node) {
+		if (signal->index != index)
+			continue;
+		if (signal->chain)
+			drm_syncobj_add_point(signal->syncobj, signal->chain, fence,
+					      signal->point);
+		else
+			drm_syncobj_replace_fence(signal->syncobj, fence);
+		signal->chain = NULL; /* the timeline's now */
+	}
+}

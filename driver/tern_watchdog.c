@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * DOC: Watchdog
+ *
+ * Makes every fence finite, whatever interrupts, firmware and device do. While jobs are under way
+ * it looks, twice a second: first whether they have ended, since an interrupt may be lost;
+ * then whether the firmware counts its heartbeat, else it is restarted; then, for each
+ * queue that has a slot and work, whether a job ended or the slot's cycles moved. A queue
+ * that stood still for job_timeout_ms dies, and its job ends with -ETIMEDOUT.
+ *
+ * A job that does get on but never ends uses up its step budget. One that waits its turn stands
+ * still, but not for long: the firmware gives every started slot a slice at least each
+ * STARVATION_US, and 64 of those are below the limit.
+ */
+#include <linux/dma-fence.h>
+#include <linux/moduleparam.h>
+
+#include "tern_device.h"
+#include "tern_queue.h"
+
+static unsigned int job_timeout_ms = 10000;
+module_param(job_timeout_ms, uint, 0644);
+MODULE_PARM_DESC(job_timeout_ms, "Longest time a job may make no progress at all");
+
+static unsigned int heartbeat_timeout_ms = 3000;
+module_param(heartbeat_timeout_ms, uint, 0644);
+MODULE_PARM_DESC(heartbeat_timeout_ms, "Longest time between two heartbeats of the firmware");
+
+#define PERIOD_MS 500
+
+static void check_heartbeat(struct tern_device *tdev)
+{
+	struct tern_watchdog *watchdog = &tdev->watchdog;
+	u32 beat = tern_read(tdev, TERN_FW_REG_HEARTBEAT);
+
+	if (beat != watchdog->heartbeat) {
+		watchdog->heartbeat = beat;
+		watchdog->beat_at = jiffies;
+	} else if (time_after(jiffies, watchdog->beat_at +
+			      msecs_to_jiffies(heartbeat_timeout_ms))) {
+		tern_reset_locked(tdev, TERN_RUNG_FIRMWARE, "its firmware stands still");
+	}
+}
+
+/* True: it has work, and nothing has moved since the last time. */
+static bool stands_still(struct tern_runqueue *queue)
+{
+	u64 cycles = tern_read64(queue->tdev, tern_slot_reg(queue->slot, TERN_SLOT_REG_CYCLES));
+	u64 ended = READ_ONCE(queue->ended);
+
+	if (tern_queue_has_work(queue) && ended == queue->seen_done &&
+	    cycles == queue->seen_cycles)
+		return true;
+	queue->seen_done = ended;
+	queue->seen_cycles = cycles;
+	queue->stuck_since = jiffies;
+	return false;
+}
+
+/* True: it has work. */
+static bool check_queue(struct tern_runqueue *queue)
+{
+	if (tern_queue_is_user(queue))
+		return false;
+	tern_queue_collect(queue);
+	if (stands_still(queue) &&
+	    time_after(jiffies, queue->stuck_since + msecs_to_jiffies(job_timeout_ms))) {
+		drm_warn(&queue->tdev->drm, "a job made no progress for %u ms: its queue ends\n",
+			 job_timeout_ms);
+		tern_queue_die(queue, -ETIMEDOUT, NULL);
+	}
+	return tern_queue_has_work(queue);
+}
+
+static bool check_queues(struct tern_device *tdev)
+{
+	struct tern_slots *slots = &tdev->slots;
+	bool work = false;
+	int slot;
+
+	for (slot = 0; slot < slots->count; slot++) {
+		struct tern_runqueue *queue =
+			rcu_dereference_protected(slots->queue[slot],
+						  lockdep_is_held(&slots->lock));
+
+		if (queue)
+			work |= check_queue(queue);
+	}
+	return work || !list_empty(&slots->waiting);
+}
+
+static void watchdog_fn(struct work_struct *work)
+{
+	struct tern_device *tdev = container_of(work, struct tern_device, watchdog.work.work);
+	bool cookie = dma_fence_begin_signalling();
+	bool busy = false;
+
+	mutex_lock(&tdev->slots.lock);
+	if (tdev->ready) {
+		tern_irq_look(tdev);
+		busy = check_queues(tdev);
+		if (busy)
+			check_heartbeat(tdev);
+	}
+	mutex_unlock(&tdev->slots.lock);
+	tern_slots_kick(tdev); /* faults, and queues that died */
+	if (busy)
+		tern_watchdog_arm(tdev);
+	dma_fence_end_signalling(cookie);
+}
+
+/**
+ * tern_watchdog_arm() - There is work: look in a while
+ * @tdev: Device
+ *
+ * In any context; cheap if it is armed.
+ */
+void tern_watchdog_arm(struct tern_device *tdev)
+{
+	if (!delayed_work_pending(&tdev->watchdog.work))
+		queue_delayed_work(tdev->wq, &tdev->watchdog.work, msecs_to_jiffies(PERIOD_MS));
+}
+
+/**
+ * tern_watchdog_restart() - The firmware has just booted
+ * @tdev: Device
+ */
+void tern_watchdog_restart(struct tern_device *tdev)
+{
+	tdev->watchdog.heartbeat = 0;
+	tdev->watchdog.beat_at = jiffies;
+}
+
+/**
+ * tern_watchdog_init() - Before anything else of this file
+ * @tdev: Device
+ */
+void tern_watchdog_init(struct tern_device *tdev)
+{
+	INIT_DELAYED_WORK(&tdev->watchdog.work, watchdog_fn);
+}
