@@ -109,12 +109,45 @@ START_TEST(graph_bytes_count_once)
 	struct tern_work_plan plan;
 	struct tern_graph_work work;
 
-	ck_assert_int_eq(tern_work_plan(graph, &plan), 0);
+	ck_assert_int_eq(tern_work_plan(graph, 0, &plan), 0);
 	tern_graph_work(graph, &plan, &tokens, &work);
 	ck_assert_uint_eq(work.macs[0], 5 * (32 * 32 * 2 + 32 * 100));
 	/* A tied table is read whole by the head; another one by its five rows only. */
 	ck_assert_uint_eq(work.bytes, head + w + ids + out + kv + (_i ? 0 : 34 * 5));
 	tern_work_plan_fini(&plan);
+	tern_graph_destroy(graph);
+	free(g);
+}
+END_TEST
+
+/* The head is what shares the last operator's group, at the end only. */
+START_TEST(the_head_is_counted_apart)
+{
+	struct gb *g = model_graph(_i);
+	struct tern_work_plan plan;
+	struct tern_graph_work work;
+	const int64_t tokens = 5;
+	struct tern_graph *graph;
+
+	g->ops[0].group = g->ops[4].group = 3;
+	graph = gb_create(g);
+	ck_assert_uint_eq(tern_graph_head(graph), 4);
+	ck_assert_int_eq(tern_work_plan(graph, 4, &plan), 0);
+	tern_graph_work(graph, &plan, &tokens, &work);
+	ck_assert_uint_eq(work.macs[0], 5 * 32 * 100);
+	ck_assert_uint_eq(work.bytes, 34 * 100 + 4 * 100 * 5);
+	tern_work_plan_fini(&plan);
+	tern_graph_destroy(graph);
+	free(g);
+}
+END_TEST
+
+START_TEST(a_graph_of_one_group_is_one_phase)
+{
+	struct gb *g = model_graph(false);
+	struct tern_graph *graph = gb_create(g);
+
+	ck_assert_uint_eq(tern_graph_head(graph), 0);
 	tern_graph_destroy(graph);
 	free(g);
 }
@@ -141,6 +174,8 @@ static Suite *suite(void)
 	tcase_add_test(t, matmul_counts_by_weight_type);
 	tcase_add_loop_test(t, attention_counts_admitted_pairs, 0, 8);
 	tcase_add_loop_test(t, graph_bytes_count_once, 0, 2);
+	tcase_add_loop_test(t, the_head_is_counted_apart, 0, 2);
+	tcase_add_test(t, a_graph_of_one_group_is_one_phase);
 	tcase_add_test(t, labels_name_operator_and_tensor);
 	suite_add_tcase(s, t);
 	return s;

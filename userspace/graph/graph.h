@@ -67,11 +67,12 @@ struct tern_op_work {
 void tern_op_work(const struct tern_graph *g, uint32_t op, const int64_t *symbols,
 		  struct tern_op_work *out);
 
-/* The same for a whole graph. Weights count once per byte range however many operators read
+/* The same for the operators from `first` to the last. Weights count once per byte range however many operators read
  * it, GET_ROWS only the rows it fetches; KV is what attention reads of and what is copied or
  * scattered into bound storages that are not constant; every other bound byte counts once
  * as input and once as output. What does not depend on symbols is counted once, here. */
 struct tern_work_plan {
+	uint32_t first;
 	uint64_t weight_bytes; /* of everything but GET_ROWS */
 	uint32_t *terms;       /* GET_ROWS operators on other weights, as operator numbers */
 	uint32_t nterms;
@@ -82,10 +83,12 @@ struct tern_graph_work {
 	uint64_t macs[4];
 	uint64_t bytes;
 };
-int tern_work_plan(const struct tern_graph *g, struct tern_work_plan *out);
+int tern_work_plan(const struct tern_graph *g, uint32_t first, struct tern_work_plan *out);
 void tern_work_plan_fini(struct tern_work_plan *plan);
 void tern_graph_work(const struct tern_graph *g, const struct tern_work_plan *plan,
 		     const int64_t *symbols, struct tern_graph_work *out);
+/* Where the head begins: the operators at the end that share the last one's group. */
+uint32_t tern_graph_head(const struct tern_graph *g);
 
 /* Rules that only values of symbols can break; 0 or -EINVAL. */
 int tern_graph_check_symbols(const struct tern_graph *g, const int64_t *symbols, uint32_t n);

@@ -247,7 +247,7 @@ static void plan_weights(const struct tern_graph *g, struct range *list, struct 
 	uint32_t i;
 	int s;
 
-	for (i = 0; i < g->nops; i++) {
+	for (i = out->first; i < g->nops; i++) {
 		for (s = 0; s < TERN_MAX_SRC; s++) {
 			bool rows = g->ops[i].op == TERN_GET_ROWS && !s;
 
@@ -258,7 +258,7 @@ static void plan_weights(const struct tern_graph *g, struct range *list, struct 
 	n = distinct(list, n);
 	out->weight_bytes = sum_weights(g, list, n);
 	/* A tied embedding table is read as a whole by the head: its rows are in that sum. */
-	for (i = 0; i < g->nops; i++) {
+	for (i = out->first; i < g->nops; i++) {
 		if (g->ops[i].op == TERN_GET_ROWS && is_weight(g, g->ops[i].src[0]) &&
 		    !contained(g, g->ops[i].src[0], list, n))
 			out->terms[out->nterms++] = i;
@@ -272,7 +272,7 @@ static void plan_direction(const struct tern_graph *g, bool reads, const bool *i
 	uint32_t i;
 	int s;
 
-	for (i = 0; i < g->nops; i++) {
+	for (i = out->first; i < g->nops; i++) {
 		for (s = 0; s < TERN_MAX_SRC; s++) {
 			uint32_t t = reads ? g->ops[i].src[s] : g->ops[i].dst;
 
@@ -303,13 +303,23 @@ static void find_caches(const struct tern_graph *g, bool *is_cache)
 	}
 }
 
-int tern_work_plan(const struct tern_graph *g, struct tern_work_plan *out)
+uint32_t tern_graph_head(const struct tern_graph *g)
+{
+	uint32_t i = g->nops - 1;
+
+	while (i && g->ops[i - 1].group == g->ops[i].group)
+		i--;
+	return i;
+}
+
+int tern_work_plan(const struct tern_graph *g, uint32_t first, struct tern_work_plan *out)
 {
 	size_t refs = (size_t)g->nops * TERN_MAX_SRC + 1;
 	struct range *list = malloc(refs * sizeof(*list));
 	bool *is_cache = calloc(g->nstorages + 1u, sizeof(*is_cache));
 
 	memset(out, 0, sizeof(*out));
+	out->first = first;
 	out->terms = malloc((g->nops + 1u) * sizeof(*out->terms));
 	out->io = malloc((refs + g->nops) * sizeof(*out->io));
 	if (list && is_cache && out->terms && out->io) {
@@ -344,7 +354,7 @@ void tern_graph_work(const struct tern_graph *g, const struct tern_work_plan *pl
 
 	memset(out, 0, sizeof(*out));
 	out->bytes = plan->weight_bytes;
-	for (i = 0; i < g->nops; i++) {
+	for (i = plan->first; i < g->nops; i++) {
 		tern_op_work(g, i, symbols, &w);
 		out->bytes += w.kv_bytes;
 		for (t = 0; t < 4; t++)

@@ -348,6 +348,9 @@ struct tern_stats {
 	 * (README: "Shares") */
 	double graph_mac_cycles; /* sum of MACs / peak rate of their operand type */
 	uint64_t graph_bytes;	 /* weights in file bytes + KV read and written + inputs, outputs */
+	/* Sum over two phases of the larger of MAC and DRAM time: the operators at the end that
+	 * share the last one's group (the head), and those before (the body). */
+	double graph_bound_cycles;
 };
 /* Fills out->size bytes at most, and leaves `size` as it is. */
 TERN_API void tern_session_stats(const struct tern_session *s, struct tern_stats *out);

@@ -28,6 +28,7 @@ static void program_free(struct tern_program *p)
 		p->dev->transport->ops->free(p->dev->transport, &p->images);
 	tern_layout_fini(&p->layout);
 	tern_work_plan_fini(&p->work);
+	tern_work_plan_fini(&p->head);
 	tern_partition_fini(&p->part);
 	tern_graph_destroy(p->graph);
 	tern_device_unref(p->dev);
@@ -128,7 +129,9 @@ int tern_program_finish(struct tern_program *p)
 	}
 	ret = note_storages(p);
 	if (!ret)
-		ret = tern_work_plan(p->graph, &p->work);
+		ret = tern_work_plan(p->graph, 0, &p->work);
+	if (!ret)
+		ret = tern_work_plan(p->graph, tern_graph_head(p->graph), &p->head);
 	if (!ret)
 		ret = tern_layout_make(p, &p->layout);
 	if (!ret)

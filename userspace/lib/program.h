@@ -26,8 +26,8 @@ struct tern_program {
 	struct tern_partition part;
 	struct tern_npu_code *code; /* one per segment, empty for the CPU's */
 	struct tern_layout layout;
-	struct tern_mem images; /* device memory; nothing without NPU segments */
-	struct tern_work_plan work;
+	struct tern_mem images;		  /* device memory; nothing without NPU segments */
+	struct tern_work_plan work, head; /* of all operators; of those of the head */
 	/* per storage */
 	bool *written;	/* by some operator */
 	uint8_t *align; /* what its tensors' elements need */

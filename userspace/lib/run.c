@@ -129,20 +129,47 @@ static int run_segments(struct tern_session *s)
 	return ret;
 }
 
+static double mac_cycles(const struct tern_caps *c, const struct tern_graph_work *w)
+{
+	return ((double)w->macs[0] + (double)(w->macs[1] + w->macs[2]) * c->mac_div_f16 +
+		(double)w->macs[3] * c->mac_div_f32) /
+	       c->mac_int8;
+}
+
+/* What no schedule can beat: MATRIX and DRAM both at their full rate. */
+static double bound_cycles(const struct tern_caps *c, const struct tern_graph_work *w)
+{
+	double mac = mac_cycles(c, w), dram = (double)w->bytes * 256 / c->dram_x256;
+
+	return mac > dram ? mac : dram;
+}
+
+/* The rest of the graph; what both phases read counts for the head. */
+static struct tern_graph_work without(const struct tern_graph_work *all,
+				      const struct tern_graph_work *head)
+{
+	struct tern_graph_work body = {.bytes = all->bytes > head->bytes ? all->bytes - head->bytes
+									 : 0};
+	int t;
+
+	for (t = 0; t < 4; t++)
+		body.macs[t] = all->macs[t] - head->macs[t];
+	return body;
+}
+
 static void count_work(struct tern_session *s)
 {
 	const struct tern_caps *c = &s->prog->dev->target.caps;
-	struct tern_graph_work w;
-	double rate = c->mac_int8;
+	struct tern_graph_work all, head, body;
 
-	tern_graph_work(s->prog->graph, &s->prog->work, s->symbols, &w);
-	s->run_stats.graph_bytes = w.bytes;
+	tern_graph_work(s->prog->graph, &s->prog->work, s->symbols, &all);
+	s->run_stats.graph_bytes = all.bytes;
 	if (!s->prog->dev->target.npu)
 		return; /* no peak rate to divide by */
-	s->run_stats.graph_mac_cycles =
-		((double)w.macs[0] + (double)(w.macs[1] + w.macs[2]) * c->mac_div_f16 +
-		 (double)w.macs[3] * c->mac_div_f32) /
-		rate;
+	tern_graph_work(s->prog->graph, &s->prog->head, s->symbols, &head);
+	body = without(&all, &head);
+	s->run_stats.graph_mac_cycles = mac_cycles(c, &all);
+	s->run_stats.graph_bound_cycles = bound_cycles(c, &body) + bound_cycles(c, &head);
 }
 
 int tern_session_execute(struct tern_session *s, const int64_t *symbols)

@@ -24,6 +24,7 @@ static void add_totals(struct tern_stats *to, const struct tern_stats *from)
 	to->cpu_ops += from->cpu_ops;
 	to->graph_mac_cycles += from->graph_mac_cycles;
 	to->graph_bytes += from->graph_bytes;
+	to->graph_bound_cycles += from->graph_bound_cycles;
 }
 
 static void add_op(struct tern_op_stat *to, const struct tern_op_stat *from)

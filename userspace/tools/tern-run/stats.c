@@ -87,7 +87,6 @@ static struct figures figures_of(const struct run *r, const struct phase *p)
 	double hz = 1e3 * (double)attr(r, TERN_DEVICE_CLOCK_KHZ);
 	double bytes_per_cycle = (double)attr(r, TERN_DEVICE_DRAM_X256) / 256;
 	double dram_cycles = ratio((double)s->graph_bytes, bytes_per_cycle);
-	double bound = s->graph_mac_cycles > dram_cycles ? s->graph_mac_cycles : dram_cycles;
 	double cycles = (double)s->cycles, tokens = (double)p->tokens;
 
 	return (struct figures){
@@ -96,7 +95,7 @@ static struct figures figures_of(const struct run *r, const struct phase *p)
 		.npu_ms = ratio(1e3 * cycles, hz),
 		.matrix_share = ratio(s->graph_mac_cycles, cycles),
 		.dram_share = ratio(dram_cycles, cycles),
-		.bound = ratio(bound, cycles),
+		.bound = ratio(s->graph_bound_cycles, cycles),
 		.mj_per_token = cycles > 0 ? ratio(1e-9 * (double)s->energy_pj, tokens) : NAN,
 	};
 }
@@ -133,6 +132,7 @@ void stats_print(const struct run *r, FILE *out)
 	row(out, "tokens/s, host", p.host_tps, d.host_tps, 1, "");
 	row(out, "share of peak MACs", 100 * p.matrix_share, 100 * d.matrix_share, 1, " %");
 	row(out, "share of DRAM bandwidth", 100 * p.dram_share, 100 * d.dram_share, 1, " %");
+	row(out, "bound efficiency", 100 * p.bound, 100 * d.bound, 1, " %");
 	row(out, "energy per token", p.mj_per_token, d.mj_per_token, 3, " mJ");
 	row(out, "NPU time", p.npu_ms, d.npu_ms, 3, " ms");
 	row(out, "operators run on the NPU", (double)ps->npu_ops, (double)ds->npu_ops, 0, "");
@@ -177,7 +177,8 @@ static void phase_json(const struct run *r, const struct phase *p, FILE *out)
 		fprintf(out, "%s\"%s\": %llu", i ? ", " : "", types[i],
 			(unsigned long long)s->macs[i]);
 	fprintf(out, "}, ");
-	number(out, "graph_mac_cycles", s->graph_mac_cycles, "}");
+	number(out, "graph_mac_cycles", s->graph_mac_cycles, ", ");
+	number(out, "graph_bound_cycles", s->graph_bound_cycles, "}");
 }
 
 void stats_json(const struct run *r, FILE *out)
