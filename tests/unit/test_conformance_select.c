@@ -69,15 +69,30 @@ static void argsort(void)
 	CONF_RUN(cases);
 }
 
-/* Sorted where they lie: rows longer than the SPM of the target are the CPU's. */
+/* Longer than the scratchpad: sorted in chunks that are merged in memory. */
 static void long_argsort(void)
 {
-	struct conf_case cases[] = {ARGSORT(40000, 1, 0), ARGSORT(300000, 1, 1)};
+	static const struct conf_case cases[] = {
+		ARGSORT(40000, 2, 0),
+		ARGSORT(32768, 3, 1),
+		ARGSORT(300000, 1, 1),
+		ARGSORT(262145, 2, 0), /* more than half of it is padding */
+		{.op = TERN_ARGSORT,
+		 .s[0] = {.ne = {33333, 3}, .fill = FILL_DISTINCT, .layout = PADDED},
+		 .d = {.type = TERN_I32, .ne = {33333, 3}, .layout = PADDED}},
+		/* the longest of test-backend-ops */
+		{.op = TERN_ARGSORT,
+		 .i = {1},
+		 .s[0] = {.ne = {1048575}, .fill = FILL_DISTINCT},
+		 RESULT(1048575),
+		 .devices = ON_FAST | ON_CPU},
+		{.op = TERN_TOP_K,
+		 .s[0] = {.ne = {262155, 1, 2}, .fill = FILL_DISTINCT},
+		 RESULT(1023, 1, 2),
+		 .devices = ON_FAST | ON_CPU},
+	};
 
-	for (size_t i = 0; i < CONF_COUNT(cases); i++) {
-		cases[i].may_fall_back = true;
-		conf_run_case(&cases[i]);
-	}
+	CONF_RUN(cases);
 }
 
 static void instruction_sets(void)

@@ -334,7 +334,7 @@ static bool contiguous(const struct row_operand *o, unsigned int d, int64_t n)
 		span = block_step(o->type, n);
 	if (o->it && o->d[d + 1].inb != ispan)
 		return false;
-	return !o->t || o->d[d + 1].nb == span;
+	return (!o->t && o->source != ROW_TABLE) || o->d[d + 1].nb == span;
 }
 
 /* Can dimensions d and d + 1 become one? */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* SUM_ROWS, MEAN, ARGMAX, TOP_K, ARGSORT: what a row is reduced or sorted to. */
+/* SUM_ROWS, MEAN, ARGMAX, TOP_K: what a row is reduced to. */
 #include <errno.h>
 #include <math.h>
 
@@ -192,159 +192,28 @@ static void passes_kernel(const struct tern_op_desc *op, const struct tern_tenso
 	row_finish(k);
 }
 
-/* ---- ARGSORT, and TOP_K with a large k: a bitonic network --------------------------- */
-/* Steps of CMPX in one micro-program: each is a loop of its own. */
-enum { SORT_STEPS = 80, SORT_PROGRAMS = 3, SORT_MAX_LOG2 = 20 };
-
-static bool descending(const struct row_kernel *k)
+int top_k_solve(const struct tern_target *t, const struct tern_op_desc *op,
+		const struct tern_tensor_desc *tensors)
 {
-	return k->op->op == TERN_TOP_K || k->op->i[0] == 1;
-}
+	struct row_kernel k;
 
-static int log2_of(int64_t n)
-{
-	int log2 = 0;
-
-	while (log2 < 62 && 1ll << log2 < n)
-		log2++;
-	return log2;
-}
-
-/*
- * Tiles: keys, x, payload, then what pads keys and payload to a power of two. Padding is
- * infinite and must stay behind the row, so infinite keys become the largest finite ones.
- */
-static void sort_begin_body(struct vprog *p, const struct row_kernel *k, bool resident)
-{
-	float end = descending(k) ? -INFINITY : INFINITY,
-	      limit = descending(k) ? -3.402823466e38f : 3.402823466e38f;
-
-	(void)resident;
-	vp(p, TERN_V_LANES, 0, 0, 0, 1);
-	vp(p, TERN_V_LD, 0, 1, 0, 0);
-	vp(p, descending(k) ? TERN_V_MAX : TERN_V_MIN, 0, 0, V_IMM, f32_bits(limit));
-	vp(p, TERN_V_ST, 0, 0, 0, 0);
-	vp(p, TERN_V_LANE, 1, 0, 0, 0);
-	vp(p, TERN_V_ST, 2, 1, 0, 0);
-	vp(p, TERN_V_ENDL, 0, 0, 0, 0);
-	if (k->step[0].ntiles < 4)
-		return;
-	vp(p, TERN_V_LANES, 0, 0, 0, 3);
-	vp(p, TERN_V_ST, 3, V_IMM, 0, f32_bits(end));
-	vp(p, TERN_V_LANE, 0, 0, 0, 0);
-	vp(p, TERN_V_ST, 4, 0, 0, 0);
-	vp(p, TERN_V_ENDL, 0, 0, 0, 0);
-}
-
-/* Steps first .. first + SORT_STEPS of the network on tiles: keys, payload. */
-static void sort_steps(struct vprog *p, const struct row_kernel *k, int first)
-{
-	int log2 = log2_of(k->dim[0].max), step = 0;
-
-	for (int block = 1; block <= log2; block++) {
-		for (int j = block - 1; j >= 0; j--, step++) {
-			if (step < first || step >= first + SORT_STEPS)
-				continue;
-			vp(p, TERN_V_LANES, 0, 0, 0, 0);
-			vp(p, TERN_V_CMPX, 0, 1, 0,
-			   (uint32_t)(j | block << 8 | (descending(k) ? 0 : 1 << 16)));
-			vp(p, TERN_V_ENDL, 0, 0, 0, 0);
-		}
-	}
-}
-
-static void sort_body_0(struct vprog *p, const struct row_kernel *k, bool resident)
-{
-	(void)resident;
-	sort_steps(p, k, 0);
-}
-
-static void sort_body_1(struct vprog *p, const struct row_kernel *k, bool resident)
-{
-	(void)resident;
-	sort_steps(p, k, SORT_STEPS);
-}
-
-static void sort_body_2(struct vprog *p, const struct row_kernel *k, bool resident)
-{
-	(void)resident;
-	sort_steps(p, k, 2 * SORT_STEPS);
-}
-
-/* Tiles: result, payload. */
-static void sort_end_body(struct vprog *p, const struct row_kernel *k, bool resident)
-{
-	(void)k;
-	(void)resident;
-	vp(p, TERN_V_LANES, 0, 0, 0, 0);
-	vp(p, TERN_V_LD, 0, 1, 0, 0);
-	vp(p, TERN_V_ST, 0, 0, 0, 0);
-	vp(p, TERN_V_ENDL, 0, 0, 0, 0);
-}
-
-enum { BUF_X, BUF_OUT, BUF_KEYS, BUF_PAYLOAD };
-
-static void add_sort_steps(struct row_kernel *k, int64_t n, int log2)
-{
-	static void (*const bodies[SORT_PROGRAMS])(struct vprog *, const struct row_kernel *,
-						   bool) = {sort_body_0, sort_body_1, sort_body_2};
-	int32_t first = (int32_t)n, pad = (int32_t)((1ll << log2) - n);
-	struct row_step *s = row_step(k, sort_begin_body);
-
-	s->tile[0].buf = BUF_KEYS;
-	s->tile[1].buf = BUF_X;
-	s->tile[2].buf = BUF_PAYLOAD;
-	s->tile[3] = (struct row_tile){.buf = BUF_KEYS, .first = first, .n = pad};
-	s->tile[4] = (struct row_tile){.buf = BUF_PAYLOAD, .first = first, .n = pad};
-	s->ntiles = pad ? 5 : 3;
-	for (int i = 0; i * SORT_STEPS < log2 * (log2 + 1) / 2; i++) {
-		s = row_step(k, bodies[i]);
-		s->tile[0].buf = BUF_KEYS;
-		s->tile[1].buf = BUF_PAYLOAD;
-		s->ntiles = 2;
-	}
-	s = row_step(k, sort_end_body);
-	s->tile[0].buf = BUF_OUT;
-	s->tile[1].buf = BUF_PAYLOAD;
-	s->ntiles = 2;
-}
-
-static int argsort_kernel(const struct tern_op_desc *op, const struct tern_tensor_desc *ts,
-			  struct row_kernel *k)
-{
-	const struct tern_tensor_desc *x = &ts[op->src[0]], *d = &ts[op->dst];
-	int log2 = log2_of(x->ne[0]);
-
-	if (x->ne_sym[0] || log2 > SORT_MAX_LOG2)
-		return tern_fail(-EOPNOTSUPP,
-				 "%s: rows to sort must have a fixed length of at most %d",
-				 tern_op_name(op->op), 1 << SORT_MAX_LOG2);
-	if (!row_sizes_ok(x))
-		return row_bad_sizes(op);
-	row_init(k, op, x);
-	k->rows = true;
-	k->whole = 1;
-	row_in(k, x, op->src[0]);
-	row_own_length(k, row_out(k, d, op->dst), d->ne[0]);
-	row_tmp(k, 1ll << log2, 0xe, TERN_T_F32);
-	row_tmp(k, 1ll << log2, 0xe, TERN_T_I32);
-	add_sort_steps(k, x->ne[0], log2);
-	row_finish(k);
-	return 0;
-}
-
-ROW_OPERATOR(argsort)
-
-static int top_k_kernel(const struct tern_op_desc *op, const struct tern_tensor_desc *ts,
-			struct row_kernel *k)
-{
-	if (ts[op->dst].ne[0] > TOP_K_PASSES)
-		return argsort_kernel(op, ts, k);
-	if (ts[op->src[0]].ne[0] > TOP_K_MAX_ROW)
+	if (tensors[op->dst].ne[0] > TOP_K_PASSES)
+		return argsort_solve(t, op, tensors);
+	if (tensors[op->src[0]].ne[0] > TOP_K_MAX_ROW)
 		return tern_fail(-EOPNOTSUPP, "TOP_K: rows of more than %d elements",
 				 TOP_K_MAX_ROW);
-	passes_kernel(op, ts, k);
-	return 0;
+	passes_kernel(op, tensors, &k);
+	return row_solve(t, &k, 1);
 }
 
-ROW_OPERATOR(top_k)
+void top_k_lower(struct tern_lower *l, uint32_t op)
+{
+	struct row_kernel k;
+
+	if (l->g->tensors[l->g->ops[op].dst].ne[0] > TOP_K_PASSES) {
+		argsort_lower(l, op);
+		return;
+	}
+	passes_kernel(&l->g->ops[op], l->g->tensors, &k);
+	row_lower(l, op, &k, 1);
+}
