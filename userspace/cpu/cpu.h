@@ -24,8 +24,10 @@ struct tern_cpu_tensor {
 /* Can the kernels run it (types and shapes)? 0 or -EOPNOTSUPP with tern_last_error(). */
 int tern_cpu_supported(const struct tern_op_desc *op, const struct tern_tensor_desc *tensors);
 
-/* Run one operator to completion. src[i].data NULL: absent. 0, -EINVAL for an index out of
- * range (nothing outside the destination is touched), -ENOMEM. `stop`: may be NULL. */
+/* Run one operator to completion. src[i].data NULL: absent. 0; -EOPNOTSUPP as above; -EINVAL for
+ * an index out of range (nothing outside the destination is touched); -ENOMEM; -EINTR if *stop
+ * was not 0 before the end: the destination is then incomplete. Looked at between two pieces of
+ * work, from any thread. `stop` may be NULL. */
 int tern_cpu_run(struct tern_cpu *cpu, const struct tern_op_desc *op,
 		 const struct tern_cpu_tensor *src, const struct tern_cpu_tensor *dst,
 		 const volatile int *stop);

@@ -16,6 +16,7 @@ struct decoder {
 	struct tern_session *session;
 	struct build layout; /* which storage is which */
 	uint32_t compiled;
+	int stopped; /* atomic */
 };
 
 /* The library's message becomes ours. */
@@ -127,6 +128,30 @@ void decoder_destroy(struct decoder *d)
 	free(d);
 }
 
+static bool stopped(const struct decoder *d)
+{
+	return __atomic_load_n(&d->stopped, __ATOMIC_SEQ_CST);
+}
+
+/*
+ * A session forgets stops from before a run. What is submitted can be stopped, though, so look
+ * once more after that: a stop comes either before this look, or finds the run in flight.
+ */
+static int run(struct decoder *d, const int64_t *symbols)
+{
+	struct tern_fence *fence;
+	int rc = tern_session_submit(d->session, symbols, BUILD_NSYMBOLS, &fence);
+
+	if (rc)
+		return rc;
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (stopped(d))
+		tern_session_stop(d->session);
+	rc = tern_fence_wait(fence, -1);
+	tern_fence_destroy(fence);
+	return rc;
+}
+
 int decoder_run(struct decoder *d, const int32_t *tokens, uint32_t n, uint32_t past,
 		const float **logits, char *err, size_t errlen)
 {
@@ -145,7 +170,7 @@ int decoder_run(struct decoder *d, const int32_t *tokens, uint32_t n, uint32_t p
 	}
 	symbols[BUILD_SYM_TOKENS] = n;
 	symbols[BUILD_SYM_POSITIONS] = past + n;
-	rc = tern_session_run(d->session, symbols, BUILD_NSYMBOLS);
+	rc = run(d, symbols);
 	if (rc)
 		return gguf_fail(rc, err, errlen, "%s", tern_last_error());
 	*logits = tern_buffer_data(d->logits);
@@ -154,6 +179,8 @@ int decoder_run(struct decoder *d, const int32_t *tokens, uint32_t n, uint32_t p
 
 void decoder_stop(struct decoder *d)
 {
+	__atomic_store_n(&d->stopped, 1, __ATOMIC_SEQ_CST);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	tern_session_stop(d->session);
 }
 

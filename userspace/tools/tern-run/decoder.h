@@ -29,11 +29,11 @@ void decoder_destroy(struct decoder *d);
 /*
  * Run `n` tokens (1 <= n <= batch) at positions past, past + 1, ... of the cache. *logits points to
  * n_vocab floats of the last token, or n rows of them with all_logits; valid until the next
- * run. -EINTR after decoder_stop().
+ * run. -EINTR after decoder_stop(), whether that came during the run or before it.
  */
 int decoder_run(struct decoder *d, const int32_t *tokens, uint32_t n, uint32_t past,
 		const float **logits, char *err, size_t errlen);
-/* Async-signal-safe. */
+/* For good; async-signal-safe. */
 void decoder_stop(struct decoder *d);
 
 struct tern_session *decoder_session(struct decoder *d);
