@@ -20,7 +20,7 @@
 
 #define VERSION_TEXT                                                           \
 	"{\"capabilities\":{\"max_msg_fds\":8,\"max_data_xfer_size\":1048576," \
-	"\"pgsizes\":4096,\"max_dma_maps\":1048576}}"
+	"\"pgsizes\":4096,\"max_dma_maps\":65535}}"
 
 struct vfio {
 	struct model *m;
