@@ -22,6 +22,7 @@ static void unary_of(enum conf_fill fill, struct conf_case c)
 		bool positive = fn == TERN_SQRT || fn == TERN_LOG;
 
 		c.i[0] = fn;
+		memcpy(c.f, (const float[]){0.8f, 0.7f, 0.5f, -1e-6f}, 4 * sizeof(float));
 		c.s[0].fill = positive ? FILL_POSITIVE : fill;
 		c.exact = is_exact(fn) && !c.types;
 		conf_run_case(&c);

@@ -5,6 +5,7 @@
 /* ---- maps --------------------------------------------------------------------------- */
 START_TEST(every_unary_function)
 {
+	struct tern_op_desc *o;
 	struct fx f;
 	int x, d;
 
@@ -15,7 +16,9 @@ START_TEST(every_unary_function)
 		for (int i = 0; i < 770; i++)
 			((float *)(void *)f.data[0])[i] =
 				fabsf(((float *)(void *)f.data[0])[i]) + 0.01f;
-	fx_op(&f, TERN_UNARY, d, x, FX_NONE, FX_NONE)->i[0] = _i;
+	o = fx_op(&f, TERN_UNARY, d, x, FX_NONE, FX_NONE);
+	o->i[0] = _i;
+	memcpy(o->f, (const float[]){0.8f, 0.7f, 0.5f, -1e-6f}, 4 * sizeof(float));
 	fx_run(&f);
 }
 END_TEST

@@ -156,6 +156,33 @@ static void end(struct vprog *p, const struct row_kernel *k)
 	vp(p, TERN_V_ENDL, 0, 0, 0, 0);
 }
 
+static void leaky_relu(struct vprog *p, const float *f)
+{
+	vp(p, TERN_V_MUL, 1, 0, V_IMM, f32_bits(f[0]));
+	vp(p, TERN_V_LT, 2, V_IMM, 0, 0);
+	vp(p, TERN_V_SEL, 0, 2, 0, 1);
+}
+
+static void xielu(struct vprog *p, const float *f)
+{
+	vp(p, TERN_V_MIN, 4, V_IMM, 0, f32_bits(f[3]));
+	fn_apply(p, TERN_EXPM1, 4, S_FN);
+	vp(p, TERN_V_SUB, 4, 4, 0, 0);
+	vp(p, TERN_V_MUL, 4, 4, V_IMM, f32_bits(f[0]));
+	vp(p, TERN_V_MUL, 1, 0, V_IMM, f32_bits(f[1]));
+	vp(p, TERN_V_MUL, 1, 1, 0, 0);
+	vp(p, TERN_V_LT, 2, V_IMM, 0, 0);
+	vp(p, TERN_V_SEL, 1, 2, 1, 4);
+	vp(p, TERN_V_MUL, 0, 0, V_IMM, f32_bits(f[2]));
+	vp(p, TERN_V_ADD, 0, 0, 1, 0);
+}
+
+/* Functions with parameters: V0 = fn(V0). */
+static void (*const with_parameters[TERN_UNARY_COUNT])(struct vprog *, const float *) = {
+	[TERN_LEAKY_RELU] = leaky_relu,
+	[TERN_XIELU] = xielu,
+};
+
 static void unary_body(struct vprog *p, const struct row_kernel *k, bool resident)
 {
 	enum tern_unary fn = (enum tern_unary)k->op->i[0];
@@ -163,7 +190,10 @@ static void unary_body(struct vprog *p, const struct row_kernel *k, bool residen
 	(void)resident;
 	fn_constants(p, fn, S_FN);
 	begin(p, k);
-	fn_apply(p, fn, 0, S_FN);
+	if (with_parameters[fn])
+		with_parameters[fn](p, k->op->f);
+	else
+		fn_apply(p, fn, 0, S_FN);
 	end(p, k);
 }
 

@@ -86,8 +86,15 @@ static int run_one(struct tern_cpu *cpu, const struct tern_cpu_op *op,
 
 static void unary(const struct map *m, const float *a, const float *b, float *y, int64_t n)
 {
+	const struct tern_vec *vec = m->cpu->vec;
+
 	(void)b;
-	m->cpu->vec->unary[m->op->i[0]](a, y, n);
+	if (m->op->i[0] == TERN_LEAKY_RELU)
+		vec->leaky_relu(a, y, n, m->op->f);
+	else if (m->op->i[0] == TERN_XIELU)
+		vec->xielu(a, y, n, m->op->f);
+	else
+		vec->unary[m->op->i[0]](a, y, n);
 }
 
 int tern_cpu_check_unary(const struct tern_cpu_op *op)

@@ -14,6 +14,8 @@
 
 struct tern_vec {
 	void (*unary[TERN_UNARY_COUNT])(const float *x, float *y, int64_t n);
+	void (*leaky_relu)(const float *x, float *y, int64_t n, const float *f);
+	void (*xielu)(const float *x, float *y, int64_t n, const float *f);
 	void (*glu[TERN_GLU_COUNT])(const float *gate, const float *up, float *y, int64_t n);
 	/* y = g * sigmoid(alpha * g) * (u + shift), g and u clamped to the limit */
 	void (*glu_clamped)(const float *gate, const float *up, float *y, int64_t n, float alpha,

@@ -159,6 +159,23 @@ UNARY(trunc, truncf)
 UNARY(softplus, fn_softplus)
 UNARY(expm1, fn_expm1)
 
+static void vec_leaky_relu(const float *x, float *y, int64_t n, const float *f)
+{
+	EACH(i, n)
+	y[i] = x[i] > 0.0f ? x[i] : f[0] * x[i];
+}
+
+static void vec_xielu(const float *x, float *y, int64_t n, const float *f)
+{
+	EACH(i, n)
+	{
+		const float low = x[i] < f[3] ? x[i] : f[3];
+		const float bent = x[i] > 0.0f ? f[1] * x[i] * x[i] : f[0] * (fn_expm1(low) - x[i]);
+
+		y[i] = bent + f[2] * x[i];
+	}
+}
+
 /* Large arguments, which are rare, one by one after the others. */
 static void trig(const float *x, float *y, int64_t n, uint32_t shift)
 {
@@ -388,6 +405,8 @@ const struct tern_vec JOIN(tern_vec_, LEVEL) = {
 		[TERN_GLU_SWIGLU] = vec_swiglu,
 		[TERN_GLU_GEGLU_ERF] = vec_geglu_erf,
 		[TERN_GLU_GEGLU_QUICK] = vec_geglu_quick},
+	.leaky_relu = vec_leaky_relu,
+	.xielu = vec_xielu,
 	.glu_clamped = vec_glu_clamped,
 	.binary = {[TERN_ADD] = vec_add,
 		   [TERN_SUB] = vec_sub,

@@ -83,6 +83,9 @@ static const struct row rows[] = {
 	UNARY(HARDSIGMOID), UNARY(EXP), UNARY(GELU_ERF), UNARY(SQR), UNARY(SQRT), UNARY(LOG),
 	UNARY(SIN), UNARY(COS), UNARY(FLOOR), UNARY(CEIL), UNARY(ROUND), UNARY(TRUNC),
 	UNARY(SOFTPLUS), UNARY(EXPM1),
+	ROW("LEAKY_RELU", UNARY, TERN_LEAKY_RELU, 1, AS_IS, 0, {{'f', 0, 0}}),
+	ROW("XIELU",	UNARY,	  TERN_XIELU, 1, AS_IS, 0,
+	    {{'f', 1, 0}, {'f', 2, 1}, {'f', 3, 2}, {'f', 4, 3}}),
 };
 /* clang-format on */
 

@@ -134,7 +134,7 @@ TERN_API uint64_t tern_dtype_row_bytes(enum tern_dtype type, uint64_t n);
 	X(SOFT_MAX, "s0 s1? s2?", "softmax(s0 * scale + slope * s1[mask]) over ne0; s2 sinks; scale = f[0], max_bias = f[1]") \
 	X(ATTENTION, "q k v mask? sinks?", "d[dv,h,t,b] = softmax(scale q.k + mask) v; q[dk,t,h,b] k[dk,n,hk,b] v[dv,n,hk,b]; enum tern_attention_param") \
 	X(GLU,	   "s0 s1?", "d = act(gate) * up; gate s0, up s1, or the first 2 * d.ne0 elements of s0, halved (i[1] = 1: swapped); i[0] enum tern_glu") \
-	X(UNARY,   "s0", "d = fn(s0); i[0] enum tern_unary; f[2], f[3] parameters") \
+	X(UNARY,   "s0", "d = fn(s0); i[0] enum tern_unary; f[] parameters of the last two") \
 	X(BINARY,  "s0 s1", "d = s0 op s1, s1 repeated to s0's shape; i[0] enum tern_binary") \
 	X(SCALE,   "s0", "d = s0 * f[0] + f[1]") \
 	X(CLAMP,   "s0", "d = min(max(s0, f[0]), f[1])") \
@@ -163,11 +163,12 @@ enum tern_glu {
 	TERN_GLU_SWIGLU_OAI, TERN_GLU_SWIGLU_CLAMP, TERN_GLU_COUNT
 };
 enum tern_binary { TERN_ADD, TERN_SUB, TERN_MUL, TERN_DIV, TERN_BINARY_COUNT };
+/* LEAKY_RELU: x > 0 ? x : f[0] * x. XIELU: x > 0 ? f[1] * x^2 + f[2] * x : f[0] * (e^min(x, f[3]) - 1 - x) + f[2] * x */
 enum tern_unary {
 	TERN_ABS, TERN_SGN, TERN_NEG, TERN_STEP, TERN_TANH, TERN_ELU, TERN_RELU, TERN_SIGMOID,
 	TERN_GELU, TERN_GELU_QUICK, TERN_SILU, TERN_HARDSWISH, TERN_HARDSIGMOID, TERN_EXP,
 	TERN_GELU_ERF, TERN_SQR, TERN_SQRT, TERN_LOG, TERN_SIN, TERN_COS, TERN_FLOOR, TERN_CEIL,
-	TERN_ROUND, TERN_TRUNC, TERN_SOFTPLUS, TERN_EXPM1, TERN_UNARY_COUNT
+	TERN_ROUND, TERN_TRUNC, TERN_SOFTPLUS, TERN_EXPM1, TERN_LEAKY_RELU, TERN_XIELU, TERN_UNARY_COUNT
 };
 /* clang-format on */
 /*

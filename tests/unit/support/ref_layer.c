@@ -99,10 +99,24 @@ static double unary(int fn, double x)
 	}
 }
 
+static double leaky_relu(const float *f, double x)
+{
+	return x > 0 ? x : (double)f[0] * x;
+}
+
+/* Huang and Schlag, arXiv 2411.13010, with ggml's bound on the exponential's argument. */
+static double xielu(const float *f, double x)
+{
+	return (double)f[2] * x +
+	       (x > 0 ? (double)f[1] * x * x : (double)f[0] * (expm1(fmin(x, (double)f[3])) - x));
+}
+
 void ref_unary(const struct tern_op_desc *op, const struct ref_tensor *s, struct ref_tensor *d)
 {
 	for (int64_t i = 0; i < ref_count(d->ne); i++)
-		d->v[i] = unary(op->i[0], s->v[i]);
+		d->v[i] = op->i[0] == TERN_LEAKY_RELU ? leaky_relu(op->f, s->v[i])
+			  : op->i[0] == TERN_XIELU    ? xielu(op->f, s->v[i])
+						      : unary(op->i[0], s->v[i]);
 }
 
 /* As <tern.h> states them. */
