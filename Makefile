@@ -177,6 +177,7 @@ $(B)/flags: FORCE
 
 $(B)/obj/tests/%.o: CPPFLAGS += -Itests/unit
 $(B)/obj/tests/unit/test_uapi.o: CPPFLAGS += $(DRM)
+$(B)/obj/userspace/lib/accel%.o: CPPFLAGS += $(DRM)
 $(B)/obj/%_avx2.o: ISA := $(AVX2)
 $(B)/obj/%_avx512.o: ISA := $(AVX512)
 $(B)/obj/%.o: %.c $(B)/flags

@@ -241,11 +241,13 @@ static size_t list_bound(const struct tern_session *s, struct bound *list)
 /* The bytes of one storage. */
 static struct tern_mem part_of(const struct tern_session *s, const struct bound *b)
 {
-	return (struct tern_mem){
-		.host = tern_session_host(s, b->storage),
-		.va = tern_session_va(s, b->storage),
-		.size = s->prog->graph->storages[b->storage].size,
-	};
+	struct tern_mem part = b->buffer->mem;
+
+	part.host = tern_session_host(s, b->storage);
+	part.va = tern_session_va(s, b->storage);
+	part.size = s->prog->graph->storages[b->storage].size;
+	part.owned = false;
+	return part;
 }
 
 /* A buffer whose storages all want the same access is mapped whole. Of one that holds both

@@ -10,8 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MAX_THREADS 1024
-
 /* ---- operators named by people --------------------------------------------------- */
 
 /* "softmax", "SOFT_MAX", "soft-max": letters and digits count. */
@@ -67,9 +65,9 @@ static int open_cpu(struct tern_device *dev, const char *params)
 				 params);
 	errno = 0;
 	n = strtol(params + 8, &end, 10);
-	if (errno || end == params + 8 || *end || n < 1 || n > MAX_THREADS)
+	if (errno || end == params + 8 || *end || n < 1 || n > TERN_MAX_THREADS)
 		return tern_fail(-EINVAL, "device cpu: threads=%s is not a number from 1 to %d",
-				 params + 8, MAX_THREADS);
+				 params + 8, TERN_MAX_THREADS);
 	dev->threads = (unsigned int)n;
 	return tern_transport_host(&dev->transport);
 }
@@ -92,10 +90,46 @@ static int open_sim(struct tern_device *dev, const char *params)
 	return tern_transport_sim(&dev->target.caps, &opt, &dev->transport);
 }
 
+static int open_accel(struct tern_device *dev, const char *params)
+{
+	struct tern_accel_options o = {0};
+	int ret = tern_transport_accel(params, &o, &dev->transport);
+
+	if (ret)
+		return ret;
+	dev->target.caps = o.caps;
+	dev->target.npu = true;
+	dev->threads = o.threads;
+	return 0;
+}
+
+static int open_named(struct tern_device *dev);
+
+/* The NPU of this machine, or its model: what a program gets that names none. */
+static int open_default(struct tern_device *dev, const char *params)
+{
+	const bool npu = tern_accel_present();
+	char *old = dev->name;
+	char name[512];
+	int len = snprintf(name, sizeof(name), "%s%s%s", npu ? "accel" : "sim:ref",
+			   !*params ? ""
+			   : npu    ? ":"
+				    : ",",
+			   params);
+
+	if (len >= (int)sizeof(name))
+		return tern_fail(-EINVAL, "device default: the parameters are too long");
+	dev->name = strdup(name);
+	free(old);
+	return dev->name ? open_named(dev) : tern_fail(-ENOMEM, "no memory for a device");
+}
+
 static const struct device_kind {
 	const char *name;
 	int (*open)(struct tern_device *dev, const char *params);
 } kinds[] = {
+	{"default", open_default},
+	{"accel", open_accel},
 	{"sim", open_sim},
 	{"cpu", open_cpu},
 };
@@ -109,8 +143,8 @@ static int open_named(struct tern_device *dev)
 			return kinds[i].open(dev, dev->name + len + (dev->name[len] == ':'));
 	}
 	return tern_fail(-ENODEV,
-			 "there is no device '%s'; devices are sim:small, sim:ref, sim:large, "
-			 "sim:PARAMETERS and cpu",
+			 "there is no device '%s'; devices are accel:NUMBER, sim:small, sim:ref, "
+			 "sim:large, sim:PARAMETERS and cpu",
 			 dev->name);
 }
 
@@ -150,7 +184,7 @@ int tern_device_open(const char *name, struct tern_device **out)
 	if (!name)
 		name = getenv("TERN_DEVICE");
 	if (!name || !*name)
-		name = "sim:ref";
+		name = "default";
 	dev = calloc(1, sizeof(*dev));
 	if (!dev)
 		return tern_fail(-ENOMEM, "no memory for a device");

@@ -41,6 +41,10 @@ struct tern_mem {
 	uint64_t va; /* 0: the device has no NPU */
 	bool owned;  /* allocated here, not wrapped */
 	bool read_only;
+	/* Of the kernel driver: the buffer it is part of. */
+	uint32_t bo;	  /* GEM handle, 0: none */
+	uint64_t bo_size; /* mapped at `host`, if owned */
+	uint64_t bo_va;	  /* where the buffer's first byte would be */
 };
 /* Zeroed whole pages; those never touched cost nothing. NULL: no memory. */
 void *tern_pages_alloc(uint64_t size);

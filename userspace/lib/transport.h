@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How the library reaches a device. One interface, two implementations to come by: the
- * model in this process (transport_sim.c) and the kernel driver. Devices without an NPU
+ * How the library reaches a device. One interface, two implementations: the model in this
+ * process (transport_sim.c) and the kernel driver (accel_*.c). Devices without an NPU
  * use its memory half only (transport_host.c).
  */
 #ifndef TERN_LIB_TRANSPORT_H
@@ -9,6 +9,8 @@
 
 #include "lib/memory.h"
 #include "sim/sim.h"
+
+#define TERN_MAX_THREADS 1024 /* a device may be asked for */
 
 struct tern_transport;
 struct tern_context; /* an address space of the NPU; belongs to one session */
@@ -51,6 +53,17 @@ struct tern_transport {
 int tern_transport_host(struct tern_transport **out);
 int tern_transport_sim(const struct tern_caps *caps, const struct tern_sim_options *opt,
 		       struct tern_transport **out);
+/* /dev/accel/accelN. `params`, with commas: a number (else the first NPU), "queue=user" or
+ * "queue=kernel", "threads=N". */
+struct tern_accel_options { /* out */
+	int number;
+	unsigned int threads; /* of the CPU kernels; 0: not said */
+	struct tern_caps caps;
+};
+int tern_transport_accel(const char *params, struct tern_accel_options *o,
+			 struct tern_transport **out);
+/* Is there an NPU of this kernel's, whether or not it may be opened? */
+bool tern_accel_present(void);
 
 /* Memory operations of a transport whose memory is the process's own. */
 int tern_host_alloc(struct tern_va *va, uint64_t size, struct tern_mem *mem);

@@ -23,8 +23,8 @@ static const struct option_row {
 #define AT(field) offsetof(struct options, field)
 	{"prompt", "TEXT", "text to continue", 'p', OPT_STRING, AT(prompt), 0, 0},
 	{"predict", "N", "tokens to generate (128)", 'n', OPT_U32, AT(n_predict), 0, 1e9},
-	{"device", "NAME", "sim:ref (default), sim:small, sim:large, cpu, ...", 'd', OPT_STRING,
-	 AT(device), 0, 0},
+	{"device", "NAME", "accel:0, sim:ref, cpu, ... (accel; sim:ref without one)", 'd',
+	 OPT_STRING, AT(device), 0, 0},
 	{"threads", "N", "host threads (all cores)", 't', OPT_U32, AT(threads), 1, 1024},
 	{"ctx", "N", "context, in tokens (the model's, at most 4096)", 'c', OPT_U32, AT(ctx), 2,
 	 1e7},
@@ -158,7 +158,7 @@ static const char *device_name(const struct options *opt, char *buf, size_t size
 	const char *name = opt->device ? opt->device : getenv("TERN_DEVICE");
 
 	if (!name || !*name)
-		name = "sim:ref";
+		name = "default";
 	if (!opt->threads)
 		return name;
 	snprintf(buf, size, "%s%cthreads=%u", name, strchr(name, ':') ? ',' : ':', opt->threads);
