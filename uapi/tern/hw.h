@@ -137,14 +137,17 @@ enum tern_fault_class {
 	TERN_CLASS_ABORT,
 };
 
-struct tern_fault {
+/* Kinds of access to memory, as a TRANSLATION fault tells them. */
+enum tern_access { TERN_READ = 1, TERN_WRITE = 2, TERN_EXEC = 4 };
+
+struct tern_fault { /* addr and info: README.md, "Faults" */
 	__le16 code; /* enum tern_fault_code */
 	__u8 class; /* enum tern_fault_class */
 	__u8 queue; /* enum tern_queue */
 	__le32 word; /* image word of the command */
 	__le64 addr; /* address, index or value concerned */
-	__le64 info; /* second value: RACE the other command's word, TRAP the code, ... */
-	__le64 cycle;
+	__le64 info; /* second value */
+	__le64 cycle; /* the CP's clock */
 	__le32 mark; /* operand of the last MARK before it */
 	__le32 reserved;
 };

@@ -3,7 +3,7 @@
  * LOAD and STORE, resolved: which part of the SPM tile has a counterpart in memory, where
  * that lies, and how many bytes and bursts it is.
  *
- * What the contract leaves to say: with ROWS the origin of dimension 1 must be 0, since
+ * Of the contract's rules: with ROWS the origin of dimension 1 must be 0, since
  * the index is the coordinate; a written tile must not overlap itself; origins along a
  * dimension of blocks are whole blocks.
  */

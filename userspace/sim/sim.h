@@ -17,9 +17,9 @@ struct tern_sim; /* one device: SPM, engines, worker threads */
 
 /* How the model reaches a context's memory. translate() returns a host pointer for `va`
  * and how many bytes follow it contiguously (at most *len on entry), or NULL when the address is
- * not mapped or not for this access (the job then ends with a TRANSLATION fault). Called
- * from the thread that runs the job only; pointers stay valid until the job ends. */
-enum tern_access { TERN_READ = 1, TERN_WRITE = 2, TERN_EXEC = 4 };
+ * not mapped or not for this access, one enum tern_access (the job then ends with a
+ * TRANSLATION fault). Called from the thread that runs the job only; pointers stay valid
+ * until the job ends. */
 struct tern_sim_mem {
 	void *(*translate)(void *ctx, uint64_t va, uint64_t *len, unsigned int access);
 	void *ctx;
