@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The emulated core. Its memory: TCM is the host's own array, registers are callbacks, and a
- * page of the window is mapped when it is first touched, so that the firmware reads and
- * writes the guest's memory itself. Traps are entered by hand, because the emulator leaves
+ * The emulated core. Its memory: TCM is the host's own array, registers and window are
+ * callbacks. The window is not mapped page by page, as the emulator loses its way when pages
+ * go: libunicorn 2.0.1 then takes other memory for the registers. Traps are entered by hand, because the emulator leaves
  * them to its user; RISC-V privileged architecture 1.12, sections 3.1.6 to 3.1.9 and 3.1.15.
  */
 #include <stdio.h>
@@ -23,7 +23,8 @@
 #define MSTATUS_MPP    (3u << 11)
 #define MIE_MEIE       (1u << 11)
 #define NOWHERE	       0xfffffffeull /* where no program ends */
-#define LOOK_EVERY     256u	     /* blocks between two looks at the clock */
+#define WINDOW_BYTES   0x80000000u
+#define LOOK_EVERY     256u /* blocks between two looks at the clock */
 
 static uint32_t get(struct mcu *c, int reg)
 {
@@ -98,44 +99,56 @@ static void reg_write(uc_engine *uc, uint64_t offset, unsigned int size, uint64_
 }
 
 /* ---- callbacks: the window ------------------------------------------------------------------------ */
-static void drop_window(struct mcu *c)
+static void window_fault(struct mcu *c, uint32_t va, int cause)
 {
-	for (unsigned int i = 0; i < c->npages; i++)
-		uc_mem_unmap(c->uc, c->page[i], TERN_PAGE_SIZE);
-	c->npages = 0;
+	c->cause = cause;
+	c->tval = va;
+	stop(c);
 }
 
-static bool map_page(struct model *m, uint32_t va, bool write)
+/* Guest memory at va for one access, which may be one word that others poll. */
+static void *window_at(struct model *m, uint64_t offset, unsigned int size, unsigned int access)
 {
-	struct mcu *c = &m->mcu;
-	uint64_t len = TERN_PAGE_SIZE;
-	uint32_t page = va & ~(TERN_PAGE_SIZE - 1);
+	uint64_t len = size;
+	void *host = mmu_at(m, 0, TERN_MCU_WINDOW + offset, &len, access, MMU_BY_MCU);
+
+	return len == size ? host : NULL;
+}
+
+static uint64_t window_read(uc_engine *uc, uint64_t offset, unsigned int size, void *ctx)
+{
+	struct model *m = ctx;
+	uint64_t v = 0;
 	void *host;
 
+	(void)uc;
 	pthread_mutex_lock(&m->lock);
-	host = c->flush ? NULL
-			: mmu_at(m, 0, page, &len, write ? TERN_WRITE : TERN_READ, MMU_BY_MCU);
+	host = window_at(m, offset, size, TERN_READ);
+	if (!host)
+		window_fault(&m->mcu, (uint32_t)(TERN_MCU_WINDOW + offset), CAUSE_LOAD);
+	else if (size == 4 && offset % 4 == 0)
+		v = __atomic_load_n((uint32_t *)host, __ATOMIC_ACQUIRE);
+	else
+		memcpy(&v, host, size);
 	pthread_mutex_unlock(&m->lock);
-	if (!host || len < TERN_PAGE_SIZE)
-		return false;
-	if (c->npages == MCU_MAX_PAGES)
-		return false;
-	if (uc_mem_map_ptr(c->uc, page, TERN_PAGE_SIZE, UC_PROT_READ | (write ? UC_PROT_WRITE : 0),
-			   host))
-		return false;
-	c->page[c->npages++] = page;
-	return true;
+	return v;
 }
 
-static void forget_page(struct mcu *c, uint32_t page)
+static void window_write(uc_engine *uc, uint64_t offset, unsigned int size, uint64_t v, void *ctx)
 {
-	for (unsigned int i = 0; i < c->npages; i++) {
-		if (c->page[i] == page) {
-			uc_mem_unmap(c->uc, page, TERN_PAGE_SIZE);
-			c->page[i] = c->page[--c->npages];
-			return;
-		}
-	}
+	struct model *m = ctx;
+	void *host;
+
+	(void)uc;
+	pthread_mutex_lock(&m->lock);
+	host = window_at(m, offset, size, TERN_WRITE);
+	if (!host)
+		window_fault(&m->mcu, (uint32_t)(TERN_MCU_WINDOW + offset), CAUSE_STORE);
+	else if (size == 4 && offset % 4 == 0)
+		__atomic_store_n((uint32_t *)host, (uint32_t)v, __ATOMIC_RELEASE);
+	else
+		memcpy(host, &v, size);
+	pthread_mutex_unlock(&m->lock);
 }
 
 static bool missing(uc_engine *uc, uc_mem_type type, uint64_t at, int size, int64_t value,
@@ -150,12 +163,6 @@ static bool missing(uc_engine *uc, uc_mem_type type, uint64_t at, int size, int6
 	(void)uc;
 	(void)size;
 	(void)value;
-	if (!fetch && va >= TERN_MCU_WINDOW) {
-		if (type == UC_MEM_WRITE_PROT)
-			forget_page(c, va & ~(TERN_PAGE_SIZE - 1));
-		if (map_page(m, va, write))
-			return true;
-	}
 	c->cause = fetch ? CAUSE_FETCH : write ? CAUSE_STORE : CAUSE_LOAD;
 	c->tval = va;
 	return false;
@@ -216,7 +223,6 @@ static void flush_window(struct model *m)
 
 	if (!c->flush)
 		return;
-	drop_window(c);
 	c->flush = false;
 	mmu_waited(m, WAIT_MCU);
 	pthread_cond_broadcast(&m->changed);
@@ -321,9 +327,11 @@ static bool prepare(struct model *m)
 		c->uc = NULL;
 		return false;
 	}
-	c->npages = c->blocks = 0;
+	c->blocks = 0;
 	return !uc_mem_map_ptr(c->uc, TERN_MCU_TCM, TCM_BYTES, UC_PROT_ALL, c->tcm) &&
 	       !uc_mmio_map(c->uc, TERN_MCU_REGS, TERN_REGS_BLOCK, reg_read, m, reg_write, m) &&
+	       !uc_mmio_map(c->uc, TERN_MCU_WINDOW, WINDOW_BYTES, window_read, m, window_write,
+			    m) &&
 	       !uc_hook_add(c->uc, &h, UC_HOOK_INTR, (void *)exception, m, 1, 0) &&
 	       !uc_hook_add(c->uc, &h, UC_HOOK_INSN_INVALID, (void *)invalid, m, 1, 0) &&
 	       !uc_hook_add(c->uc, &h, UC_HOOK_MEM_INVALID, (void *)missing, m, 1, 0) &&

@@ -12,8 +12,6 @@
 struct model;
 struct uc_struct;
 
-#define MCU_MAX_PAGES 4096u /* of the window, mapped at a time */
-
 struct mcu {
 	pthread_t thread;
 	unsigned char *tcm;
@@ -21,7 +19,7 @@ struct mcu {
 	bool run;		/* MCU_CONTROL */
 	bool running;		/* the thread executes; the TCM is locked */
 	bool halted;		/* stopped by itself: HALT or the watchdog, until its reset */
-	bool flush;		/* drop the window: mmu_waited() follows */
+	bool flush;		/* no access is under way: mmu_waited() follows */
 	volatile int attention; /* look up at the next block */
 	uint32_t entry;
 
@@ -34,8 +32,6 @@ struct mcu {
 
 	/* The thread's own. */
 	struct uc_struct *uc;
-	uint32_t page[MCU_MAX_PAGES]; /* addresses mapped in the window */
-	unsigned int npages;
 	unsigned int blocks; /* since it looked at the clock */
 	int cause;	     /* of the exception that ended the emulation; -1: none */
 	uint32_t tval;
