@@ -32,8 +32,6 @@ MODULE_PARM_DESC(boot_timeout_ms, "Longest time from starting the firmware to it
 
 #define RESET_TIMEOUT_US 1000000
 
-#define LOG_COUNT 256
-#define TRACE_COUNT 1024
 #define OFFERED (TERN_FW_FEATURE_PREEMPT | TERN_FW_FEATURE_POWER | TERN_FW_FEATURE_TRACE)
 
 /* Where in the shared area what lies; all multiples of 64. */
@@ -43,8 +41,8 @@ enum {
 	AREA_TO_FW = AREA_CRASH + 576,
 	AREA_TO_HOST = AREA_TO_FW + 128 + TERN_TO_FW_COUNT * 64,
 	AREA_LOG = AREA_TO_HOST + 128 + TERN_TO_HOST_COUNT * 64,
-	AREA_TRACE = AREA_LOG + 64 + LOG_COUNT * 128,
-	AREA_BYTES = AREA_TRACE + 64 + TRACE_COUNT * 32,
+	AREA_TRACE = AREA_LOG + 64 + TERN_FW_LOG_COUNT * 128,
+	AREA_BYTES = AREA_TRACE + 64 + TERN_FW_TRACE_COUNT * 32,
 };
 
 static_assert(sizeof(struct tern_fw_boot) <= AREA_INFO);
@@ -78,15 +76,57 @@ struct tern_fw_stream *tern_fw_trace(struct tern_device *tdev)
 	return area(tdev, AREA_TRACE);
 }
 
-/**
- * tern_fw_crash() - The firmware's crash record
- * @tdev: Device
- *
- * Return: the record, which may be empty
- */
-struct tern_fw_crash *tern_fw_crash(struct tern_device *tdev)
+/* ---- What it says ------------------------------------------------------------ */
+
+static void tell_record(struct tern_device *tdev, const struct tern_fw_log_record *record)
 {
-	return area(tdev, AREA_CRASH);
+	char text[sizeof(record->text) + 1];
+
+	tern_text_clean(text, sizeof(text), record->text,
+			min_t(u32, record->bytes, sizeof(record->text)));
+	if (record->level == TERN_FW_LOG_ERROR)
+		drm_err(&tdev->drm, "firmware: %s\n", text);
+	else if (record->level == TERN_FW_LOG_WARN)
+		drm_warn(&tdev->drm, "firmware: %s\n", text);
+	else
+		drm_dbg(&tdev->drm, "firmware: %s\n", text);
+}
+
+/**
+ * tern_fw_tell_log() - Pass new records of the firmware's log on to the kernel's
+ * @tdev: Device; one caller at a time, which the interrupt thread is
+ *
+ * At most as many as the log holds, so firmware that writes all the time keeps nobody here.
+ */
+void tern_fw_tell_log(struct tern_device *tdev)
+{
+	struct tern_fw_log_record record;
+	int i;
+
+	for (i = 0; i < TERN_FW_LOG_COUNT; i++) {
+		if (!tern_stream_next(tern_fw_log(tdev), TERN_FW_LOG_COUNT, sizeof(record),
+				      &tdev->fw.log, &record))
+			break;
+		tell_record(tdev, &record);
+	}
+}
+
+/**
+ * tern_fw_tell_crash() - Say why the firmware stopped, if it could write it down
+ * @tdev: Device, before its firmware boots again
+ */
+void tern_fw_tell_crash(struct tern_device *tdev)
+{
+	struct tern_fw_crash crash;
+	char text[sizeof(crash.message) + 1];
+
+	memcpy(&crash, area(tdev, AREA_CRASH), sizeof(crash));
+	if (le32_to_cpu(crash.magic) != TERN_FW_CRASH_MAGIC)
+		return;
+	tern_text_clean(text, sizeof(text), crash.message, sizeof(crash.message));
+	drm_err(&tdev->drm, "firmware crashed: mcause %#x at %#x, value %#x, slot %u: %s\n",
+		le32_to_cpu(crash.mcause), le32_to_cpu(crash.mepc), le32_to_cpu(crash.mtval),
+		le32_to_cpu(crash.running_slot), text);
 }
 
 /* ---- The file ------------------------------------------------------------- */
@@ -193,15 +233,15 @@ static void fill_boot(struct tern_device *tdev)
 	boot->to_host = cpu_to_le32(AREA_TO_HOST);
 	boot->to_host_count = cpu_to_le32(TERN_TO_HOST_COUNT);
 	boot->log = cpu_to_le32(AREA_LOG);
-	boot->log_count = cpu_to_le32(LOG_COUNT);
+	boot->log_count = cpu_to_le32(TERN_FW_LOG_COUNT);
 	boot->trace = cpu_to_le32(AREA_TRACE);
-	boot->trace_count = cpu_to_le32(TRACE_COUNT);
+	boot->trace_count = cpu_to_le32(TERN_FW_TRACE_COUNT);
 	boot->crash = cpu_to_le32(AREA_CRASH);
 	boot->info = cpu_to_le32(AREA_INFO);
 	boot->features = cpu_to_le64(OFFERED);
 	for (i = 0; i < TERN_FW_NPARAMS; i++)
 		boot->param[i] = cpu_to_le32(tdev->fw.param[i]);
-	tdev->fw.log_read = 0;
+	tdev->fw.log = (struct tern_stream_reader) {};
 }
 
 static void start_mcu(struct tern_device *tdev)
@@ -322,16 +362,6 @@ int tern_fw_boot(struct tern_device *tdev)
 	if (!ret)
 		tern_ipc_open(tdev, area(tdev, AREA_TO_FW), area(tdev, AREA_TO_HOST));
 	return ret;
-}
-
-/**
- * tern_fw_stop() - Nobody talks to the firmware any more
- * @tdev: Device
- */
-void tern_fw_stop(struct tern_device *tdev)
-{
-	tern_ipc_close(tdev);
-	tern_write(tdev, TERN_REG_MCU_CONTROL, 0);
 }
 
 static void usual_params(struct tern_fw *fw)

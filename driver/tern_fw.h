@@ -6,6 +6,7 @@
 
 #include <tern/fw.h>
 
+#include "tern_fw_log.h"
 #include "tern_mmu.h"
 
 struct tern_device;
@@ -30,8 +31,8 @@ struct tern_fw {
 	char version[32];
 	/** @build: Likewise */
 	char build[32];
-	/** @log_read: Log records the kernel has seen */
-	u32 log_read;
+	/** @log: How far the kernel has read its log */
+	struct tern_stream_reader log;
 	/** @param: enum tern_fw_param, as last told */
 	u32 param[TERN_FW_NPARAMS];
 };
@@ -39,10 +40,14 @@ struct tern_fw {
 int tern_fw_init(struct tern_device *tdev);
 void tern_fw_fini(struct tern_device *tdev);
 int tern_fw_boot(struct tern_device *tdev);
-void tern_fw_stop(struct tern_device *tdev);
+void tern_fw_tell_log(struct tern_device *tdev);
+void tern_fw_tell_crash(struct tern_device *tdev);
+
+/* Records the streams hold. */
+#define TERN_FW_LOG_COUNT 256
+#define TERN_FW_TRACE_COUNT 1024
 
 struct tern_fw_stream *tern_fw_log(struct tern_device *tdev);
 struct tern_fw_stream *tern_fw_trace(struct tern_device *tdev);
-struct tern_fw_crash *tern_fw_crash(struct tern_device *tdev);
 
 #endif /* TERN_FW_DRIVER_H */

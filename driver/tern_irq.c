@@ -52,8 +52,10 @@ static void handle_causes(struct tern_device *tdev, u32 causes)
 {
 	if (causes & MEMORY_CAUSES)
 		look_at_memory(tdev);
-	if (causes & TERN_IRQ_MESSAGE)
+	if (causes & TERN_IRQ_MESSAGE) {
 		tern_ipc_receive(tdev);
+		tern_fw_tell_log(tdev);
+	}
 	if (causes & TERN_IRQ_FAULT)
 		tern_slots_kick(tdev);
 	if (causes & TERN_IRQ_MCU)

@@ -59,6 +59,7 @@ static int boot(struct tern_device *tdev)
 static int restart_firmware(struct tern_device *tdev)
 {
 	tern_ipc_close(tdev);
+	tern_fw_tell_crash(tdev);
 	return reset_register(tdev, TERN_RESET_MCU) ?: boot(tdev);
 }
 
