@@ -64,6 +64,11 @@ DEVICE_SRC := $(filter-out $(DEVICE_TEST_SRC),$(call sources,tests/device/*.c))
 HOST_SRC := $(call sources,tests/device/host/*.c)
 ALL_SRC := $(LIB_SRC) $(RUN_SRC) $(SUPPORT_SRC) $(TOOL_SRC) $(TEST_SRC) \
 	$(BENCH_SRC) $(FUZZ_SRC) $(DEVICE_SRC) $(DEVICE_TEST_SRC) $(HOST_SRC)
+# Programs that try the kernel module, in a guest. They link nothing of ours: selftest.c apart.
+SELFTEST_COMMON := tests/selftests/selftest.c
+SELFTEST_SRC := $(filter-out $(SELFTEST_COMMON),$(call sources,tests/selftests/*.c))
+SELFTESTS := $(patsubst tests/selftests/%.c,$(B)/selftests/%,$(SELFTEST_SRC))
+ALL_SRC += $(SELFTEST_SRC) $(SELFTEST_COMMON)
 
 LIBS := $(addprefix $(B)/lib/,libtern.a libtern.so pkgconfig/tern.pc)
 TOOLS := $(patsubst userspace/tools/%.c,$(B)/bin/%,$(TOOL_SRC)) \
@@ -100,7 +105,8 @@ DRM = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags libdrm))
 
 # Targets -------------------------------------------------------------------
 .PHONY: all tests fuzzers deps run check check-unit check-san check-llama \
-	check-ggml bench fuzz format-check install clean help firmware device FORCE
+	check-ggml bench fuzz format-check install clean help firmware device selftests \
+	modules modules_install FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -111,6 +117,15 @@ firmware: $(FW)/tern.fw            ## the MCU's firmware, build/firmware/tern.fw
 
 tests: $(TESTS)                    ## the unit tests, without running them
 device: $(B)/bin/tern-device       ## the model as a PCI device, for the rigs
+selftests: $(SELFTESTS)            ## programs that try the kernel module
+
+# KERNEL=VERSION: another kernel than the one that runs.
+KERNEL ?= $(shell uname -r)
+KDIR ?= /lib/modules/$(KERNEL)/build
+modules:                           ## tern.ko for the kernel that runs, or KERNEL=
+	$(MAKE) -C $(KDIR) M=$(CURDIR) W=1 modules
+modules_install:                   ## the same, to /lib/modules
+	$(MAKE) -C $(KDIR) M=$(CURDIR) modules_install
 
 deps:                              ## install missing Debian packages
 	@tests/deps
@@ -273,6 +288,9 @@ $(B)/obj/tests/device/%.o: CPPFLAGS += -Itests
 $(B)/tests/%: $(B)/obj/tests/device/%.o $(call objects,$(HOST_SRC)) $(SUPPORT_A) $(ARCHIVES) \
 		| $(B)/bin/tern-device $(FW)/tern.fw
 	$(link) $(CHECK) $(PCRE2)
+$(B)/obj/tests/selftests/%.o: CPPFLAGS += $(DRM)
+$(B)/selftests/%: $(B)/obj/tests/selftests/%.o $(call objects,$(SELFTEST_COMMON))
+	$(call say,LD,$@)mkdir -p $(@D); $(CC) $(CFLAGS) $(INSTRUMENT) $(LDFLAGS) -o $@ $^ -pthread
 # The contracts have no hidden padding, and one layout for 64-bit and 32-bit processes. No
 # 32-bit C library is needed to see that.
 UAPI_SRC := tests/unit/uapi_layout.h $(wildcard uapi/*/*.h)

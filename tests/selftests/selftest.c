@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: MIT
+#include "selftest.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ---- TAP ---- */
+static jmp_buf back;
+static char reason[512];
+
+void fail(const char *file, int line, const char *format, ...)
+{
+	int n = snprintf(reason, sizeof(reason), "%s:%d: ", file, line);
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(reason + n, sizeof(reason) - (size_t)n, format, args);
+	va_end(args);
+	longjmp(back, 1);
+}
+
+void skip(const char *why)
+{
+	snprintf(reason, sizeof(reason), "%s", why);
+	longjmp(back, 2);
+}
+
+static int run_one(const struct test *test, size_t number)
+{
+	int how = setjmp(back);
+
+	if (!how)
+		test->run();
+	if (how == 1)
+		printf("not ok %zu %s\n# %s\n", number, test->name, reason);
+	else
+		printf("ok %zu %s%s%s\n", number, test->name, how ? " # SKIP " : "",
+		       how ? reason : "");
+	fflush(stdout);
+	return how == 1;
+}
+
+int run_tests(const struct test *tests, size_t count)
+{
+	int failed = 0;
+
+	printf("TAP version 13\n1..%zu\n", count);
+	for (size_t i = 0; i < count; i++)
+		failed += run_one(&tests[i], i + 1);
+	return failed ? 1 : 0;
+}
+
+/* ---- The device ---- */
+int device_open(void)
+{
+	int fd = open("/dev/accel/accel0", O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		skip("no /dev/accel/accel0");
+	return fd;
+}
+
+int try_ioctl(int fd, unsigned long request, void *args)
+{
+	return ioctl(fd, request, args) < 0 ? -errno : 0;
+}
+
+void do_ioctl(int fd, unsigned long request, void *args)
+{
+	int ret = try_ioctl(fd, request, args);
+
+	if (ret)
+		fail(__FILE__, __LINE__, "ioctl %#lx: %s", request & 0xff, strerror(-ret));
+}
+
+/* ---- Objects ---- */
+uint32_t make_vm(int fd)
+{
+	struct drm_tern_vm_create args = {0};
+
+	do_ioctl(fd, DRM_IOCTL_TERN_VM_CREATE, &args);
+	return args.vm_id;
+}
+
+uint32_t make_queue(int fd, uint32_t vm)
+{
+	struct drm_tern_queue_create args = {.vm_id = vm, .priority = DRM_TERN_PRIORITY_NORMAL};
+
+	do_ioctl(fd, DRM_IOCTL_TERN_QUEUE_CREATE, &args);
+	return args.queue_id;
+}
+
+struct buffer make_buffer(int fd, uint64_t size)
+{
+	struct drm_tern_bo_create create = {.size = size};
+	struct drm_tern_bo_mmap_offset offset = {0};
+	struct buffer buffer = {0};
+
+	do_ioctl(fd, DRM_IOCTL_TERN_BO_CREATE, &create);
+	buffer.handle = offset.handle = create.handle;
+	buffer.size = create.size;
+	do_ioctl(fd, DRM_IOCTL_TERN_BO_MMAP_OFFSET, &offset);
+	buffer.map = mmap(NULL, buffer.size, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+			  (off_t)offset.offset);
+	CHECK(buffer.map != MAP_FAILED);
+	return buffer;
+}
+
+void free_buffer(int fd, struct buffer *buffer)
+{
+	struct drm_gem_close args = {.handle = buffer->handle};
+
+	munmap(buffer->map, buffer->size);
+	do_ioctl(fd, DRM_IOCTL_GEM_CLOSE, &args);
+}
+
+int try_bind(int fd, uint32_t vm, struct drm_tern_vm_bind_op *op)
+{
+	struct drm_tern_vm_bind args = {.vm_id = vm, .ops = DRM_TERN_ARRAY(1, op)};
+
+	return try_ioctl(fd, DRM_IOCTL_TERN_VM_BIND, &args);
+}
+
+void bind(int fd, uint32_t vm, uint32_t bo, uint64_t va, uint64_t size, uint32_t flags)
+{
+	struct drm_tern_vm_bind_op op = {.flags = flags, .bo_handle = bo, .va = va, .size = size};
+
+	EQUAL(try_bind(fd, vm, &op), 0);
+}
+
+void unbind(int fd, uint32_t vm, uint64_t va, uint64_t size)
+{
+	struct drm_tern_vm_bind_op op = {.type = DRM_TERN_BIND_UNMAP, .va = va, .size = size};
+
+	EQUAL(try_bind(fd, vm, &op), 0);
+}
+
+uint64_t submit(int fd, uint32_t queue, uint64_t image, uint64_t args)
+{
+	struct drm_tern_job job = {.image = image, .args = args};
+	struct drm_tern_submit call = {.queue_id = queue, .jobs = DRM_TERN_ARRAY(1, &job)};
+
+	do_ioctl(fd, DRM_IOCTL_TERN_SUBMIT, &call);
+	return call.last_job;
+}
+
+int64_t monotonic(int64_t milliseconds_from_now)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ll + now.tv_nsec + milliseconds_from_now * 1000000;
+}
+
+int wait_job(int fd, uint32_t queue, uint64_t job, int64_t milliseconds)
+{
+	struct drm_tern_queue_wait args = {
+		.queue_id = queue, .value = job, .timeout_ns = monotonic(milliseconds)};
+
+	return try_ioctl(fd, DRM_IOCTL_TERN_QUEUE_WAIT, &args);
+}
+
+struct drm_tern_queue_state queue_state(int fd, uint32_t queue)
+{
+	struct drm_tern_queue_state args = {.queue_id = queue};
+
+	do_ioctl(fd, DRM_IOCTL_TERN_QUEUE_STATE, &args);
+	return args;
+}
+
+/* ---- Programs ---- */
+static uint64_t command(unsigned int op, unsigned int words, unsigned int flags, unsigned int a,
+			unsigned int b, unsigned int c)
+{
+	return op | words << 8 | (uint64_t)flags << 16 | (uint64_t)a << 32 | (uint64_t)b << 40 |
+	       (uint64_t)c << 48;
+}
+
+void image_begin(struct image *image)
+{
+	memset(image, 0, sizeof(*image));
+	image->words = sizeof(struct tern_image_header) / 8;
+}
+
+void image_word(struct image *image, uint64_t word)
+{
+	CHECK(image->words < IMAGE_WORDS);
+	image->word[image->words++] = word;
+}
+
+void image_movi(struct image *image, unsigned int reg, int64_t value)
+{
+	image_word(image, command(TERN_OP_MOVI, 2, 0, reg, 0, 0));
+	image_word(image, (uint64_t)value);
+}
+
+void image_fence(struct image *image, unsigned int reg, int64_t offset, uint64_t value)
+{
+	image_word(image, command(TERN_OP_FENCE, 3, 0, reg, 0, 0));
+	image_word(image, (uint64_t)offset);
+	image_word(image, value);
+}
+
+void image_load(struct image *image, unsigned int to, unsigned int reg, int64_t offset)
+{
+	image_word(image, command(TERN_OP_LDR, 2, 3, to, reg, 1));
+	image_word(image, (uint64_t)offset);
+}
+
+void image_loop(struct image *image, unsigned int reg, int64_t count)
+{
+	image_movi(image, reg, count);
+	image_word(image, command(TERN_OP_NOP, 1, 0, 0, 0, 0));
+	image_word(image, command(TERN_OP_LOOP, 2, 0, reg, 0, 0));
+	image_word(image, (uint64_t)-1);
+}
+
+void image_trap(struct image *image, uint64_t code)
+{
+	image_word(image, command(TERN_OP_TRAP, 2, 0, 0, 0, 0));
+	image_word(image, code);
+}
+
+void image_end(struct image *image, void *at)
+{
+	struct tern_image_header *header = (void *)image->word;
+
+	image_word(image, command(TERN_OP_END, 1, 0, 0, 0, 0));
+	header->magic = TERN_IMAGE_MAGIC;
+	header->major = TERN_ISA_MAJOR;
+	header->minor = TERN_ISA_MINOR;
+	header->words = header->code_words = header->vector_words = image->words;
+	header->entry = sizeof(*header) / 8;
+	memcpy(at, image->word, image->words * 8);
+}
+
+/* ---- A context ---- */
+void context_open(struct context *context)
+{
+	memset(context, 0, sizeof(*context));
+	context->fd = device_open();
+	context->vm = make_vm(context->fd);
+	context->queue = make_queue(context->fd, context->vm);
+	context->code = make_buffer(context->fd, 2 * PAGE);
+	context->data = make_buffer(context->fd, 16 * PAGE);
+	bind(context->fd, context->vm, context->code.handle, CODE_VA, context->code.size,
+	     DRM_TERN_BIND_EXEC);
+	bind(context->fd, context->vm, context->data.handle, DATA_VA, context->data.size,
+	     DRM_TERN_BIND_WRITE);
+	image_begin(&context->image);
+}
+
+void context_close(struct context *context)
+{
+	free_buffer(context->fd, &context->code);
+	free_buffer(context->fd, &context->data);
+	close(context->fd);
+}
+
+uint64_t context_submit(struct context *context)
+{
+	return submit(context->fd, context->queue, CODE_VA, DATA_VA);
+}
+
+int context_wait(struct context *context, uint64_t job)
+{
+	return wait_job(context->fd, context->queue, job, 60000);
+}

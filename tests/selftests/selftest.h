@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the selftests of tern.ko share: TAP output, the device's file, programs for the NPU
+ * written word by word. A test is a function of a table; the program's name says what it tries.
+ */
+#ifndef SELFTEST_H
+#define SELFTEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <drm/tern_accel.h>
+#include <tern/hw.h>
+
+#define ARRAY_SIZE(x) (sizeof(x) / sizeof((x)[0]))
+#define PAGE	      4096u
+
+/* ---- TAP ---- */
+struct test {
+	const char *name;
+	void (*run)(void);
+};
+int run_tests(const struct test *tests, size_t count);
+#define RUN(tests) run_tests(tests, ARRAY_SIZE(tests))
+
+void fail(const char *file, int line, const char *format, ...)
+	__attribute__((format(printf, 3, 4), noreturn));
+void skip(const char *why) __attribute__((noreturn));
+#define CHECK(cond)                                            \
+	do {                                                   \
+		if (!(cond))                                   \
+			fail(__FILE__, __LINE__, "%s", #cond); \
+	} while (0)
+#define EQUAL(a, b)                                                                               \
+	do {                                                                                      \
+		long long a_ = (long long)(a), b_ = (long long)(b);                               \
+		if (a_ != b_)                                                                     \
+			fail(__FILE__, __LINE__, "%s is %lld (%#llx), not %s (%lld)", #a, a_, a_, \
+			     #b, b_);                                                             \
+	} while (0)
+
+/* ---- The device ---- */
+int device_open(void);					  /* or skips the test */
+int try_ioctl(int fd, unsigned long request, void *args); /* 0 or -errno */
+void do_ioctl(int fd, unsigned long request, void *args); /* or fails the test */
+
+/* ---- Objects, each made or the test fails ---- */
+uint32_t make_vm(int fd);
+uint32_t make_queue(int fd, uint32_t vm);
+struct buffer {
+	uint32_t handle;
+	uint64_t size;
+	void *map;
+};
+struct buffer make_buffer(int fd, uint64_t size);
+void free_buffer(int fd, struct buffer *buffer);
+void bind(int fd, uint32_t vm, uint32_t bo, uint64_t va, uint64_t size, uint32_t flags);
+int try_bind(int fd, uint32_t vm, struct drm_tern_vm_bind_op *op);
+void unbind(int fd, uint32_t vm, uint64_t va, uint64_t size);
+uint64_t submit(int fd, uint32_t queue, uint64_t image, uint64_t args);
+int wait_job(int fd, uint32_t queue, uint64_t job, int64_t milliseconds);
+struct drm_tern_queue_state queue_state(int fd, uint32_t queue);
+int64_t monotonic(int64_t milliseconds_from_now);
+
+/* ---- Programs, appended to one another ---- */
+#define IMAGE_WORDS 1024
+struct image {
+	uint64_t word[IMAGE_WORDS];
+	unsigned int words;
+};
+void image_begin(struct image *image);
+void image_word(struct image *image, uint64_t word);
+void image_movi(struct image *image, unsigned int reg, int64_t value);
+void image_fence(struct image *image, unsigned int reg, int64_t offset, uint64_t value);
+void image_load(struct image *image, unsigned int to, unsigned int reg, int64_t offset);
+void image_loop(struct image *image, unsigned int reg, int64_t count);
+void image_trap(struct image *image, uint64_t code);
+void image_end(struct image *image, void *at); /* END; the whole is copied to where it runs */
+
+/* ---- A context with a program and data, as most tests need one ---- */
+#define CODE_VA 0x100000ull
+#define DATA_VA 0x200000ull
+struct context {
+	int fd;
+	uint32_t vm, queue;
+	struct buffer code, data;
+	struct image image;
+};
+void context_open(struct context *context);
+void context_close(struct context *context);
+uint64_t context_submit(struct context *context);
+int context_wait(struct context *context, uint64_t job);
+
+#endif /* SELFTEST_H */
