@@ -254,6 +254,7 @@ $(B)/bin/%: $(B)/obj/userspace/tools/%.o $(ARCHIVES)
 	$(link) $(PCRE2)
 $(B)/bin/%: $(B)/obj/tests/bench/%.o $(ARCHIVES)
 	$(link) $(PCRE2)
+$(B)/tests/test_preempt_programs: private LDFLAGS += -Wl,--wrap=tern_transport_sim
 $(B)/tests/%: $(B)/obj/tests/unit/%.o $(FW_A) $(SUPPORT_A) $(ARCHIVES)
 	$(link) $(CHECK) $(PCRE2)
 # Freestanding, and the same bytes wherever it is built. Only boot.S touches CSRs, which have

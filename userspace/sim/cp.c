@@ -273,7 +273,7 @@ static int write_word(struct tern_sim *s, uint64_t at, uint64_t value)
 	return 0;
 }
 
-static void drain(struct tern_sim *s)
+void sim_drain(struct tern_sim *s)
 {
 	sim_cp_flush(s);
 	if (s->timing)
@@ -287,7 +287,7 @@ static int do_fence(struct tern_sim *s, struct sim_slot *slot, const uint64_t *w
 {
 	int err;
 
-	drain(s);
+	sim_drain(s);
 	if (s->defer)
 		sim_defer_settle(s);
 	err = write_word(s, address(s, slot->a, w[1]), w[2]);
@@ -316,7 +316,7 @@ static int do_end(struct tern_sim *s, struct sim_slot *slot, const uint64_t *w)
 
 	(void)slot;
 	(void)w;
-	drain(s);
+	sim_drain(s);
 	err = sim_sync_end(s);
 	return err ? err : SIM_DONE;
 }
@@ -325,7 +325,8 @@ static int do_yield(struct tern_sim *s, struct sim_slot *slot, const uint64_t *w
 {
 	(void)slot;
 	(void)w;
-	drain(s);
+	sim_drain(s);
+	s->yields = true;
 	if (s->check)
 		sim_check_forget(s);
 	return 0;
@@ -383,10 +384,11 @@ static int step(struct tern_sim *s)
 
 	if (!slot)
 		return s->nomem ? SIM_DONE : s->run->fault.code;
+	err = sim_stopped(s) ? sim_attend(s, slot) : 0;
+	if (err)
+		return err;
 	s->cp_cycles += slot->words;
 	err = sim_spend(s, slot->words);
-	if (!err && sim_stopped(s))
-		err = sim_attend(s);
 	if (err)
 		return err;
 	s->next = s->pc + slot->words;

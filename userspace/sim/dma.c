@@ -316,7 +316,7 @@ static int store_row(struct tern_sim *s, struct tern_rcmd *c, const int64_t *x)
 /* ---- all rows -------------------------------------------------------------------------------------- */
 static int stopped(struct tern_sim *s)
 {
-	return sim_stopped(s) ? sim_fault(s, TERN_FAULT_ABORT, 0, 0) : 0;
+	return sim_stopped_now(s) ? sim_fault(s, TERN_FAULT_ABORT, 0, 0) : 0;
 }
 
 static int each_row(struct tern_sim *s, struct tern_rcmd *c,

@@ -132,6 +132,11 @@ struct tern_sim {
 	int32_t shadow[TERN_NSEMS];
 	bool nomem; /* the host ran out of memory */
 
+	/* Preemption. */
+	bool yields;		     /* the job has executed a YIELD */
+	uint64_t patience;	     /* steps at which the CP no longer looks for one; or 0 */
+	struct tern_counters before; /* of a resumed job */
+
 	/* The command being dispatched. */
 	struct tern_rcmd cmd;
 	struct sim_range range[TERN_VECTOR_TILES]; /* of cmd.t[] */
@@ -148,6 +153,12 @@ static inline bool sim_stopped(const struct tern_sim *s)
 	return s->run->stop && __atomic_load_n(s->run->stop, __ATOMIC_RELAXED);
 }
 
+/* Also in the middle of a long command: only a job that nobody attends to just ends. */
+static inline bool sim_stopped_now(const struct tern_sim *s)
+{
+	return !s->run->attend && sim_stopped(s);
+}
+
 int sim_fault(struct tern_sim *s, int code, uint64_t addr, uint64_t info);
 void sim_spm_clear(struct tern_sim *s);
 
@@ -158,11 +169,17 @@ struct sim_slot *sim_fetch(struct tern_sim *s, uint32_t pc);
 
 /* ---- cp.c, dispatch.c ------------------------------------------------------- */
 int sim_cp_run(struct tern_sim *s);
-int sim_attend(struct tern_sim *s);    /* preempt.c: somebody set *stop */
 void sim_cp_flush(struct tern_sim *s); /* tell timing about scalar work so far */
 uint64_t sim_now(struct tern_sim *s);
 int sim_dispatch(struct tern_sim *s, struct sim_slot *slot);
 int sim_spend(struct tern_sim *s, uint64_t cycles); /* BUDGET fault when used up */
+void sim_drain(struct tern_sim *s);		    /* the CP waits for every queue */
+
+/* ---- preempt.c ---------------------------------------------------------------- */
+/* Somebody set *stop; the command in `slot` comes next. */
+int sim_attend(struct tern_sim *s, struct sim_slot *slot);
+int sim_resume(struct tern_sim *s);	       /* instead of beginning at the entry */
+void sim_preempt_counters(struct tern_sim *s); /* add those of before */
 
 /* ---- sync.c ------------------------------------------------------------------ */
 void sim_sync_start(struct tern_sim *s);

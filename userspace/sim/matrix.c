@@ -239,7 +239,7 @@ int sim_matrix(struct tern_sim *s, struct tern_rcmd *c, struct sim_slot *slot)
 	for (int64_t first = 0; first < batches; first += MAX_BATCHES) {
 		int64_t some = least(batches - first, MAX_BATCHES);
 
-		if (sim_stopped(s))
+		if (sim_stopped_now(s))
 			return sim_fault(s, TERN_FAULT_ABORT, 0, 0);
 		for (int64_t i = 0; i < some; i++)
 			set_batch(s, c, &j, &j.batch[i], first + i);

@@ -70,6 +70,10 @@ void tern_timing_cp_sync(struct tern_timing *t, const struct tern_rcmd *cmd);
 void tern_timing_push(struct tern_timing *t, const struct tern_rcmd *cmd);
 /* FENCE, YIELD, END: the CP waits until all queues are empty. */
 void tern_timing_drain(struct tern_timing *t);
+/* The job goes on at this cycle; right after tern_timing_start(). */
+void tern_timing_resume(struct tern_timing *t, uint64_t cycle);
+/* The CP waits while so many bytes pass between SPM and DRAM, a context's on their way. */
+void tern_timing_stream(struct tern_timing *t, uint64_t bytes);
 uint64_t tern_timing_now(const struct tern_timing *t); /* CP clock, for STAMP and budget */
 /* Fill run->counters (cycles, busy, stalls, energy; commands and bytes too), after
  * draining. 0, or -ENOMEM when the host ran out of memory and the times are wrong. */

@@ -156,6 +156,10 @@ static void reset(struct tern_sim *s, struct tern_sim_run *run)
 	s->depth = 0;
 	s->queue = TERN_Q_CP;
 	s->nomem = false;
+	s->yields = false;
+	s->patience = 0;
+	run->preempted = false;
+	memset(&s->before, 0, sizeof(s->before));
 	memset(s->tlb, 0, sizeof(s->tlb));
 	memset(s->tiles, 0, sizeof(s->tiles));
 	memset(s->regs, 0, sizeof(s->regs));
@@ -186,11 +190,13 @@ int tern_sim_run(struct tern_sim *s, struct tern_sim_run *run)
 	if (!sim_image_load(s)) {
 		start_engines(s);
 		s->pc = s->hdr.entry;
-		sim_cp_run(s);
+		if (!run->resume || !sim_resume(s))
+			sim_cp_run(s);
 	}
 	sim_cp_flush(s);
 	if (s->timing && tern_timing_finish(s->timing, run))
 		s->nomem = true;
+	sim_preempt_counters(s);
 	run->counters.steps = s->steps;
 	if (s->defer)
 		sim_defer_reset(s);

@@ -29,6 +29,9 @@ struct tern_sim_mem {
 enum tern_sim_attend {
 	TERN_SIM_GO_ON,
 	TERN_SIM_ABORT, /* it ends with an ABORT fault */
+	/* It stops, and `save` holds what goes on later. A program that yields now and then
+	 * goes on to its next YIELD if that is near, and attend() is called again meanwhile. */
+	TERN_SIM_PREEMPT,
 };
 
 struct tern_sim_options {
@@ -68,12 +71,18 @@ struct tern_sim_run {
 	 * decides; without attend() the job ends with ABORT. Or NULL. */
 	const volatile int *stop;
 	enum tern_sim_attend (*attend)(void *ctx);
+	/* struct tern_save_area and what follows it, caps.save_bytes; 8-byte aligned. Needed for
+	 * PREEMPT, and for `resume`: go on with what it holds, of this very job. The fields magic,
+	 * job, ring_index, begin and preemptions are the caller's. */
+	void *save;
+	bool resume;
 	void (*interrupt)(void *ctx); /* a FENCE asked for it; or NULL */
 	void *host_ctx;
 	bool exact; /* translate() is asked for what is accessed and no more: for who keeps books */
 	/* out */
 	struct tern_counters counters;
-	struct tern_fault fault; /* code 0: success */
+	struct tern_fault fault; /* code 0: success, or preempted */
+	bool preempted;
 };
 
 /* Parse "ref", "small", "large", "mac=1024,spm=512K,dram=25.6", "ref,check,no=softmax+rope",

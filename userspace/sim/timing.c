@@ -319,6 +319,7 @@ void tern_timing_start(struct tern_timing *t, const struct tern_image_sem sems[T
 		       struct tern_sim_run *run)
 {
 	t->run = run;
+	t->begin = t->streamed = 0;
 	t->now = t->cp_busy = t->cp_stall = t->cp_words = t->cp_commands = 0;
 	t->seq = t->attributed = t->horizon = 0;
 	t->nomem = false;
@@ -327,6 +328,19 @@ void tern_timing_start(struct tern_timing *t, const struct tern_image_sem sems[T
 	reset_queues(t);
 	timing_sem_reset(t, sems);
 	t->recheck = 0;
+}
+
+/* What came before has been counted and charged. */
+void tern_timing_resume(struct tern_timing *t, uint64_t cycle)
+{
+	t->now = t->begin = t->horizon = cycle << TICK_SHIFT;
+}
+
+void tern_timing_stream(struct tern_timing *t, uint64_t bytes)
+{
+	t->now += (bytes << UNIT_SHIFT) / t->dram.rate;
+	t->horizon = t->now;
+	t->streamed += bytes;
 }
 
 int tern_timing_finish(struct tern_timing *t, struct tern_sim_run *run)
@@ -345,7 +359,7 @@ int tern_timing_finish(struct tern_timing *t, struct tern_sim_run *run)
 	n->commands[TERN_Q_CP] = t->cp_commands;
 	n->busy[TERN_Q_CP] = t->cp_busy >> TICK_SHIFT;
 	n->stall_sem[TERN_Q_CP] = t->cp_stall >> TICK_SHIFT;
-	n->cycles = t->now >> TICK_SHIFT;
+	n->cycles = (t->now - t->begin) >> TICK_SHIFT;
 	n->steps = t->cp_busy >> TICK_SHIFT;
 	timing_energy(t, n);
 	run->counters = *n;

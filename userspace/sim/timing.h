@@ -96,7 +96,9 @@ struct tern_timing {
 	struct costs cost;
 	struct tern_sim_run *run;
 
-	uint64_t now; /* CP clock, ticks */
+	uint64_t now;	   /* CP clock, ticks */
+	uint64_t begin;	   /* of what this walk counts: not 0 for a resumed job */
+	uint64_t streamed; /* bytes of saved contexts */
 	uint64_t cp_busy, cp_stall;
 	uint64_t cp_words, cp_commands;
 	struct queue q[TERN_NENGINES];

@@ -217,6 +217,7 @@ void timing_energy(const struct tern_timing *t, struct tern_counters *out)
 	pj += k[TERN_K_PJ_VECTOR_OP] * (double)out->vector_ops;
 	pj += k[TERN_K_PJ_SPM_BYTE] * (double)out->spm_bytes;
 	pj += k[TERN_K_PJ_DRAM_BYTE] * (double)out->dram_bursts * TERN_BURST;
+	pj += (k[TERN_K_PJ_DRAM_BYTE] + k[TERN_K_PJ_SPM_BYTE]) * (double)t->streamed;
 	pj += k[TERN_K_PJ_CP_WORD] * (double)t->cp_words;
 	out->energy_pj = pj < (double)(1ull << 62) ? (uint64_t)pj : 1ull << 62;
 }

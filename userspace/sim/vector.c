@@ -145,7 +145,7 @@ int sim_vector(struct tern_sim *s, struct tern_rcmd *c, struct sim_slot *slot)
 	announce(s, c, v);
 	describe(s, c, v, &r);
 	for (j.first = 0; !err && j.first < rows; j.first += j.rows) {
-		if (sim_stopped(s))
+		if (sim_stopped_now(s))
 			return sim_fault(s, TERN_FAULT_ABORT, 0, 0);
 		j.rows = rows - j.first < batch ? rows - j.first : batch;
 		err = run_rows(s, c, v, &j, per_row * (uint64_t)j.rows);
