@@ -26,6 +26,9 @@ static void query(struct model *m, unsigned int slot)
 	if (slot_valid(m, slot) && m->slot[slot].state != TERN_SLOT_FAULTED &&
 	    !ring_look(m, slot, &m->mcu.pending))
 		m->mcu.pending = 0;
+	/* A saved job is there, whatever the ring of a user says. */
+	if (slot_valid(m, slot) && m->slot[slot].state == TERN_SLOT_SAVED && !m->mcu.pending)
+		m->mcu.pending = 1;
 	done(m);
 }
 

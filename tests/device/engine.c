@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "model.h"
-#include "profile.h"
+#include "save.h"
 
 /* ---- what the program's thread asks at a boundary ----------------------------------------------- */
 static void forget(struct model *m)
@@ -36,6 +36,8 @@ static enum tern_sim_attend attend(void *ctx)
 	}
 	if (e->reset || e->take || e->abort || e->quit)
 		want = TERN_SIM_ABORT;
+	else if (e->command == TERN_SLOT_PREEMPT)
+		want = TERN_SIM_PREEMPT;
 	e->attention = want != TERN_SIM_GO_ON;
 	pthread_mutex_unlock(&m->lock);
 	return want;
@@ -57,16 +59,18 @@ static void *translate(void *ctx, uint64_t va, uint64_t *len, unsigned int acces
 static void count(struct model *m)
 {
 	struct engine *e = &m->engine;
-	const struct tern_counters *c = &e->run.counters;
-	uint64_t *total = (uint64_t *)&e->total;
-	const uint64_t *more = (const uint64_t *)c;
+	struct tern_counters more = e->run.counters;
+	uint64_t *total = (uint64_t *)&e->total, *part = (uint64_t *)&more;
+	const uint64_t *before = (const uint64_t *)&e->before;
 
-	for (size_t i = 0; i < sizeof(*c) / sizeof(uint64_t); i++)
-		total[i] += more[i];
+	for (size_t i = 0; i < sizeof(more) / sizeof(*part); i++) {
+		part[i] -= before[i];
+		total[i] += part[i];
+	}
 	for (unsigned int i = 0; i < TERN_NQUEUES; i++)
-		m->busy[i] += c->busy[i];
-	m->energy_pj += c->energy_pj;
-	m->slot[e->slot].cycles += c->cycles;
+		m->busy[i] += more.busy[i];
+	m->energy_pj += more.energy_pj;
+	m->slot[e->slot].cycles += more.cycles;
 }
 
 static void complete(struct model *m)
@@ -85,6 +89,23 @@ static void complete(struct model *m)
 		irq_raise(m, causes);
 }
 
+static void preempted(struct model *m)
+{
+	struct engine *e = &m->engine;
+
+	if (save_write(m)) {
+		m->slot[e->slot].state = TERN_SLOT_SAVED;
+		return;
+	}
+	e->faults++;
+	slot_fault(m, e->slot,
+		   &(struct tern_fault){.code = TERN_FAULT_TRANSLATION,
+					.class = TERN_CLASS_FAULT,
+					.queue = TERN_Q_CP,
+					.addr = m->slot[e->slot].save,
+					.info = TERN_WRITE});
+}
+
 static void end(struct model *m, int rc)
 {
 	struct engine *e = &m->engine;
@@ -101,9 +122,28 @@ static void end(struct model *m, int rc)
 	} else if (f->code) {
 		e->faults++;
 		slot_fault(m, e->slot, f);
+	} else if (e->run.preempted) {
+		preempted(m);
 	} else {
 		complete(m);
 	}
+}
+
+/* A job that PREEMPT has saved has not ended. */
+static void tell(struct model *m)
+{
+	struct engine *e = &m->engine;
+	uint32_t events = m->slot[e->slot].state == TERN_SLOT_SAVED ? 0 : TERN_EVENT_JOB;
+
+	if (e->command)
+		events |= TERN_EVENT_COMMAND;
+	e->command = 0;
+	e->flush = e->take = e->abort = e->reset = false;
+	e->attention = 0;
+	mmu_waited(m, WAIT_ENGINE);
+	mcu_event(m, events);
+	reset_progress(m);
+	pthread_cond_broadcast(&m->changed);
 }
 
 static void run_job(struct model *m)
@@ -115,22 +155,12 @@ static void run_job(struct model *m)
 		pthread_mutex_unlock(&m->lock);
 		rc = tern_sim_run(e->sim, &e->run);
 		pthread_mutex_lock(&m->lock);
-		/* From here on nothing is translated but under the lock. */
-		e->running = false;
-		profile_close(m);
 	}
+	/* From here on nothing is translated but under the lock. */
 	e->running = false;
+	profile_close(m, !e->reset && !e->take);
 	end(m, rc);
-	e->flush = e->take = e->abort = e->reset = false;
-	e->attention = 0;
-	mmu_waited(m, WAIT_ENGINE);
-	if (e->command) {
-		e->command = 0;
-		mcu_event(m, TERN_EVENT_COMMAND);
-	}
-	mcu_event(m, TERN_EVENT_JOB);
-	reset_progress(m);
-	pthread_cond_broadcast(&m->changed);
+	tell(m);
 }
 
 static void *engine_thread(void *arg)
@@ -152,25 +182,25 @@ static void *engine_thread(void *arg)
 }
 
 /* ---- what others ask ---------------------------------------------------------------------------------- */
-void engine_start(struct model *m, unsigned int slot, const struct tern_job *job)
+static void start(struct model *m, unsigned int slot)
 {
 	struct engine *e = &m->engine;
 	bool kernel = m->slot[slot].control & TERN_SLOT_KERNEL;
 
 	e->slot = slot;
 	e->asid = slot_asid(&m->slot[slot]);
-	e->begin = model_now(m);
-	e->preemptions = 0;
 	e->run = (struct tern_sim_run){
-		.job = *job,
+		.job = e->job,
 		.mem = {translate, m},
 		.stop = &e->attention,
 		.attend = attend,
 		.interrupt = fence_interrupt,
 		.host_ctx = m,
 		.exact = true,
+		.save = e->save,
 	};
-	if (!job->budget && !kernel)
+	/* A user's queue answers preemption, and nothing else bounds it. */
+	if (!e->job.budget && !kernel)
 		e->run.job.budget = UINT64_MAX;
 	e->running = e->started = true;
 	e->attention = faults_on(&m->faults, FAULT_HANG);
@@ -178,10 +208,38 @@ void engine_start(struct model *m, unsigned int slot, const struct tern_job *job
 	pthread_cond_broadcast(&m->changed);
 }
 
+void engine_start(struct model *m, unsigned int slot, const struct tern_job *job)
+{
+	struct engine *e = &m->engine;
+
+	e->job = *job;
+	e->begin = model_now(m);
+	e->preemptions = 0;
+	memset(&e->before, 0, sizeof(e->before));
+	start(m, slot);
+}
+
 void engine_resume(struct model *m, unsigned int slot)
 {
-	(void)m;
-	(void)slot;
+	struct engine *e = &m->engine;
+	const struct tern_save_area *a = (const struct tern_save_area *)e->save;
+	const struct tern_fault none = {.code = TERN_FAULT_IMAGE,
+					.class = TERN_CLASS_FAULT,
+					.queue = TERN_Q_CP,
+					.addr = m->slot[slot].save};
+
+	if (!save_read(m, slot)) {
+		slot_fault(m, slot, &none);
+		return;
+	}
+	m->slot[slot].done = a->ring_index;
+	m->slot[slot].looked = true;
+	e->job = a->job;
+	e->begin = a->begin;
+	e->preemptions = a->preemptions;
+	e->before = a->counters;
+	start(m, slot);
+	e->run.resume = true;
 }
 
 void engine_attend(struct model *m)
@@ -192,7 +250,9 @@ void engine_attend(struct model *m)
 
 void engine_preempt(struct model *m)
 {
-	mcu_event(m, TERN_EVENT_COMMAND);
+	m->engine.command = TERN_SLOT_PREEMPT;
+	m->slot[m->engine.slot].state = TERN_SLOT_SAVING;
+	engine_attend(m);
 }
 
 void engine_abort(struct model *m)

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <tern/mcu.h>
 
+#include "profile.h"
 #include "sim/sim.h"
 
 struct model;
@@ -19,7 +20,9 @@ struct engine {
 	bool started; /* a job waits for the thread */
 	bool running; /* a job is in the engines */
 	unsigned int slot, asid;
-	bool resume;
+	struct tern_job job;	     /* as its ring has it */
+	struct tern_counters before; /* of a resumed job, when it was saved */
+	struct profile profile;
 	uint64_t begin;	      /* TIMESTAMP */
 	uint32_t preemptions; /* of the job, so far */
 	struct tern_sim_run run;
