@@ -47,7 +47,7 @@ static inline float fn_step(float x)
 }
 
 /*
- * Near 0, where e^x - 1 would cancel, x + x^2 P(x): tern_exp's polynomial, good up to
+ * Near 0, where e^x - 1 would cancel, x + x^2 P(x) with EXP's polynomial, good up to
  * ln 2 / 2. Beyond, the subtraction loses no more than two bits.
  */
 static inline float fn_expm1(float x)
@@ -55,10 +55,7 @@ static inline float fn_expm1(float x)
 	const float far = tern_exp(x) - 1.0f;
 	float p;
 
-	p = __builtin_fmaf(0x1.6ab776p-10f, x, 0x1.123d5cp-7f);
-	p = __builtin_fmaf(p, x, 0x1.55585ap-5f);
-	p = __builtin_fmaf(p, x, 0x1.55548cp-3f);
-	p = __builtin_fmaf(p, x, 0x1.fffffcp-2f);
+	TERN_HORNER(TERN_POLY_EXP, p, x)
 	p = __builtin_fmaf(p, x * x, x);
 	return fabsf(x) < 0.34f ? p : far;
 }
