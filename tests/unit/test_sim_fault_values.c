@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The two values of a fault record, as the README ("Faults") lists them. */
+/* The two values of a fault record and the order of checks, as the README ("Faults") has them. */
 #include "sim_fixture.h"
 
 static struct env e;
@@ -186,6 +186,61 @@ static void unknown(void)
 	tern_code_word(&e.code, 0x01f0);
 }
 
+/* ---- two faults each: the one that is checked first is told ------------------------- */
+static void size_before_type_bits(void)
+{
+	struct tile t = with(source(), TERN_TILE_SIZE0 + 3, -1);
+
+	t.type |= 0x200;
+	load(&e, f32(0, 8, 8), t);
+}
+
+static void semaphore_before_tiles(void)
+{
+	struct tern_sync s = {.signal = {{9, 1}}};
+
+	set_tile(&e, 0, with(f32(0, 8, 8), TERN_TILE_SIZE0, -1));
+	set_tile(&e, 1, source());
+	tern_emit_load(&e.code, false, 0, 1, TERN_NONE, NULL, NULL, &s);
+}
+
+static void reserved_where_it_may_be(void)
+{
+	load(&e, spm_tile(TERN_T_IQ1_S, 0, 256, 1), mem_tile(TERN_T_IQ1_S, 0, 256, 1));
+}
+
+static void both_in_spm(void)
+{
+	load(&e, f32(0, 256, 1), spm_tile(TERN_T_IQ1_S, 0, 256, 1));
+}
+
+static void alignment_before_range(void)
+{
+	load(&e, f32(262144 - 126, 8, 8), source());
+}
+
+static void own_range_before_types(void)
+{
+	load(&e, f32(262144 - 128, 8, 8), mem_tile(TERN_T_I16, 0, 8, 8));
+}
+
+static void sizes_before_accumulators(void)
+{
+	matrix(&e, 0, f32(0, 4, 65), f32(16384, 5, 64), no_tile());
+}
+
+static void budget_before_index(void)
+{
+	bad_index();
+	e.run.job.budget = 12 * 3 + 2;
+}
+
+static void budget_before_rows(void)
+{
+	rows_differ();
+	e.run.job.budget = 12 * 2 + 5;
+}
+
 #define FIELD(tile, field) ((tile) << 8 | (TERN_TILE_##field))
 
 static const struct {
@@ -216,6 +271,15 @@ static const struct {
 	{budget, TERN_FAULT_BUDGET, 12, 10},
 	{misaligned_load, TERN_FAULT_ALIGN, DATA_VA + 4, 0},
 	{unknown, TERN_FAULT_ILLEGAL, 0x01f0, 0},
+	{size_before_type_bits, TERN_FAULT_SHAPE, (uint64_t)-1, FIELD(1, SIZE0) + 3},
+	{semaphore_before_tiles, TERN_FAULT_SEM_ROLE, 9, 0},
+	{reserved_where_it_may_be, TERN_FAULT_UNIMPLEMENTED, TERN_T_IQ1_S, FIELD(0, TYPE)},
+	{both_in_spm, TERN_FAULT_TYPE, TERN_T_IQ1_S, FIELD(1, TYPE)},
+	{alignment_before_range, TERN_FAULT_ALIGN, 262144 - 126, FIELD(0, ADDR)},
+	{own_range_before_types, TERN_FAULT_SPM_RANGE, 262144 + 128, 262144},
+	{sizes_before_accumulators, TERN_FAULT_SHAPE, 5, FIELD(1, SIZE0)},
+	{budget_before_index, TERN_FAULT_BUDGET, 12 * 3 + 2 + 2, 12 * 3 + 2},
+	{budget_before_rows, TERN_FAULT_BUDGET, 12 * 2 + 5 + 4 * (4 + 2 + 1), 12 * 2 + 5},
 };
 enum { NCASES = sizeof(cases) / sizeof(cases[0]) };
 
