@@ -7,12 +7,14 @@
  * there gets an error that our interface does not know. The scheduler sees it as the hardware's
  * fence, so both end together.
  *
- * It refers to nothing of the queue. A fence keeps the module loaded, for the sake of its
- * operations; the reference is put in an RCU callback, which the module's unloading waits for.
+ * It refers to nothing of the queue, so it may outlive it. It may outlive the module, too: newer
+ * kernels forget a fence's operations once it has signalled. On older ones a fence keeps the
+ * module loaded; the reference is put in an RCU callback, which unloading waits for.
  */
 #include <linux/module.h>
 #include <linux/slab.h>
 
+#include "tern_compat.h"
 #include "tern_fence.h"
 
 static const char *driver_name(struct dma_fence *fence)
@@ -25,6 +27,7 @@ static const char *timeline_name(struct dma_fence *fence)
 	return "tern-queue";
 }
 
+#if TERN_OLD_KERNEL
 static void free_rcu_callback(struct rcu_head *rcu)
 {
 	struct dma_fence *base = container_of(rcu, struct dma_fence, rcu);
@@ -38,10 +41,24 @@ static void release(struct dma_fence *base)
 	call_rcu(&base->rcu, free_rcu_callback);
 }
 
+static void hold_module(void)
+{
+	__module_get(THIS_MODULE);
+}
+#else
+static_assert(!offsetof(struct tern_fence, base)); /* freed as what it begins with */
+
+static void hold_module(void)
+{
+}
+#endif
+
 static const struct dma_fence_ops fence_ops = {
 	.get_driver_name = driver_name,
 	.get_timeline_name = timeline_name,
+#if TERN_OLD_KERNEL
 	.release = release,
+#endif
 };
 
 /**
@@ -71,7 +88,7 @@ void tern_fence_free(struct tern_fence *fence)
  */
 void tern_fence_init(struct tern_fence *fence, u64 context, u64 seqno)
 {
-	__module_get(THIS_MODULE);
+	hold_module();
 	spin_lock_init(&fence->lock);
 	dma_fence_init(&fence->base, &fence_ops, &fence->lock, context, seqno);
 }

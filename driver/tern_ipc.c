@@ -55,6 +55,9 @@ static int send(struct tern_device *tdev, enum tern_fw_request type, u32 slot, u
 	if (!ret) {
 		write_message(slot_of(ipc, ipc->write), ipc->write, type, slot, arg0, arg1);
 		ipc->call[ipc->write & (TERN_TO_FW_COUNT - 1)] = call;
+		/* Stopping what is not started: whoever stops to be sure is content. */
+		__assign_bit(ipc->write & (TERN_TO_FW_COUNT - 1), ipc->may_fail,
+			     type == TERN_FW_SLOT_STOP);
 		ipc->write++;
 		dma_wmb(); /* the message before the index */
 		WRITE_ONCE(ipc->to_fw->write, cpu_to_le32(ipc->write));
@@ -72,7 +75,7 @@ static int send(struct tern_device *tdev, enum tern_fw_request type, u32 slot, u
  * @arg0: As the request says
  * @arg1: As the request says
  *
- * A reply that is not OK restarts the firmware.
+ * A reply that is not OK restarts the firmware, except to SLOT_STOP.
  *
  * Return: 0 or a negative errno
  */
@@ -139,7 +142,8 @@ int tern_ipc_ask(struct tern_device *tdev, enum tern_fw_request type, u32 slot, 
 /* With the lock held. False: a reply to nothing. */
 static bool take_reply(struct tern_ipc *ipc, const struct tern_message *message)
 {
-	struct tern_ipc_call **call = &ipc->call[ipc->answered & (TERN_TO_FW_COUNT - 1)];
+	u32 i = ipc->answered & (TERN_TO_FW_COUNT - 1);
+	struct tern_ipc_call **call = &ipc->call[i];
 
 	if (ipc->answered == ipc->write || message->reply_to != ipc->answered)
 		return false;
@@ -151,7 +155,7 @@ static bool take_reply(struct tern_ipc *ipc, const struct tern_message *message)
 		return true;
 	}
 	/* Nobody waited, or not any more: then it must at least have worked. */
-	return message->status == TERN_FW_STATUS_OK || message->status == TERN_FW_STATUS_STATE;
+	return message->status == TERN_FW_STATUS_OK || test_bit(i, ipc->may_fail);
 }
 
 /* With the lock held. False: the firmware breaks the protocol. */

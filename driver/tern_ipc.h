@@ -2,6 +2,7 @@
 #ifndef TERN_IPC_H
 #define TERN_IPC_H
 
+#include <linux/bitmap.h>
 #include <linux/completion.h>
 #include <linux/spinlock.h>
 
@@ -47,6 +48,8 @@ struct tern_ipc {
 	bool open;
 	/** @call: Who waits for the reply to request i, at i modulo count */
 	struct tern_ipc_call *call[TERN_TO_FW_COUNT];
+	/** @may_fail: Nobody waits for reply i, and it need not say OK */
+	DECLARE_BITMAP(may_fail, TERN_TO_FW_COUNT);
 };
 
 void tern_ipc_init(struct tern_device *tdev);

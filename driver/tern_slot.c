@@ -138,6 +138,8 @@ static void write_slot(struct tern_runqueue *queue, unsigned int slot)
 		     memory + offsetof(struct tern_queue_memory, fault));
 	tern_write(tdev, tern_slot_reg(slot, TERN_SLOT_REG_CONTROL),
 		   control_of(queue, queue->vm->space.asid));
+	/* A message is memory, and may overtake a posted write: the slot is VALID before it. */
+	tern_read(tdev, tern_slot_reg(slot, TERN_SLOT_REG_CONTROL));
 	queue->restore = false;
 }
 

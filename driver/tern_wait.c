@@ -24,8 +24,8 @@ static int state_of(struct tern_runqueue *queue, const struct drm_tern_queue_wai
 		ret = -ECANCELED;
 	else if (queue->lost != lost)
 		ret = -ENODATA;
-	else if (queue->dead)
-		ret = queue->tdev->ready ? -EIO : -ENODEV;
+	else if (queue->dead && args->value > READ_ONCE(queue->submitted))
+		ret = queue->tdev->ready ? -EIO : -ENODEV; /* those it has still end */
 	spin_unlock_irqrestore(&queue->lock, flags);
 	return ret;
 }

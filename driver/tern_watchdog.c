@@ -57,6 +57,23 @@ static bool stands_still(struct tern_runqueue *queue)
 	return false;
 }
 
+/* What one would ask next about a queue that stands still. */
+static void tell(struct tern_runqueue *queue)
+{
+	struct tern_device *tdev = queue->tdev;
+	struct tern_ring *ring = tern_queue_ring(queue);
+
+	drm_warn(&tdev->drm, "a job made no progress for %u ms: its queue ends\n", job_timeout_ms);
+	drm_warn(&tdev->drm,
+		 "slot %d in state %u, control %#x; ring: write %llu, fetched %llu, done %llu; MCU: runs slot %u, doorbells %#llx, boot status %#x\n",
+		 queue->slot, tern_read(tdev, tern_slot_reg(queue->slot, TERN_SLOT_REG_STATE)),
+		 tern_read(tdev, tern_slot_reg(queue->slot, TERN_SLOT_REG_CONTROL)),
+		 le64_to_cpu(ring->write), le64_to_cpu(ring->fetched), le64_to_cpu(ring->done),
+		 tern_read(tdev, TERN_FW_REG_RUNNING_SLOT),
+		 tern_read64(tdev, TERN_FW_REG_DOORBELLS),
+		 tern_read(tdev, TERN_FW_REG_BOOT_STATUS));
+}
+
 /* True: it has work. */
 static bool check_queue(struct tern_runqueue *queue)
 {
@@ -65,8 +82,7 @@ static bool check_queue(struct tern_runqueue *queue)
 	tern_queue_collect(queue);
 	if (stands_still(queue) &&
 	    time_after(jiffies, queue->stuck_since + msecs_to_jiffies(job_timeout_ms))) {
-		drm_warn(&queue->tdev->drm, "a job made no progress for %u ms: its queue ends\n",
-			 job_timeout_ms);
+		tell(queue);
 		tern_queue_die(queue, -ETIMEDOUT, NULL);
 	}
 	return tern_queue_has_work(queue);

@@ -53,25 +53,27 @@ static void jobs_run_in_order(void)
 
 static void fault_is_told(void)
 {
+	struct drm_tern_job job[2] = {{.image = CODE_VA}, {.image = CODE_VA}};
+	struct drm_tern_submit call = {.jobs = DRM_TERN_ARRAY(2, job)};
 	struct drm_tern_queue_state state;
-	uint64_t job;
 
 	context_open(&c);
 	image_trap(&c.image, 4711);
 	image_end(&c.image, c.code.map);
-	job = context_submit(&c);
-	context_submit(&c);
-	EQUAL(context_wait(&c, job + 1), 0); /* it has ended, however it did */
+	call.queue_id = c.queue;
+	do_ioctl(c.fd, DRM_IOCTL_TERN_SUBMIT, &call);
+	EQUAL(context_wait(&c, 2), 0); /* both have ended, however they did */
 	state = queue_state(c.fd, c.queue);
 	EQUAL(state.error, -EIO);
-	EQUAL(state.error_job, job);
-	EQUAL(state.done, job + 1);
+	EQUAL(state.error_job, 1);
+	EQUAL(state.done, 2);
 	EQUAL(state.state, DRM_TERN_QUEUE_DEAD);
 	EQUAL(state.fault.code, TERN_FAULT_TRAP);
 	EQUAL(state.fault.class_, TERN_CLASS_FAULT);
 	EQUAL(state.fault.addr, sizeof(struct tern_image_header) / 8);
 	EQUAL(state.fault.info, 4711);
-	EQUAL(context_wait(&c, job + 2), -EIO);
+	EQUAL(context_wait(&c, 3), -EIO);
+	EQUAL(try_ioctl(c.fd, DRM_IOCTL_TERN_SUBMIT, &call), -EIO);
 	context_close(&c);
 }
 
