@@ -286,6 +286,12 @@ $(FW)/tern.fw: $(FW)/tern.elf firmware/mkimage $(wildcard uapi/tern/*.h)
 $(B)/bin/tern-device: $(call objects,$(DEVICE_SRC)) $(LIB_A)
 	$(link) $(shell pkg-config --libs unicorn)
 $(B)/obj/tests/device/%.o: CPPFLAGS += -Itests
+# tern-run on it, without a kernel in between.
+$(B)/bin/tern-run-device: private LDFLAGS += -Wl,--wrap=tern_transport_sim
+$(B)/bin/tern-run-device: $(call objects,$(RUN_MAIN) $(HOST_SRC)) $(ARCHIVES) \
+		| $(B)/bin/tern-device $(FW)/tern.fw
+	$(link) $(PCRE2)
+$(B)/tests/test_device_run: | $(B)/bin/tern-run $(B)/bin/tern-run-device
 $(B)/tests/%: $(B)/obj/tests/device/%.o $(call objects,$(HOST_SRC)) $(SUPPORT_A) $(ARCHIVES) \
 		| $(B)/bin/tern-device $(FW)/tern.fw
 	$(link) $(CHECK) $(PCRE2)

@@ -2,7 +2,6 @@
 /* The control socket, and the firmware's part played through it. */
 #include "host.h"
 
-#include <check.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +18,7 @@ static void ask(struct host *h, const char *format, va_list args)
 
 static void next_line(struct host *h)
 {
-	ck_assert_msg(fgets(answer, sizeof(answer), h->control_in) != NULL, "no answer");
+	HOST_ASSERT(fgets(answer, sizeof(answer), h->control_in) != NULL, "no answer");
 	answer[strcspn(answer, "\n")] = '\0';
 }
 
@@ -33,7 +32,7 @@ const char *host_control(struct host *h, const char *format, ...)
 	do
 		next_line(h);
 	while (strncmp(answer, "ok", 2) && strncmp(answer, "error", 5));
-	ck_assert_msg(!strncmp(answer, "ok", 2), "%s: %s", format, answer);
+	HOST_ASSERT(!strncmp(answer, "ok", 2), "%s: %s", format, answer);
 	return answer;
 }
 
@@ -48,7 +47,7 @@ uint64_t host_stat(struct host *h, const char *name)
 		if (!strncmp(answer, name, strlen(name)) && answer[strlen(name)] == ' ')
 			v = strtoull(answer + strlen(name), NULL, 10);
 	} while (strcmp(answer, "ok"));
-	ck_assert_msg(v != UINT64_MAX, "no statistic %s", name);
+	HOST_ASSERT(v != UINT64_MAX, "no statistic %s", name);
 	return v;
 }
 
@@ -75,7 +74,7 @@ uint32_t mcu_events(struct host *h, uint32_t wanted)
 	for (int tries = 0; (events & wanted) != wanted; tries++) {
 		uint32_t fresh = mcu_get(h, TERN_FW_REG_MCU_EVENTS);
 
-		ck_assert_msg(tries < HOST_WAIT, "events %#x never came, only %#x", wanted, events);
+		HOST_ASSERT(tries < HOST_WAIT, "events %#x never came, only %#x", wanted, events);
 		if (fresh)
 			mcu_set(h, TERN_FW_REG_MCU_EVENTS, fresh);
 		else

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Boots the firmware and speaks with it, as uapi/README.md tells. */
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,14 +18,14 @@ static FILE *open_image(void)
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	FILE *f = NULL;
 
-	ck_assert_int_gt(n, 0);
+	REQUIRE(n > 0);
 	self[n] = '\0';
 	*strrchr(self, '/') = '\0';
 	for (size_t i = 0; i < 2 && !f; i++) {
 		snprintf(path, sizeof(path), "%s/%s", self, places[i]);
 		f = fopen(path, "rb");
 	}
-	ck_assert_msg(f != NULL, "no firmware: run make firmware");
+	HOST_ASSERT(f != NULL, "no firmware: run make firmware");
 	return f;
 }
 
@@ -39,10 +38,10 @@ uint32_t fw_load(struct host *h)
 	uint32_t back;
 
 	fclose(f);
-	ck_assert_uint_gt(n, sizeof(*head));
-	ck_assert_uint_eq(head->magic, TERN_FW_MAGIC);
-	ck_assert_uint_eq(head->file_bytes, n);
-	ck_assert_uint_eq(reg_get(h, TERN_REG_TCM_LOCK), 0);
+	REQUIRE(n > sizeof(*head));
+	REQUIRE(head->magic == TERN_FW_MAGIC);
+	REQUIRE(head->file_bytes == n);
+	REQUIRE(reg_get(h, TERN_REG_TCM_LOCK) == 0);
 	for (uint32_t i = 0; i < head->nsections; i++) {
 		const struct tern_fw_section *s = &head->section[i];
 
@@ -107,7 +106,7 @@ void fw_boot(struct host *h, struct host_fw *f, uint32_t entry)
 	memset(f->area, 0, 16 * TERN_PAGE_SIZE);
 	f->boot = (void *)f->area;
 	lay_out(f->boot);
-	ck_assert_uint_le(f->boot->area_bytes, 16 * TERN_PAGE_SIZE);
+	REQUIRE(f->boot->area_bytes <= 16 * TERN_PAGE_SIZE);
 	f->to_fw = (void *)(f->area + f->boot->to_fw);
 	f->to_host = (void *)(f->area + f->boot->to_host);
 	f->info = (void *)(f->area + f->boot->info);
@@ -116,8 +115,8 @@ void fw_boot(struct host *h, struct host_fw *f, uint32_t entry)
 	reg_set64(h, TERN_FW_REG_BOOT_ARGS, AREA_VA);
 	reg_set(h, TERN_REG_MCU_ENTRY, entry);
 	reg_set(h, TERN_REG_MCU_CONTROL, 1);
-	ck_assert_msg(reg_becomes(h, TERN_FW_REG_BOOT_STATUS, UINT32_MAX, TERN_FW_STAGE_READY),
-		      "the firmware does not boot: %#x", reg_get(h, TERN_FW_REG_BOOT_STATUS));
+	HOST_ASSERT(reg_becomes(h, TERN_FW_REG_BOOT_STATUS, UINT32_MAX, TERN_FW_STAGE_READY),
+		    "the firmware does not boot: %#x", reg_get(h, TERN_FW_REG_BOOT_STATUS));
 }
 
 /* ---- messages ------------------------------------------------------------------------------------------- */
@@ -126,7 +125,7 @@ static bool next(struct host_fw *f, struct tern_fw_message *m)
 	for (int tries = 0; tries < HOST_WAIT * 5; tries++) {
 		if (__atomic_load_n(&f->to_host->write, __ATOMIC_ACQUIRE) != f->seen) {
 			*m = f->to_host->message[f->seen % MESSAGES];
-			ck_assert_uint_eq(m->seq, f->seen);
+			REQUIRE(m->seq == f->seen);
 			__atomic_store_n(&f->to_host->read, ++f->seen, __ATOMIC_RELEASE);
 			return true;
 		}
@@ -148,9 +147,9 @@ unsigned int fw_request(struct host *h, struct host_fw *f, unsigned int type, un
 	__atomic_store_n(&f->to_fw->write, ++f->sent, __ATOMIC_RELEASE);
 	reg_set(h, TERN_FW_REG_HOST_KICK, 1);
 	do
-		ck_assert_msg(next(f, &r), "no reply to request %u", type);
+		HOST_ASSERT(next(f, &r), "no reply to request %u", type);
 	while (r.type != TERN_FW_EVENT_REPLY);
-	ck_assert_uint_eq(r.reply_to, m.seq);
+	REQUIRE(r.reply_to == m.seq);
 	if (reply)
 		*reply = r;
 	return r.status;

@@ -2,12 +2,12 @@
 /* The device's process and the vfio-user protocol, client side. */
 #include "host.h"
 
-#include <check.h>
 #include <errno.h>
 #include <linux/pci_regs.h>
 #include <linux/vfio.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -20,10 +20,21 @@
 
 #include "device/vfio_user.h"
 
+_Noreturn void host_die(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+	abort();
+}
+
 /* ---- messages -------------------------------------------------------------------------------- */
 static void must(bool ok, const char *what)
 {
-	ck_assert_msg(ok, "%s: %s", what, strerror(errno));
+	HOST_ASSERT(ok, "%s: %s", what, strerror(errno));
 }
 
 static void send_all(struct host *h, const void *data, size_t len, const int *fds, size_t nfds)
@@ -60,16 +71,16 @@ static int transact(struct host *h, unsigned int command, const void *out, size_
 					.command = (uint16_t)command,
 					.size = (uint32_t)(sizeof(head) + out_len)};
 
-	ck_assert_uint_le(head.size, sizeof(msg));
+	REQUIRE(head.size <= sizeof(msg));
 	memcpy(msg, &head, sizeof(head));
 	memcpy(msg + sizeof(head), out, out_len);
 	send_all(h, msg, head.size, fds, nfds);
 	receive(h, &head, sizeof(head));
-	ck_assert_uint_eq(head.id, h->id);
-	ck_assert_uint_eq(head.flags & 0xf, VFIO_USER_REPLY);
+	REQUIRE(head.id == h->id);
+	REQUIRE((head.flags & 0xf) == VFIO_USER_REPLY);
 	if (head.flags & VFIO_USER_ERROR)
 		return (int)head.error;
-	ck_assert_uint_eq(head.size, sizeof(head) + in_len);
+	REQUIRE(head.size == sizeof(head) + in_len);
 	if (in_len)
 		receive(h, in, in_len);
 	return 0;
@@ -80,9 +91,8 @@ void host_read(struct host *h, unsigned int region, uint64_t offset, void *data,
 	struct vfio_user_region_access a = {offset, region, len};
 	unsigned char reply[sizeof(a) + 4096];
 
-	ck_assert_int_eq(
-		transact(h, VFIO_USER_REGION_READ, &a, sizeof(a), NULL, 0, reply, sizeof(a) + len),
-		0);
+	REQUIRE(transact(h, VFIO_USER_REGION_READ, &a, sizeof(a), NULL, 0, reply,
+			 sizeof(a) + len) == 0);
 	memcpy(data, reply + sizeof(a), len);
 }
 
@@ -101,7 +111,7 @@ void host_write(struct host *h, unsigned int region, uint64_t offset, const void
 		 {offset, region, len},
 		 {0}};
 
-	ck_assert_uint_le(len, sizeof(msg.data));
+	REQUIRE(len <= sizeof(msg.data));
 	memcpy(msg.data, data, len);
 	send_all(h, &msg, msg.head.size, NULL, 0);
 }
@@ -201,9 +211,8 @@ static void make_vectors(struct host *h)
 		h->vector[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 		must(h->vector[i] >= 0, "eventfd");
 	}
-	ck_assert_int_eq(transact(h, VFIO_USER_SET_IRQS, &a, sizeof(a), h->vector, TERN_MAX_VECTORS,
-				  NULL, 0),
-			 0);
+	REQUIRE(transact(h, VFIO_USER_SET_IRQS, &a, sizeof(a), h->vector, TERN_MAX_VECTORS, NULL,
+			 0) == 0);
 }
 
 uint64_t host_interrupts(struct host *h, unsigned int vector, int ms)
@@ -220,7 +229,7 @@ uint64_t host_alloc(struct host *h, uint64_t bytes, uint64_t align)
 {
 	uint64_t at = (h->used + align - 1) / align * align;
 
-	ck_assert_uint_le(at + bytes, h->bytes);
+	REQUIRE(at + bytes <= h->bytes);
 	h->used = at + bytes;
 	return HOST_BUS + at;
 }
@@ -268,7 +277,7 @@ static int reach(const char *path)
 
 	snprintf(at.sun_path, sizeof(at.sun_path), "%s", path);
 	for (int tries = 0; connect(fd, (struct sockaddr *)&at, sizeof(at)); tries++) {
-		ck_assert_msg(tries < HOST_WAIT / 10, "%s: nobody answers", path);
+		HOST_ASSERT(tries < HOST_WAIT / 10, "%s: nobody answers", path);
 		usleep(10000);
 	}
 	return fd;
@@ -284,10 +293,10 @@ static void greet(struct host *h)
 	send_all(h, &head, sizeof(head), NULL, 0);
 	send_all(h, ours, sizeof(ours), NULL, 0);
 	receive(h, &head, sizeof(head));
-	ck_assert_uint_eq(head.flags, VFIO_USER_REPLY);
-	ck_assert_uint_lt(head.size, sizeof(reply));
+	REQUIRE(head.flags == VFIO_USER_REPLY);
+	REQUIRE(head.size < sizeof(reply));
 	receive(h, reply, head.size - sizeof(head));
-	ck_assert_ptr_nonnull(strstr(reply + 4, "capabilities"));
+	REQUIRE(strstr(reply + 4, "capabilities"));
 }
 
 static void read_caps(struct host *h)
@@ -318,7 +327,7 @@ void host_open(struct host *h, const struct host_options *o)
 	h->control_in = fdopen(fd, "r");
 	h->control_out = fdopen(dup(fd), "w");
 	greet(h);
-	ck_assert_int_eq(host_map(h, HOST_BUS, h->bytes, 0, 3, true), 0);
+	REQUIRE(host_map(h, HOST_BUS, h->bytes, 0, 3, true) == 0);
 	make_vectors(h);
 	config_set(h, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
 	read_caps(h);

@@ -23,7 +23,7 @@ struct host {
 	pid_t pid;
 	int fd;
 	FILE *control_in, *control_out;
-	char dir[64], device[128], control[128];
+	char dir[64], device[96], control[96];
 	uint16_t id;
 	int memfd;
 	unsigned char *mem;
@@ -35,7 +35,16 @@ struct host {
 	struct host_space *kernel;
 };
 
-/* Everything here ends the test when it fails. */
+/* Everything here ends the program, with a sentence, when it fails. */
+_Noreturn void host_die(const char *format, ...) __attribute__((format(printf, 1, 2)));
+#define HOST_ASSERT(condition, ...)            \
+	do {                                   \
+		if (!(condition))              \
+			host_die(__VA_ARGS__); \
+	} while (0)
+#define REQUIRE(condition) \
+	HOST_ASSERT(condition, "%s:%d: not so: %s", __FILE__, __LINE__, #condition)
+
 struct host_options {
 	const char *device; /* NULL: small */
 	const char *log;    /* of pages touched; or NULL */
@@ -87,6 +96,10 @@ struct host_space {
 struct host_space *space_create(struct host *h, unsigned int asid);
 void space_map(struct host *h, struct host_space *s, uint64_t va, uint64_t bus, uint64_t bytes,
 	       uint64_t flags);
+/* The same, also where something is mapped: flags are added to what is there. */
+void space_allow(struct host *h, struct host_space *s, uint64_t va, uint64_t bus, uint64_t bytes,
+		 uint64_t flags);
+void space_clear(struct host *h, struct host_space *s); /* nothing is mapped any more */
 void space_unmap(struct host *h, struct host_space *s, uint64_t va, uint64_t bytes);
 /* 0: acknowledged; -1: not within HOST_WAIT */
 int space_invalidate(struct host *h, struct host_space *s, uint64_t start, uint64_t end);

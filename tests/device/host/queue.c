@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Queues: rings, slots, and the life of a job. */
-#include <check.h>
 #include <linux/pci_regs.h>
 #include <string.h>
 #include <unistd.h>
@@ -67,7 +66,7 @@ void queue_unbind(struct host *h, struct host_queue *q)
 		state = queue_state(h, q);
 		if (state != TERN_SLOT_RUNNING && state != TERN_SLOT_SAVING)
 			return;
-		ck_assert_msg(tries < HOST_WAIT, "slot %u does not come back", q->slot);
+		HOST_ASSERT(tries < HOST_WAIT, "slot %u does not come back", q->slot);
 		usleep(1000);
 	}
 }

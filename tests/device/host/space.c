@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Address spaces: page tables as hw.h says, written by a driver that knows nothing else. */
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,7 +23,7 @@ struct host_space *space_create(struct host *h, unsigned int asid)
 	s->asid = asid;
 	s->root = new_table(h);
 	reg_set64(h, TERN_REG_ASID_ROOT + asid * TERN_ASID_STRIDE, s->root | 1);
-	ck_assert_int_eq(space_invalidate(h, s, 0, UINT64_MAX), 0);
+	REQUIRE(space_invalidate(h, s, 0, UINT64_MAX) == 0);
 	return s;
 }
 
@@ -46,23 +45,72 @@ static uint64_t *entry(struct host *h, struct host_space *s, uint64_t va, int le
 	return (uint64_t *)host_at(h, table) + (va >> (12 + 9 * level) & 511);
 }
 
+/* Is there a table of small pages, perhaps an empty one? */
+static bool has_table(struct host *h, struct host_space *s, uint64_t va)
+{
+	uint64_t *pte = entry(h, s, va, 1, false);
+
+	return pte && *pte & TERN_PTE_VALID && !(*pte & TERN_PTE_LEAF);
+}
+
 /* Large leaves wherever both addresses allow. */
 void space_map(struct host *h, struct host_space *s, uint64_t va, uint64_t bus, uint64_t bytes,
 	       uint64_t flags)
 {
-	ck_assert_uint_eq((va | bus | bytes) % TERN_PAGE_SIZE, 0);
+	REQUIRE((va | bus | bytes) % TERN_PAGE_SIZE == 0);
 	while (bytes) {
-		bool large = !((va | bus) % LARGE) && bytes >= LARGE;
+		bool large = !((va | bus) % LARGE) && bytes >= LARGE && !has_table(h, s, va);
 		uint64_t step = large ? LARGE : TERN_PAGE_SIZE;
 		uint64_t *pte = entry(h, s, va, large, true);
 
-		ck_assert_msg(!(*pte & TERN_PTE_VALID), "mapped twice");
+		HOST_ASSERT(!(*pte & TERN_PTE_VALID), "mapped twice");
 		__atomic_store_n(pte, bus | flags | TERN_PTE_VALID | TERN_PTE_LEAF,
 				 __ATOMIC_RELEASE);
 		va += step;
 		bus += step;
 		bytes -= step;
 	}
+}
+
+void space_allow(struct host *h, struct host_space *s, uint64_t va, uint64_t bus, uint64_t bytes,
+		 uint64_t flags)
+{
+	for (uint64_t end = va + bytes, step; va < end; va += step, bus += step) {
+		uint64_t *pte = entry(h, s, va, 1, false);
+
+		step = TERN_PAGE_SIZE;
+		if (pte && *pte & TERN_PTE_LEAF) {
+			*pte |= flags;
+			continue;
+		}
+		pte = entry(h, s, va, 0, false);
+		if (pte && *pte & TERN_PTE_VALID) {
+			*pte |= flags;
+			continue;
+		}
+		if (!((va | bus) % LARGE) && end - va >= LARGE && !has_table(h, s, va))
+			step = LARGE;
+		space_map(h, s, va, bus, step, flags);
+	}
+}
+
+static void clear_table(struct host *h, uint64_t table)
+{
+	uint64_t *pte = host_at(h, table);
+
+	for (int i = 0; i < 512; i++) {
+		if (!(pte[i] & TERN_PTE_VALID))
+			continue;
+		if (pte[i] & TERN_PTE_LEAF)
+			__atomic_store_n(&pte[i], 0, __ATOMIC_RELEASE);
+		else
+			clear_table(h, pte[i] & TERN_PTE_ADDR_MASK);
+	}
+}
+
+void space_clear(struct host *h, struct host_space *s)
+{
+	clear_table(h, s->root);
 }
 
 void space_unmap(struct host *h, struct host_space *s, uint64_t va, uint64_t bytes)
