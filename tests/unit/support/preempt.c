@@ -32,14 +32,10 @@ static void tile(struct tern_code *c, unsigned int n, unsigned int type, uint64_
 		 int64_t n1)
 {
 	const struct tern_val v[TERN_TILE_NFIELDS] = {
-		[TERN_TILE_ADDR] = tern_imm((int64_t)addr),
-		[TERN_TILE_SIZE0] = tern_imm(n0),
-		[TERN_TILE_SIZE0 + 1] = tern_imm(n1),
-		[TERN_TILE_SIZE0 + 2] = tern_imm(1),
-		[TERN_TILE_SIZE0 + 3] = tern_imm(1),
-		[TERN_TILE_STRIDE0] = tern_imm(4),
-		[TERN_TILE_STRIDE0 + 1] = tern_imm(4 * n0),
-		[TERN_TILE_TYPE] = tern_imm(type),
+		[TERN_TILE_ADDR] = tern_imm((int64_t)addr), [TERN_TILE_SIZE0] = tern_imm(n0),
+		[TERN_TILE_SIZE0 + 1] = tern_imm(n1),	    [TERN_TILE_SIZE0 + 2] = tern_imm(1),
+		[TERN_TILE_SIZE0 + 3] = tern_imm(1),	    [TERN_TILE_STRIDE0] = tern_imm(4),
+		[TERN_TILE_STRIDE0 + 1] = tern_imm(4 * n0), [TERN_TILE_TYPE] = tern_imm(type),
 	};
 
 	tern_emit_tile(c, n, 0x7ff, v);
