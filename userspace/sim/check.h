@@ -47,12 +47,14 @@ struct sim_check {
 	struct clock queue[TERN_NQUEUES];
 	struct clock now; /* of the command in hand */
 	struct sem_clocks sem[TERN_NSEMS];
-	/* What lies in SPM: 0 nothing, TAG_DATA, or the operand type. */
+	/* What lies in SPM: 0 nothing, TAG_DATA, or the operand type; with TAG_FIRST the first
+	 * byte of a group of it. */
 	uint8_t *spm;
 	uint8_t *acc;
 	struct access_list list[2][TERN_NQUEUES][2]; /* spm, queue, write */
 };
-#define TAG_DATA 1
+#define TAG_DATA  1
+#define TAG_FIRST 0x80
 
 /* ---- check_access.c -------------------------------------------------------------- */
 /* Compare with what is known, then remember it. */

@@ -152,18 +152,12 @@ static void read_run(void *ctx, uint64_t lo, uint64_t hi)
 	const uint8_t *spm = g->s->check->spm;
 
 	for (uint64_t i = lo; !g->err && i < hi; i++) {
-		if (spm[i] == g->tag)
+		const uint8_t tag = spm[i] & (uint8_t)~TAG_FIRST;
+
+		if (tag == g->tag)
 			continue;
-		g->err = sim_fault(g->s, spm[i] ? TERN_FAULT_OPAQUE : TERN_FAULT_UNINIT, i, spm[i]);
+		g->err = sim_fault(g->s, tag ? TERN_FAULT_OPAQUE : TERN_FAULT_UNINIT, i, tag);
 	}
-}
-
-int check_read_tags(struct tern_sim *s, const struct tern_rtile *t)
-{
-	struct tags g = {s, tag_of(t), 0};
-
-	sim_tile_runs(t, read_run, &g);
-	return g.err;
 }
 
 static void write_run(void *ctx, uint64_t lo, uint64_t hi)
@@ -173,9 +167,62 @@ static void write_run(void *ctx, uint64_t lo, uint64_t hi)
 	memset(g->s->check->spm + lo, g->tag, hi - lo);
 }
 
+/* Calls `f` for each group of an operand tile until it returns an error. */
+static int each_group(struct tern_sim *s, const struct tern_rtile *t,
+		      int (*f)(struct tern_sim *s, uint64_t at, uint64_t bytes))
+{
+	const uint64_t bytes = sim_types[t->type].bytes;
+	const int64_t groups = sim_row_bytes(t->type, t->size[0]) / (int64_t)bytes;
+	int64_t x[TERN_NDIMS];
+	int err = 0;
+
+	for (x[3] = 0; x[3] < t->size[3]; x[3]++) {
+		for (x[2] = 0; x[2] < t->size[2]; x[2]++) {
+			for (x[1] = 0; x[1] < t->size[1]; x[1]++) {
+				uint64_t at = t->addr;
+
+				for (int d = 1; d < TERN_NDIMS; d++)
+					at += (uint64_t)(x[d] * t->stride[d]);
+				for (x[0] = 0; !err && x[0] < groups; x[0]++, at += bytes)
+					err = f(s, at, bytes);
+			}
+		}
+	}
+	return err;
+}
+
+/* A group is read as it was written, from its first byte to its last. */
+static int read_group(struct tern_sim *s, uint64_t at, uint64_t bytes)
+{
+	const uint8_t *spm = s->check->spm;
+
+	for (uint64_t i = at; i < at + bytes; i++) {
+		if (!(spm[i] & TAG_FIRST) == (i == at))
+			return sim_fault(s, TERN_FAULT_OPAQUE, i, spm[i] & (uint8_t)~TAG_FIRST);
+	}
+	return 0;
+}
+
+static int write_group(struct tern_sim *s, uint64_t at, uint64_t bytes)
+{
+	(void)bytes;
+	s->check->spm[at] |= TAG_FIRST;
+	return 0;
+}
+
+int check_read_tags(struct tern_sim *s, const struct tern_rtile *t)
+{
+	struct tags g = {s, tag_of(t), 0};
+
+	sim_tile_runs(t, read_run, &g);
+	return g.err || g.tag == TAG_DATA ? g.err : each_group(s, t, read_group);
+}
+
 void check_write_tags(struct tern_sim *s, const struct tern_rtile *t)
 {
 	struct tags g = {s, tag_of(t), 0};
 
 	sim_tile_runs(t, write_run, &g);
+	if (g.tag != TAG_DATA)
+		each_group(s, t, write_group);
 }

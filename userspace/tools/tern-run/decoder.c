@@ -170,6 +170,8 @@ int decoder_run(struct decoder *d, const int32_t *tokens, uint32_t n, uint32_t p
 	}
 	symbols[BUILD_SYM_TOKENS] = n;
 	symbols[BUILD_SYM_POSITIONS] = past + n;
+	if (stopped(d))
+		return gguf_fail(-EINTR, err, errlen, "the run was stopped before it began");
 	rc = run(d, symbols);
 	if (rc)
 		return gguf_fail(rc, err, errlen, "%s", tern_last_error());
