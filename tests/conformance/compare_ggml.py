@@ -17,7 +17,7 @@ from greedy_steps import Server
 PROMPTS = "/tern/tests/conformance/prompts.txt"
 CONTEXT = 256
 TOKENS = 32
-MIN_SUPPORTED = 10000  # cases of test-backend-ops
+MIN_SUPPORTED = 10000  # cases of test-backend-ops, of the operators in REQUIRED
 # Operators of which every case in these types has to be supported.
 REQUIRED = set("""
     GET_ROWS SET_ROWS MUL_MAT FLASH_ATTN_EXT SOFT_MAX ROPE RMS_NORM NORM L2_NORM
@@ -61,6 +61,10 @@ def rows(path):
 class Operator:
     def __init__(self):
         self.cases = self.supported = self.tested = self.failed = 0
+        # Of those supported, what ggml's CPU backend lacks: nothing to compare
+        # with; and graphs of which another operator is not supported.
+        self.unchecked = 0
+        self.names = set()
         self.status, self.seconds = "", 0.0
 
 
@@ -84,6 +88,8 @@ def read_support(table):
         entry.cases += 1
         supported = row["supported"] in ("1", "yes")
         entry.supported += supported
+        if supported:
+            entry.names.add(params)
         if not supported and required(name, params):
             missing.append(f"{name}({params}) is not supported")
     return missing
@@ -105,6 +111,7 @@ def read_tests(table):
         entry.seconds = cpu_seconds(path[:-len(".status")] + ".times")
         for row in rows(path[:-len(".status")] + ".csv"):
             if row["supported"] != "1":
+                entry.unchecked += row["op_params"] in entry.names
                 continue
             entry.tested += 1
             if row["error_message"]:
@@ -117,7 +124,7 @@ def unfinished(name, entry):
     """Why an operator counts as failed though no case of it says so."""
     if entry.status == "124":
         return f"{name} took too long, {entry.seconds:.0f} s of CPU time"
-    if entry.status and entry.tested < entry.supported:
+    if entry.status and entry.tested + entry.unchecked < entry.supported:
         return (f"{name} ended with status {entry.status} after"
                 f" {entry.tested} of {entry.supported} cases")
     return None
@@ -125,18 +132,19 @@ def unfinished(name, entry):
 
 def print_ops(table):
     print(f"\ntest-backend-ops on TERN0\n  {'operator':24} {'supported':>13}"
-          f" {'tested':>8} {'failed':>8} {'CPU s':>9}")
+          f" {'tested':>8} {'not run':>8} {'failed':>8} {'CPU s':>9}")
     for name in sorted(table):
         e = table[name]
         if e.supported:
             print(f"  {name:24} {e.supported:6}/{e.cases:<6} {e.tested:8}"
-                  f" {e.failed:8} {e.seconds:9.1f}")
+                  f" {e.unchecked:8} {e.failed:8} {e.seconds:9.1f}")
     foreign = sum(not e.supported for e in table.values())
-    supported, cases, tested, failed, seconds = (
+    supported, cases, tested, unchecked, failed, seconds = (
         sum(getattr(e, what) for e in table.values())
-        for what in ("supported", "cases", "tested", "failed", "seconds"))
-    print(f"  {'all':24} {supported:6}/{cases:<6} {tested:8} {failed:8}"
-          f" {seconds:9.1f}")
+        for what in ("supported", "cases", "tested", "unchecked", "failed",
+                     "seconds"))
+    print(f"  {'all':24} {supported:6}/{cases:<6} {tested:8} {unchecked:8}"
+          f" {failed:8} {seconds:9.1f}")
     print(f"  {foreign} operators are not supported at all")
 
 
@@ -148,12 +156,13 @@ def judge_ops(total):
     wrong = missing + [why for name in sorted(table)
                        if (why := unfinished(name, table[name]))]
     tested = [e for e in table.values() if e.status]
-    supported = sum(e.supported for e in table.values())
+    supported = sum(table[name].supported - table[name].unchecked
+                    for name in REQUIRED & table.keys())
     if not tested:
         wrong.append("nothing was tested")
     if supported < MIN_SUPPORTED:
-        wrong.append(f"{supported} supported cases are fewer than"
-                     f" {MIN_SUPPORTED}")
+        wrong.append(f"{supported} supported cases that can be compared are"
+                     f" fewer than {MIN_SUPPORTED}")
     for case in (failures + wrong)[:60]:
         print(f"    FAILED {case}")
     total.passed += sum(e.tested - e.failed for e in tested)
