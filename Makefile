@@ -187,7 +187,7 @@ say = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2);)
 # Changes when compiler or options do, and everything is made again with them.
 $(B)/flags: FORCE
 	@mkdir -p $(@D)
-	@echo '$(CC) $(CFLAGS) $(INSTRUMENT) $(CPPFLAGS) $(PREFIX)' >$@.new
+	@echo '$(CC) $(CFLAGS) $(INSTRUMENT) $(CPPFLAGS) $(PREFIX) $(FW_SECURITY)' >$@.new
 	@cmp -s $@.new $@ || cp $@.new $@
 
 $(B)/obj/tests/%.o: CPPFLAGS += -Itests/unit
@@ -244,8 +244,10 @@ $(B)/lib/pkgconfig/tern.pc: userspace/lib/tern.pc.in $(B)/flags
 	@mkdir -p $(@D)
 	@sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' $< >$@
 
+# A group: the firmware calls its machine, and the machine in tests/unit/support the firmware.
 link = $(call say,LD,$@)mkdir -p $(@D); $(CC) $(CFLAGS) $(INSTRUMENT) \
-	$(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)
+	$(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) \
+	-Wl,--end-group $(LDLIBS)
 
 ARCHIVES := $(RUN_A) $(LIB_A)
 $(B)/bin/tern-run: $(call objects,$(RUN_MAIN)) $(ARCHIVES)
@@ -266,6 +268,8 @@ FW_CFLAGS := -std=c11 -ffreestanding -Os -g -march=rv32imc -mabi=ilp32 -mstrict-
 FW_OBJ := $(patsubst firmware/%.c,$(FW)/%.o,$(FW_SRC)) $(FW)/boot.o
 $(B)/obj/firmware/%.o $(B)/obj/tests/%.o: CPPFLAGS += $(FW_DEFINES) -iquote firmware
 
+$(B)/tests/test_fw_image: | $(FW)/tern.fw
+
 $(FW)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(RISCV) $(FW_CFLAGS) $(FW_DEFINES)' >$@.new
@@ -281,7 +285,6 @@ $(FW)/tern.fw: $(FW)/tern.elf firmware/mkimage $(wildcard uapi/tern/*.h)
 	$(call say,IMAGE,$@)firmware/mkimage $< $@ --version $(VERSION) \
 		--security $(FW_SECURITY) --header uapi/tern/fw.h
 -include $(patsubst %.o,%.d,$(FW_OBJ))
-
 
 $(B)/bin/tern-device: $(call objects,$(DEVICE_SRC)) $(LIB_A)
 	$(link) $(shell pkg-config --libs unicorn)
@@ -309,7 +312,7 @@ $(B)/uapi-layout: $(UAPI_SRC) $(B)/flags
 		-isystem /usr/include/$(shell $(CC) -print-multiarch) \
 		-fsyntax-only -x c $< || exit; done
 	@touch $@
-$(B)/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(FW_A) $(SUPPORT_A) $(ARCHIVES)
+$(B)/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(SUPPORT_A) $(FW_A) $(ARCHIVES)
 	$(link) $(PCRE2) -fsanitize=fuzzer
 
 -include $(patsubst %.o,%.d,$(call objects,$(ALL_SRC)))

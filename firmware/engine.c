@@ -71,6 +71,7 @@ static bool must_progress(unsigned int slot)
 static void look(struct firmware *fw)
 {
 	struct engine *e = &fw->engine;
+	uint64_t limit = fw->params.ticks[TERN_FW_PARAM_PROGRESS_US], stalled;
 	uint64_t value = hal_load64(HAL_REG(PROGRESS));
 
 	if (value != e->progress[e->running].value) {
@@ -78,7 +79,11 @@ static void look(struct firmware *fw)
 		e->progress[e->running].stalled = 0;
 		e->progress_at = fw->now;
 	}
-	e->look_at = fw->now + fw->params.ticks[TERN_FW_PARAM_PROGRESS_US] / LOOKS;
+	stalled = e->progress[e->running].stalled;
+	e->look_at = fw->now + limit / LOOKS;
+	/* In many short turns, too, the time comes. */
+	if (e->progress_at + limit < e->look_at + stalled)
+		e->look_at = e->progress_at + (stalled < limit ? limit - stalled : 0);
 }
 
 void engine_took(struct firmware *fw, unsigned int slot)
@@ -158,7 +163,8 @@ uint64_t engine_deadline(const struct firmware *fw)
 {
 	uint64_t at = due(fw);
 
-	if (!fw->engine.asked && fw->engine.look_at < at)
+	/* Nothing can be done about it while a command is under way. */
+	if (!fw->engine.asked && !fw->engine.command && fw->engine.look_at < at)
 		at = fw->engine.look_at;
 	return at;
 }

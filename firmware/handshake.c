@@ -167,7 +167,7 @@ enum tern_fw_error handshake(struct firmware *fw)
 	struct tern_fw_boot boot;
 
 	hal_blame(TERN_FW_ERROR_MAGIC);
-	if (args < TERN_MCU_WINDOW || args > UINT32_MAX - sizeof(boot) || args % 64)
+	if (args < TERN_MCU_WINDOW || args > UINT32_MAX - sizeof(boot) || args % 8)
 		return TERN_FW_ERROR_MAGIC;
 	shared_read(&boot, hal_window((uint32_t)args, sizeof(boot)), sizeof(boot));
 	if (boot.magic != TERN_FW_BOOT_MAGIC)

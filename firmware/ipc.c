@@ -100,8 +100,6 @@ void ipc_flush(struct firmware *fw)
 
 	if (ipc->reply_held)
 		ipc->reply_held = !send(fw, &ipc->reply);
-	if (ipc->reply_held)
-		return;
 	for (unsigned int kind = 0; kind < IPC_NEVENTS; kind++) {
 		while (ipc->held[kind]) {
 			if (!send_event(fw, kind))

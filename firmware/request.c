@@ -151,11 +151,15 @@ static struct answer finish_stop(struct firmware *fw)
 
 static struct answer finish_suspend(struct firmware *fw)
 {
-	if (slots_work(fw) && !(fw->request.how & TERN_FW_SUSPEND_FORCE))
+	bool force = fw->request.how & TERN_FW_SUSPEND_FORCE;
+
+	if (slots_work(fw) && !force)
 		return (struct answer){.status = TERN_FW_STATUS_BUSY};
 	if (fw->engine.stuck)
 		return (struct answer){.status = TERN_FW_STATUS_STUCK};
-	if (fw->engine.command || fw->engine.running != NO_SLOT || fw->slots.query)
+	if (fw->engine.command || fw->engine.running != NO_SLOT)
+		return (struct answer){.status = WAITING};
+	if (!force && (fw->slots.query || fw->slots.rung))
 		return (struct answer){.status = WAITING};
 	power_suspend(fw);
 	return (struct answer){.status = TERN_FW_STATUS_OK};

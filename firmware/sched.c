@@ -107,7 +107,7 @@ void sched_end(struct sched *s, uint64_t now)
 	account(s, now - s->began);
 	slot->since = now;
 	slot->used = now - s->start;
-	if (s->boosted || slot->used >= s->slice)
+	if (slot->used >= s->slice)
 		to_the_end(s, s->turn);
 	s->turn = NO_SLOT;
 	s->boosted = false;

@@ -32,12 +32,14 @@ static void set_pending(struct firmware *fw, unsigned int slot, uint32_t jobs)
 void slots_stop(struct firmware *fw, unsigned int slot)
 {
 	fw->slots.started &= ~SLOT_BIT(slot);
+	fw->slots.rung &= ~SLOT_BIT(slot);
 	fw->slots.query &= ~SLOT_BIT(slot);
 	set_pending(fw, slot, 0);
 }
 
 void slots_rescan(struct firmware *fw)
 {
+	fw->slots.rung = 0;
 	fw->slots.query = fw->slots.started;
 }
 
@@ -47,7 +49,7 @@ void slots_bells(struct firmware *fw, uint64_t bells)
 	uint64_t mask = bells &= fw->slots.started;
 
 	fw->slots.barren &= ~bells;
-	fw->slots.query |= bells & ~fw->sched.ready;
+	fw->slots.rung |= bells & ~fw->sched.ready;
 	while (fw->trace.head && mask) {
 		trace(fw, TERN_FW_TRACE_DOORBELL, (unsigned int)__builtin_ctzll(mask), 0);
 		mask &= mask - 1;
@@ -73,16 +75,14 @@ static bool is_valid(unsigned int slot)
 	return hal_load64(HAL_REG(VALID_SLOTS)) & SLOT_BIT(slot);
 }
 
-/* The slot that continues its turn first, then in turn. */
+/* The slot that continues its turn first. */
 static unsigned int next_query(const struct firmware *fw)
 {
 	const struct slots *s = &fw->slots;
-	uint64_t after;
 
 	if (fw->sched.turn != NO_SLOT && s->query & SLOT_BIT(fw->sched.turn))
 		return fw->sched.turn;
-	after = s->query & ~(SLOT_BIT(s->queried) | (SLOT_BIT(s->queried) - 1));
-	return (unsigned int)__builtin_ctzll(after ? after : s->query);
+	return (unsigned int)__builtin_ctzll(s->query);
 }
 
 static void issue_query(struct firmware *fw)
@@ -91,7 +91,7 @@ static void issue_query(struct firmware *fw)
 	unsigned int slot = next_query(fw);
 
 	s->query &= ~SLOT_BIT(slot);
-	s->queried = (uint8_t)slot;
+
 	/* One the kernel took away would show what was pending before. */
 	if (!is_valid(slot) || s->lost & SLOT_BIT(slot)) {
 		set_pending(fw, slot, 0);
@@ -249,25 +249,40 @@ static unsigned int next_run(struct firmware *fw)
 	return power_held(fw) ? NO_SLOT : sched_begin(s, fw->now);
 }
 
+static void run_next(struct firmware *fw)
+{
+	unsigned int slot = next_run(fw);
+
+	if (slot == NO_SLOT)
+		return;
+	trace(fw, TERN_FW_TRACE_RUN, slot, !!(fw->slots.saved & SLOT_BIT(slot)));
+	engine_issue(fw, TERN_SLOT_RUN, slot);
+}
+
 /* False: nothing can be done now. */
 static bool step(struct firmware *fw)
 {
-	unsigned int slot;
+	struct slots *s = &fw->slots;
 
-	if (fw->slots.query && !power_off(fw)) {
+	if (power_off(fw))
+		return false;
+	/* Between two looks at a ring something may begin: a bell that rings without pause
+	 * must not keep jobs from running. */
+	if (!s->query && s->began) {
+		s->query = s->rung;
+		s->rung = 0;
+		s->began = false;
+	}
+	if (s->query) {
 		issue_query(fw);
 		return true;
 	}
-	if (fw->engine.running != NO_SLOT) {
+	s->began = true;
+	if (fw->engine.running != NO_SLOT)
 		consider_running(fw);
-		return fw->engine.command;
-	}
-	slot = next_run(fw);
-	if (slot == NO_SLOT)
-		return false;
-	trace(fw, TERN_FW_TRACE_RUN, slot, !!(fw->slots.saved & SLOT_BIT(slot)));
-	engine_issue(fw, TERN_SLOT_RUN, slot);
-	return true;
+	else
+		run_next(fw);
+	return fw->engine.command || s->rung;
 }
 
 /* Has the device ended what it was doing? False: a command is still under way. */

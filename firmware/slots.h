@@ -8,12 +8,13 @@
 struct slots {
 	uint64_t started;
 	uint64_t known;	 /* of them: priority has been read */
-	uint64_t query;	 /* of them: their rings are to be looked at */
+	uint64_t rung;	 /* of them: their rings are to be looked at */
+	uint64_t query;	 /* and those that are looked at before anything else is begun */
+	bool began;	 /* something was, since query was filled */
 	uint64_t saved;	 /* a job of theirs is in their save area */
 	uint64_t barren; /* RUN found nothing, though QUERY had */
 	uint64_t lost;	 /* their job vanished from stuck engines; not run until started anew */
 	uint32_t pending[TERN_NSLOTS]; /* jobs there are at least */
-	uint8_t queried;	       /* the last one */
 	uint64_t job_end;	       /* TIMESTAMP of the last */
 };
 
