@@ -21,23 +21,37 @@ static void deliver(struct model *m, unsigned int vector)
 	}
 	if (faults_take(&m->faults, FAULT_LOST_IRQ))
 		return;
-	if (!m->door.interrupt)
-		return;
 	q->delivered++;
 	m->door.interrupt(m->door.ctx, vector);
+}
+
+/* How many vectors software uses: it fills those of the table, and leaves the others alone.
+ * Who keeps the table elsewhere gives a file for each. */
+static uint32_t granted(const struct model *m)
+{
+	uint32_t n = TERN_MAX_VECTORS;
+
+	if (!m->irq.table)
+		return m->door.vectors(m->door.ctx);
+	while (n > 1 && !m->irq.msix[n - 1][0] && !m->irq.msix[n - 1][2])
+		n--;
+	return n;
 }
 
 /* Causes that became set while enabled, or enabled while set. */
 static void fire(struct model *m, uint32_t causes)
 {
 	struct irq *q = &m->irq;
-	uint32_t vectors = 0;
+	uint32_t vectors = 0, n;
 
+	if (!m->door.interrupt)
+		return;
+	n = granted(m);
 	for (uint32_t left = causes; left; left &= left - 1) {
 		unsigned int cause = (unsigned int)__builtin_ctz(left);
 		uint32_t to = cause < 16 ? q->vector >> 2 * cause & 3 : 0;
 
-		vectors |= 1u << to % (q->vectors ? q->vectors : 1);
+		vectors |= 1u << to % n;
 	}
 	q->status &= ~(causes & q->automatic);
 	for (; vectors; vectors &= vectors - 1)
@@ -71,7 +85,6 @@ void irq_bus_fault(struct model *m, uint64_t at, uint32_t info)
 void irq_init(struct model *m)
 {
 	pthread_mutex_init(&m->irq.lock, NULL);
-	m->irq.vectors = TERN_MAX_VECTORS;
 	irq_reset(m);
 	irq_reset_table(m);
 }
@@ -184,11 +197,13 @@ void irq_unmask(struct model *m)
 	pthread_mutex_unlock(&m->irq.lock);
 }
 
-void irq_set_vectors(struct model *m, uint32_t n)
+/* Without the lock: its holder asks, or a vector being masked and moved meanwhile. */
+uint32_t irq_message(const struct model *m, unsigned int vector, uint64_t *address)
 {
-	pthread_mutex_lock(&m->irq.lock);
-	m->irq.vectors = n && n <= TERN_MAX_VECTORS ? n : TERN_MAX_VECTORS;
-	pthread_mutex_unlock(&m->irq.lock);
+	const uint32_t *e = m->irq.msix[vector];
+
+	*address = e[0] | (uint64_t)e[1] << 32;
+	return e[2];
 }
 
 void irq_close_door(struct model *m)

@@ -14,7 +14,6 @@ struct model;
 struct irq {
 	pthread_mutex_t lock;
 	uint32_t status, enable, vector, automatic;
-	uint32_t vectors;		    /* granted by the host */
 	bool table;			    /* the table is here, not in the virtual machine */
 	uint32_t msix[TERN_MAX_VECTORS][4]; /* table: address, data, control */
 	uint32_t pending;		    /* by vector: masked when it was raised */
@@ -34,7 +33,8 @@ uint32_t irq_msix_read(struct model *m, uint32_t offset);
 void irq_msix_write(struct model *m, uint32_t offset, uint32_t value);
 void irq_reset_table(struct model *m);
 void irq_unmask(struct model *m); /* what kept interrupts back may be gone */
-void irq_set_vectors(struct model *m, uint32_t n);
+/* What the table says a vector writes, and where. Called by the door's interrupt(). */
+uint32_t irq_message(const struct model *m, unsigned int vector, uint64_t *address);
 void irq_close_door(struct model *m);
 
 #endif

@@ -14,12 +14,14 @@
 #include "socket.h"
 #include "stats.h"
 #include "vfio.h"
+#include "vhost.h"
 
 static const char usage[] =
-	"usage: tern-device --vfio-user SOCKET [OPTION...]\n"
+	"usage: tern-device --vfio-user|--vhost-user SOCKET [OPTION...]\n"
 	"Presents the model of the NPU as a PCI device. Ends when its guest does.\n"
 	"\n"
 	"  --vfio-user SOCKET  serve QEMU's vfio-user-pci\n"
+	"  --vhost-user SOCKET serve User Mode Linux's virtio_uml\n"
 	"  --device NAME       configuration, as for sim: (ref)\n"
 	"  --control SOCKET    where tests inject faults: lines of text\n"
 	"  --log FILE          every page touched, per address space\n"
@@ -27,8 +29,9 @@ static const char usage[] =
 	"  --stats             print what was done, at the end\n";
 
 struct options {
-	const char *vfio, *device, *control, *log;
+	const char *socket, *device, *control, *log;
 	unsigned int threads;
+	int (*serve)(struct model *m, int fd);
 	bool stats;
 };
 
@@ -41,29 +44,29 @@ static void fail(const char *what, const char *why)
 static void parse(struct options *o, int argc, char **argv)
 {
 	static const struct option names[] = {
-		{"vfio-user", 1, NULL, 'q'}, {"device", 1, NULL, 'd'},	{"control", 1, NULL, 'c'},
-		{"log", 1, NULL, 'l'},	     {"threads", 1, NULL, 't'}, {"stats", 0, NULL, 's'},
-		{"help", 0, NULL, 'h'},	     {NULL, 0, NULL, 0},
+		{"vfio-user", 1, NULL, 'q'}, {"vhost-user", 1, NULL, 'u'},
+		{"device", 1, NULL, 'd'},    {"control", 1, NULL, 'c'},
+		{"log", 1, NULL, 'l'},	     {"threads", 1, NULL, 't'},
+		{"stats", 0, NULL, 's'},     {"help", 0, NULL, 'h'},
+		{NULL, 0, NULL, 0},
+	};
+	const char **text[] = {
+		['q'] = &o->socket,  ['u'] = &o->socket, ['d'] = &o->device,
+		['c'] = &o->control, ['l'] = &o->log,
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "", names, NULL)) >= 0) {
-		if (c == 'q')
-			o->vfio = optarg;
-		else if (c == 'd')
-			o->device = optarg;
-		else if (c == 'c')
-			o->control = optarg;
-		else if (c == 'l')
-			o->log = optarg;
-		else if (c == 't')
+	while ((c = getopt_long(argc, argv, "", names, NULL)) >= 0 && c != 'h' && c != '?') {
+		if (c == 't')
 			o->threads = (unsigned int)strtoul(optarg, NULL, 10);
 		else if (c == 's')
 			o->stats = true;
 		else
-			break;
+			*text[c] = optarg;
+		if (c == 'q' || c == 'u')
+			o->serve = c == 'q' ? vfio_serve : vhost_serve;
 	}
-	if (c >= 0 || !o->vfio || optind != argc) {
+	if (c >= 0 || !o->socket || optind != argc) {
 		fputs(usage, c == 'h' ? stdout : stderr);
 		exit(c == 'h' ? 0 : 2);
 	}
@@ -102,18 +105,18 @@ int main(int argc, char **argv)
 	rc = o.control ? control_start(m, o.control) : 0;
 	if (rc)
 		fail(o.control, strerror(-rc));
-	listener = socket_listen(o.vfio);
+	listener = socket_listen(o.socket);
 	if (listener < 0)
-		fail(o.vfio, strerror(-listener));
+		fail(o.socket, strerror(-listener));
 	fd = accept(listener, NULL, NULL);
 	if (fd < 0)
-		fail(o.vfio, strerror(errno));
-	rc = vfio_serve(m, fd);
+		fail(o.socket, strerror(errno));
+	rc = o.serve(m, fd);
 	if (rc)
-		fprintf(stderr, "tern-device: %s: %s\n", o.vfio, strerror(-rc));
+		fprintf(stderr, "tern-device: %s: %s\n", o.socket, strerror(-rc));
 	if (o.stats)
 		stats_print(m, stdout);
-	unlink(o.vfio);
+	unlink(o.socket);
 	if (m->log)
 		fclose(m->log);
 	/* The control socket's thread may be using the model: leave without taking it apart. */

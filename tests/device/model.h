@@ -36,6 +36,7 @@
 struct door {
 	/* MSI-X vector: tell the guest. Called under the interrupts' lock. */
 	void (*interrupt)(void *ctx, unsigned int vector);
+	uint32_t (*vectors)(void *ctx); /* how many there are; NULL: the MSI-X table says it */
 	void *ctx;
 };
 

@@ -12,9 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
+#include "message.h"
 #include "model.h"
 #include "vfio_user.h"
 
@@ -30,10 +30,13 @@ struct vfio {
 
 	/* The message in hand. */
 	struct vfio_user_header head;
-	unsigned char *in, *out;
+	unsigned char *in;
+	struct {
+		struct vfio_user_header head;
+		unsigned char data[];
+	} * out;
 	size_t in_bytes, out_bytes;
-	int fds[VFIO_USER_MAX_FDS];
-	unsigned int nfds;
+	struct message_fds fds;
 };
 
 /* ---- interrupts --------------------------------------------------------------------------------- */
@@ -48,6 +51,18 @@ static void interrupt(void *ctx, unsigned int vector)
 	if (fd >= 0 && write(fd, &one, sizeof(one)) < 0)
 		perror("tern-device: eventfd");
 	pthread_mutex_unlock(&v->lock);
+}
+
+static uint32_t vectors(void *ctx)
+{
+	struct vfio *v = ctx;
+	uint32_t n = TERN_MAX_VECTORS;
+
+	pthread_mutex_lock(&v->lock);
+	while (n > 1 && v->eventfd[n - 1] < 0)
+		n--;
+	pthread_mutex_unlock(&v->lock);
+	return n;
 }
 
 static void set_vector(struct vfio *v, unsigned int vector, int fd)
@@ -68,8 +83,8 @@ static void *want(struct vfio *v, size_t bytes)
 static void *reply(struct vfio *v, size_t bytes)
 {
 	v->out_bytes = bytes;
-	memset(v->out, 0, bytes);
-	return v->out;
+	memset(v->out->data, 0, bytes);
+	return v->out->data;
 }
 
 static int version(struct vfio *v)
@@ -92,8 +107,8 @@ static int dma_map(struct vfio *v)
 
 	if (!a)
 		return -EINVAL;
-	return memory_map(&v->m->memory, a->address, a->size, v->nfds ? v->fds[0] : -1, a->offset,
-			  a->flags & 2);
+	return memory_map(&v->m->memory, a->address, a->size, v->fds.n ? v->fds.fd[0] : -1,
+			  a->offset, a->flags & 2);
 }
 
 static int dma_unmap(struct vfio *v)
@@ -180,11 +195,11 @@ static int set_irqs(struct vfio *v)
 	}
 	fds = a->flags & VFIO_IRQ_SET_DATA_EVENTFD;
 	for (unsigned int i = 0; i < a->count; i++) {
-		int fd = fds && i < v->nfds ? v->fds[i] : -1;
+		int fd = fds && i < v->fds.n ? v->fds.fd[i] : -1;
 
 		set_vector(v, a->start + i, fd);
 		if (fd >= 0)
-			v->fds[i] = -1; /* kept */
+			v->fds.fd[i] = -1; /* kept */
 	}
 	irq_unmask(v->m);
 	return 0;
@@ -256,101 +271,36 @@ static int (*const commands[VFIO_USER_COMMANDS])(struct vfio *) = {
 };
 
 /* ---- messages --------------------------------------------------------------------------------------- */
-static void take_fds(struct vfio *v, struct msghdr *msg)
-{
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
-		size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		for (size_t i = 0; i < n; i++) {
-			int fd;
-
-			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
-			if (v->nfds < VFIO_USER_MAX_FDS)
-				v->fds[v->nfds++] = fd;
-			else
-				close(fd);
-		}
-	}
-}
-
-/* All of len bytes; 0 the client is gone. Files come with the first of them. */
-static ssize_t receive(struct vfio *v, void *data, size_t len)
-{
-	char control[CMSG_SPACE(VFIO_USER_MAX_FDS * sizeof(int))];
-	size_t done = 0;
-
-	while (done < len) {
-		struct iovec io = {(char *)data + done, len - done};
-		struct msghdr msg = {.msg_iov = &io,
-				     .msg_iovlen = 1,
-				     .msg_control = control,
-				     .msg_controllen = sizeof(control)};
-		ssize_t n = recvmsg(v->fd, &msg, MSG_CMSG_CLOEXEC);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 && errno != ECONNRESET ? -errno : 0;
-		take_fds(v, &msg);
-		done += (size_t)n;
-	}
-	return (ssize_t)done;
-}
-
 static int answer(struct vfio *v, int err)
 {
-	struct vfio_user_header h = {
+	struct vfio_user_header *h = &v->out->head;
+
+	*h = (struct vfio_user_header){
 		.id = v->head.id,
 		.command = v->head.command,
-		.size = (uint32_t)(sizeof(h) + (err ? 0 : v->out_bytes)),
+		.size = (uint32_t)(sizeof(*h) + (err ? 0 : v->out_bytes)),
 		.flags = VFIO_USER_REPLY | (err ? VFIO_USER_ERROR : 0),
 		.error = (uint32_t)-err,
 	};
-	struct iovec io[2] = {{&h, sizeof(h)}, {v->out, err ? 0 : v->out_bytes}};
-	struct msghdr msg = {.msg_iov = io, .msg_iovlen = 2};
-	size_t left = h.size;
-
-	while (left) {
-		ssize_t n = sendmsg(v->fd, &msg, MSG_NOSIGNAL);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		left -= (size_t)n;
-		for (unsigned int i = 0; i < 2; i++) {
-			size_t part = (size_t)n < io[i].iov_len ? (size_t)n : io[i].iov_len;
-
-			io[i].iov_base = (char *)io[i].iov_base + part;
-			io[i].iov_len -= part;
-			n -= (ssize_t)part;
-		}
-	}
-	return 0;
+	return message_send(v->fd, v->out, h->size);
 }
 
 /* 1: served, 0: the client is gone, -errno */
 static int serve_one(struct vfio *v)
 {
-	ssize_t n = receive(v, &v->head, sizeof(v->head));
-	int err;
+	int rc = message_receive(v->fd, &v->head, sizeof(v->head), &v->fds), err;
 
-	if (n <= 0)
-		return (int)n;
+	if (rc <= 0)
+		return rc;
 	v->in_bytes = v->head.size - sizeof(v->head);
 	if (v->head.size < sizeof(v->head) || v->in_bytes > VFIO_USER_MAX_DATA + 64)
 		return -EPROTO;
-	n = v->in_bytes ? receive(v, v->in, v->in_bytes) : 1;
-	if (n <= 0)
-		return (int)n;
+	rc = v->in_bytes ? message_receive(v->fd, v->in, v->in_bytes, &v->fds) : 1;
+	if (rc <= 0)
+		return rc;
 	v->out_bytes = 0;
 	err = v->head.command < VFIO_USER_COMMANDS ? commands[v->head.command](v) : -EOPNOTSUPP;
-	while (v->nfds) {
-		if (v->fds[--v->nfds] >= 0)
-			close(v->fds[v->nfds]);
-	}
+	message_close(&v->fds);
 	if (v->head.flags & VFIO_USER_NO_REPLY)
 		return 1;
 	err = answer(v, err);
@@ -368,7 +318,7 @@ int vfio_serve(struct model *m, int fd)
 	for (unsigned int i = 0; i < TERN_MAX_VECTORS; i++)
 		v.eventfd[i] = -1;
 	if (v.in && v.out) {
-		m->door = (struct door){interrupt, &v};
+		m->door = (struct door){interrupt, vectors, &v};
 		do
 			rc = serve_one(&v);
 		while (rc > 0);

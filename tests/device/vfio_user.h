@@ -27,7 +27,6 @@ enum vfio_user_command {
 #define VFIO_USER_NO_REPLY 0x10u
 #define VFIO_USER_ERROR	   0x20u
 #define VFIO_USER_MAX_DATA (1u << 20)
-#define VFIO_USER_MAX_FDS  8
 
 struct vfio_user_header {
 	uint16_t id, command;
