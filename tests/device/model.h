@@ -27,7 +27,7 @@
 #include "sim/sim.h"
 #include "slot.h"
 
-#define TCM_BYTES	 (256u << 10)
+#define TCM_BYTES	 (128u << 10)
 #define SECURITY_VERSION 1u
 #define TIMESTAMP_KHZ	 1000000u /* nanoseconds */
 #define OVER_TEMPERATURE 105000	  /* millidegree */

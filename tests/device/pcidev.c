@@ -70,10 +70,15 @@ void pcidev_commands(struct pcidev *p)
 	struct virtqueue *q = &p->queue[PCIDEV_COMMANDS];
 	struct virtqueue_chain c;
 
+	bool some = false;
+
+	/* Whoever waits for an answer polls for it; the others only want their buffers back. */
 	while (virtqueue_take(q, &c)) {
 		virtqueue_give(q, &c, execute(p, &c));
-		virtqueue_notify(q);
+		some = true;
 	}
+	if (some)
+		virtqueue_notify(q);
 }
 
 /* ---- interrupts ----------------------------------------------------------------------------------- */
