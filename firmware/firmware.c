@@ -31,8 +31,10 @@ static uint64_t take_interrupts(struct firmware *fw)
 	uint32_t kick = hal_load(HAL_REG(HOST_KICK));
 	uint64_t bells = hal_load64(HAL_REG(DOORBELLS));
 
-	if (kick)
+	if (kick) {
 		hal_store(HAL_REG(HOST_KICK), kick);
+		fw->ipc.closed = false;
+	}
 	if (bells)
 		hal_store64(HAL_REG(DOORBELLS), bells);
 	firmware_take_events(fw);

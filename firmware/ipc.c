@@ -4,9 +4,12 @@
 enum ipc_taken ipc_take(struct firmware *fw, struct tern_fw_message *m)
 {
 	struct ipc *ipc = &fw->ipc;
-	uint32_t write = shared_load(&ipc->to_fw->write), n = write - ipc->read;
-	uint32_t index = ipc->read;
+	uint32_t index = ipc->read, write, n;
 
+	if (ipc->closed)
+		return IPC_NOTHING;
+	write = shared_load(&ipc->to_fw->write);
+	n = write - index;
 	if (!n)
 		return IPC_NOTHING;
 	if (n > ipc->to_fw_count) {
@@ -51,15 +54,18 @@ static bool send(struct firmware *fw, struct tern_fw_message *m)
 {
 	struct ipc *ipc = &fw->ipc;
 
-	if (!has_room(fw))
+	if (ipc->closed || !has_room(fw))
 		return false;
+	trace(fw, TERN_FW_TRACE_EVENT, m->slot, m->type);
+	/* Who has asked for more already leaves memory where it is. */
+	if (m == &ipc->reply && fw->power.off)
+		ipc->closed = shared_load(&ipc->to_fw->write) == ipc->read;
 	m->seq = ipc->write;
 	shared_write(&ipc->to_host->message[ipc->write & (ipc->to_host_count - 1)], m, sizeof(*m));
 	hal_fence_ww();
 	shared_store(&ipc->to_host->write, ++ipc->write);
 	hal_fence_wo();
 	hal_store(HAL_REG(HOST_IRQ), 1);
-	trace(fw, TERN_FW_TRACE_EVENT, m->slot, m->type);
 	return true;
 }
 

@@ -12,6 +12,8 @@ struct ipc {
 	uint32_t to_fw_count, to_host_count; /* powers of two */
 	uint32_t read, write;		     /* our index in each */
 	bool reply_held;		     /* there was no room */
+	bool closed;   /* asleep, and all is said: the kernel may turn DMA off, and WINDOW is not
+		      * touched until it kicks */
 	bool bad_read; /* the host's index of to_host made no sense; it has been told */
 	struct tern_fw_message reply;
 	/* Events not sent yet, a bit per slot, and what the latest of each has to say. */

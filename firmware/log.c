@@ -24,7 +24,7 @@ void log_text(struct firmware *fw, enum tern_fw_log_level level, const char *for
 	struct tern_fw_log_record r = {.level = (__u8)level};
 	va_list args;
 
-	if (!fw->log.head || level > fw->params.value[TERN_FW_PARAM_LOG_LEVEL])
+	if (!fw->log.head || fw->ipc.closed || level > fw->params.value[TERN_FW_PARAM_LOG_LEVEL])
 		return;
 	r.timestamp = hal_load64(HAL_REG(TIMESTAMP));
 	va_start(args, format);
@@ -41,7 +41,7 @@ void trace(struct firmware *fw, enum tern_fw_trace kind, unsigned int slot, uint
 {
 	struct tern_fw_trace_record r = {.kind = (__le16)kind, .slot = (__le16)slot, .arg = arg};
 
-	if (!fw->trace.head)
+	if (!fw->trace.head || fw->ipc.closed)
 		return;
 	r.timestamp = hal_load64(HAL_REG(TIMESTAMP));
 	append(&fw->trace, &r, sizeof(r));

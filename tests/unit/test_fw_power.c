@@ -2,6 +2,7 @@
 /* The firmware alive, idle, asleep, halted. */
 #include <check.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "support/fw_fake.h"
 
@@ -273,6 +274,74 @@ START_TEST(forced_it_saves_what_runs)
 }
 END_TEST
 
+/* A kernel that turns DMA off the moment it can read the reply: an access is a SIGSEGV. */
+static void take_memory_away(struct fake *f)
+{
+	struct tern_fw_message m;
+
+	while (fake_take(f, &m)) {
+		if (m.type != TERN_FW_EVENT_REPLY)
+			continue;
+		f->at_fence = NULL;
+		ck_assert_int_eq(mprotect(f->area, FAKE_BYTES, PROT_NONE), 0);
+		return;
+	}
+}
+
+static void give_memory_back(struct fake *f)
+{
+	ck_assert_int_eq(mprotect(f->area, FAKE_BYTES, PROT_READ | PROT_WRITE), 0);
+}
+
+START_TEST(asleep_it_leaves_memory_alone)
+{
+	struct fake *f = fake_booted();
+	uint64_t force = _i ? TERN_FW_SUSPEND_FORCE : 0;
+
+	f->drain_ticks = 20;
+	fake_set(f, TERN_FW_PARAM_LOG_LEVEL, TERN_FW_LOG_DEBUG);
+	fake_bind(f, 0, 1);
+	fake_start(f, 0);
+	if (force)
+		fake_submit(f, 0, 1, 1000 * MS);
+	fake_for(f, MS);
+	f->at_fence = take_memory_away;
+	fake_post(f, (struct tern_fw_message){.type = TERN_FW_SUSPEND, .arg = {force}});
+	fake_for(f, 2000 * MS);
+	ck_assert_ptr_null(f->at_fence); /* it has been answered */
+	f->bells = ~0ull;
+	fake_for(f, 2000 * MS);
+	give_memory_back(f);
+	ck_assert_uint_eq(f->last[TERN_FW_EVENT_REPLY].status, TERN_FW_STATUS_OK);
+	/* The same again after whatever is asked before RESUME. */
+	f->at_fence = take_memory_away;
+	fake_post(f, (struct tern_fw_message){.type = TERN_FW_PING});
+	fake_for(f, 2000 * MS);
+	give_memory_back(f);
+	ck_assert_uint_eq(resume(f), TERN_FW_STATUS_OK);
+	fake_submit(f, 0, 1, MS);
+	fake_for(f, 2000 * MS);
+	ck_assert_uint_eq(f->slot[0].done, 1 + (unsigned int)_i);
+	fake_free(f);
+}
+END_TEST
+
+/* Requests that lie behind SUSPEND are answered, kick or no kick. */
+START_TEST(what_was_asked_with_suspend_is_answered)
+{
+	struct fake *f = fake_booted();
+
+	fake_post(f, (struct tern_fw_message){.type = TERN_FW_SUSPEND});
+	fake_post(f, (struct tern_fw_message){.type = TERN_FW_PING, .arg = {6}});
+	fake_post(f, (struct tern_fw_message){.type = TERN_FW_PING, .arg = {7}});
+	fake_for(f, MS);
+	fake_take_all(f);
+	ck_assert_uint_eq(f->count[TERN_FW_EVENT_REPLY], 3);
+	ck_assert_uint_eq(f->last[TERN_FW_EVENT_REPLY].arg[0], 7);
+	fake_free(f);
+}
+END_TEST
+
 START_TEST(halted_it_stays)
 {
 	struct fake *f = fake_booted();
@@ -330,6 +399,8 @@ int main(void)
 	tcase_add_test(t, suspend_hears_the_last_bell);
 	tcase_add_test(t, suspend_hears_all_the_bells);
 	tcase_add_test(t, forced_it_saves_what_runs);
+	tcase_add_loop_test(t, asleep_it_leaves_memory_alone, 0, 2);
+	tcase_add_test(t, what_was_asked_with_suspend_is_answered);
 	tcase_add_test(t, halted_it_stays);
 	tcase_add_test(t, halt_waits_for_room);
 	suite_add_tcase(s, t);

@@ -21,11 +21,12 @@ struct fake *fake_new(void)
 	f->running = NO_SLOT;
 	f->command_end = f->timer = f->watchdog = NEVER;
 	f->area_bytes = FAKE_BYTES;
-	f->area = calloc(1, FAKE_BYTES);
+	f->area = aligned_alloc(4096, FAKE_BYTES); /* for mprotect() */
 	f->boot_args = FAKE_AREA;
 	b = f->boot = (struct tern_fw_boot *)f->area;
 	if (!b)
 		abort();
+	memset(f->area, 0, FAKE_BYTES);
 	*b = (struct tern_fw_boot){.magic = TERN_FW_BOOT_MAGIC,
 				   .major = TERN_FW_MAJOR,
 				   .area_bytes = FAKE_BYTES,
