@@ -138,6 +138,8 @@ static struct workqueue_struct *make_wq(struct tern_device *tdev, const char *na
 
 static int init_software(struct tern_device *tdev)
 {
+	int ret;
+
 	mutex_init(&tdev->objects.lock);
 	INIT_LIST_HEAD(&tdev->objects.bos);
 	INIT_LIST_HEAD(&tdev->objects.vms);
@@ -147,6 +149,9 @@ static int init_software(struct tern_device *tdev)
 	tern_slots_init(tdev);
 	tern_reset_init(tdev);
 	tern_watchdog_init(tdev);
+	ret = tern_user_init(tdev);
+	if (ret)
+		return ret;
 	/* Fences wait for the first two, so memory reclaim may. */
 	tdev->wq = make_wq(tdev, "tern-recovery", WQ_MEM_RECLAIM | WQ_UNBOUND, 1);
 	tdev->sched_wq = make_wq(tdev, "tern-sched", WQ_MEM_RECLAIM | WQ_UNBOUND | WQ_HIGHPRI, 0);
@@ -165,6 +170,13 @@ static void detach_objects(struct tern_device *tdev)
 	list_for_each_entry(bo, &tdev->objects.bos, node)
 		tern_bo_detach(bo);
 	mutex_unlock(&tdev->objects.lock);
+}
+
+/* A quarter of the slots is for user-owned queues. */
+static void share_slots(struct tern_device *tdev)
+{
+	tdev->slots.count = tdev->fw.slots;
+	tdev->slots.user_first = tdev->fw.slots - tdev->fw.slots / 4;
 }
 
 /**
@@ -199,7 +211,8 @@ int tern_device_init(struct tern_device *tdev)
 	ret = tern_device_start(tdev);
 	if (ret)
 		goto err_irq;
-	tdev->slots.count = tdev->fw.slots;
+	share_slots(tdev);
+	tern_pm_init(tdev);
 	return 0;
 
 err_irq:
@@ -219,9 +232,11 @@ err_kernel:
  */
 void tern_device_fini(struct tern_device *tdev)
 {
+	tern_pm_fini(tdev);
 	mutex_lock(&tdev->slots.lock);
 	tern_device_fail(tdev);
 	mutex_unlock(&tdev->slots.lock);
+	tern_user_stop(tdev);
 	tern_irq_fini(tdev);
 	/* Queues that wait are cancelled, and nobody is in the way of the works that do it. */
 	flush_workqueue(tdev->wq);

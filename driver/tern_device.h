@@ -19,8 +19,10 @@
 #include "tern_ipc.h"
 #include "tern_irq.h"
 #include "tern_mmu.h"
+#include "tern_pm.h"
 #include "tern_reset.h"
 #include "tern_slot.h"
+#include "tern_user.h"
 #include "tern_watchdog.h"
 
 struct tern_device;
@@ -37,6 +39,8 @@ struct tern_door {
 	void (*master)(struct tern_device *tdev, bool on);
 	/** @reset: The bus's own reset, as good as power off and on; 0 or a negative errno */
 	int (*reset)(struct tern_device *tdev);
+	/** @power: Hand runtime power management to the device, or take it back */
+	void (*power)(struct tern_device *tdev, bool on);
 };
 
 /**
@@ -45,6 +49,7 @@ struct tern_door {
  * Locks, outermost first:
  *
  * - struct tern_vm.lock: the tree of a VM. Not in the signalling path.
+ * - struct tern_user.lock: doorbells. Inside mmap locks, not in the signalling path.
  * - struct tern_slots.lock: who holds which slot, requests to the firmware, reset. In the
  *   signalling path: nothing is allocated under it, no reservation lock taken.
  * - struct tern_vm.table_lock: a VM's page tables. In the signalling path.
@@ -71,6 +76,8 @@ struct tern_device {
 	u32 interface;
 	/** @timestamp_khz: Register TIMESTAMP_KHZ */
 	u32 timestamp_khz;
+	/** @model: It is no silicon: its times are not the wall's */
+	bool model;
 	/** @coherent: The device sees CPU caches */
 	bool coherent;
 	/** @ready: Cleared for good when the last rung of the ladder fails, or the device leaves */
@@ -97,6 +104,10 @@ struct tern_device {
 	struct tern_slots slots;
 	/** @reset: The ladder */
 	struct tern_reset reset;
+	/** @pm: Power */
+	struct tern_pm pm;
+	/** @user: Slots of user-owned queues */
+	struct tern_user user;
 	/** @watchdog: Looks after jobs that do not end */
 	struct tern_watchdog watchdog;
 

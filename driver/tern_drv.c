@@ -27,6 +27,7 @@
 #include "tern_job.h"
 #include "tern_query.h"
 #include "tern_queue.h"
+#include "tern_user.h"
 #include "tern_vm.h"
 
 static unsigned int buffer_percent = 75;
@@ -112,6 +113,7 @@ static void file_close(struct drm_device *drm, struct drm_file *drm_file)
 static const struct drm_ioctl_desc ioctls[] = {
 	TERN_IOCTL(DEV_QUERY, dev_query),
 	TERN_IOCTL(BO_CREATE, bo_create),
+	TERN_IOCTL(BO_FROM_USERPTR, bo_from_userptr),
 	TERN_IOCTL(BO_MMAP_OFFSET, bo_mmap_offset),
 	TERN_IOCTL(BO_SYNC, bo_sync),
 	TERN_IOCTL(BO_LABEL, bo_label),
@@ -122,6 +124,7 @@ static const struct drm_ioctl_desc ioctls[] = {
 	TERN_IOCTL(QUEUE_CREATE, queue_create),
 	TERN_IOCTL(QUEUE_DESTROY, queue_destroy),
 	TERN_IOCTL(QUEUE_STATE, queue_state),
+	TERN_IOCTL(QUEUE_KICK, queue_kick),
 	TERN_IOCTL(QUEUE_WAIT, queue_wait),
 	TERN_IOCTL(SUBMIT, submit),
 };

@@ -14,6 +14,7 @@
  */
 #include <linux/dma-buf.h>
 #include <linux/dma-mapping.h>
+#include <linux/highmem.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -29,7 +30,23 @@
 
 /* ---- Life ------------------------------------------------------------------- */
 
-static void unlist(struct tern_bo *bo)
+/**
+ * tern_bo_list() - A buffer that may get DMA mappings: to be found when the device leaves
+ * @tdev: Device
+ * @bo: Buffer
+ */
+void tern_bo_list(struct tern_device *tdev, struct tern_bo *bo)
+{
+	mutex_lock(&tdev->objects.lock);
+	list_add_tail(&bo->node, &tdev->objects.bos);
+	mutex_unlock(&tdev->objects.lock);
+}
+
+/**
+ * tern_bo_unlist() - Undo tern_bo_list()
+ * @bo: Buffer
+ */
+void tern_bo_unlist(struct tern_bo *bo)
 {
 	struct tern_device *tdev = to_tern_device(bo->base.base.dev);
 
@@ -43,8 +60,7 @@ static void uncount(struct tern_bo *bo)
 	if (!bo->account)
 		return;
 	atomic_dec(&bo->account->buffers);
-	if (bo->kind == TERN_BO_SHMEM)
-		atomic64_sub(bo->base.base.size, &bo->account->bytes);
+	atomic64_sub(bo->base.base.size, &bo->account->bytes);
 	tern_account_put(bo->account);
 }
 
@@ -53,7 +69,7 @@ static void bo_free(struct drm_gem_object *obj)
 	struct tern_bo *bo = to_tern_bo(obj);
 	struct drm_gem_object *root = bo->vm_root;
 
-	unlist(bo);
+	tern_bo_unlist(bo);
 	uncount(bo);
 	drm_gem_shmem_free(&bo->base);
 	/* It locked with the VM's lock until here. */
@@ -75,13 +91,6 @@ static enum drm_gem_object_status bo_status(struct drm_gem_object *obj)
 	return bo->base.pages || bo->base.sgt ? DRM_GEM_OBJECT_RESIDENT : 0;
 }
 
-static int bo_mmap(struct drm_gem_object *obj, struct vm_area_struct *vma)
-{
-	if (to_tern_bo(obj)->kind != TERN_BO_SHMEM)
-		return -EPERM;
-	return drm_gem_shmem_object_mmap(obj, vma);
-}
-
 static const struct drm_gem_object_funcs bo_funcs = {
 	.free = bo_free,
 	.export = bo_export,
@@ -92,7 +101,7 @@ static const struct drm_gem_object_funcs bo_funcs = {
 	.get_sg_table = drm_gem_shmem_object_get_sg_table,
 	.vmap = drm_gem_shmem_object_vmap,
 	.vunmap = drm_gem_shmem_object_vunmap,
-	.mmap = bo_mmap,
+	.mmap = drm_gem_shmem_object_mmap,
 	.vm_ops = &drm_gem_shmem_vm_ops,
 };
 
@@ -111,9 +120,7 @@ struct drm_gem_object *tern_gem_create_object(struct drm_device *drm, size_t siz
 	if (!bo)
 		return ERR_PTR(-ENOMEM);
 	bo->base.base.funcs = &bo_funcs;
-	mutex_lock(&tdev->objects.lock);
-	list_add_tail(&bo->node, &tdev->objects.bos);
-	mutex_unlock(&tdev->objects.lock);
+	tern_bo_list(tdev, bo);
 	return &bo->base.base;
 }
 
@@ -127,7 +134,7 @@ struct drm_gem_object *tern_gem_create_object(struct drm_device *drm, size_t siz
  */
 struct sg_table *tern_bo_sgt(struct tern_bo *bo)
 {
-	if (bo->kind != TERN_BO_SHMEM || drm_gem_is_imported(&bo->base.base))
+	if (!tern_bo_is_own(bo))
 		return bo->base.sgt ?: ERR_PTR(-ENODEV);
 	return drm_gem_shmem_get_pages_sgt(&bo->base);
 }
@@ -147,11 +154,98 @@ void tern_bo_detach(struct tern_bo *bo)
 	if (sgt && drm_gem_is_imported(obj)) {
 		dma_buf_unmap_attachment(obj->import_attach, sgt, DMA_BIDIRECTIONAL);
 	} else if (sgt) {
-		dma_unmap_sgtable(obj->dev->dev, sgt, DMA_BIDIRECTIONAL, 0);
+		dma_unmap_sgtable(obj->dev->dev, sgt, tern_bo_direction(bo), 0);
 		sg_free_table(sgt);
 		kfree(sgt);
 	}
 	dma_resv_unlock(obj->resv);
+}
+
+/* ---- Words that the kernel looks at ---------------------------------------------- */
+
+/**
+ * tern_bo_pin() - Keep the pages where they are, so that words of them can be looked at
+ * @bo: Buffer, tern_bo_is_own()
+ *
+ * Return: 0 or a negative errno
+ */
+int tern_bo_pin(struct tern_bo *bo)
+{
+	return drm_gem_shmem_pin(&bo->base);
+}
+
+/**
+ * tern_bo_unpin() - Undo tern_bo_pin()
+ * @bo: Buffer
+ */
+void tern_bo_unpin(struct tern_bo *bo)
+{
+	drm_gem_shmem_unpin(&bo->base);
+}
+
+/* Where the device finds an offset; 0 if it never looked at the buffer. */
+static dma_addr_t dma_at(struct tern_bo *bo, u64 offset)
+{
+	struct scatterlist *sg;
+	unsigned int i;
+
+	if (!bo->base.sgt)
+		return 0;
+	for_each_sgtable_dma_sg(bo->base.sgt, sg, i) {
+		if (offset < sg_dma_len(sg))
+			return sg_dma_address(sg) + offset;
+		offset -= sg_dma_len(sg);
+	}
+	return 0;
+}
+
+static bool needs_sync(struct tern_bo *bo)
+{
+	struct tern_device *tdev = to_tern_device(bo->base.base.dev);
+
+	return !tdev->coherent && tdev->ready;
+}
+
+/**
+ * tern_bo_peek() - Read a word that the device or a process writes
+ * @bo: Pinned buffer
+ * @offset: Where, a multiple of 8, inside it
+ *
+ * In any context. The caller is inside drm_dev_enter(), or sees otherwise to it that the
+ * device does not leave.
+ *
+ * Return: the word
+ */
+u64 tern_bo_peek(struct tern_bo *bo, u64 offset)
+{
+	dma_addr_t dma = needs_sync(bo) ? dma_at(bo, offset) : 0;
+	u64 *page, value;
+
+	if (dma)
+		dma_sync_single_for_cpu(bo->base.base.dev->dev, dma, 8, DMA_FROM_DEVICE);
+	page = kmap_local_page(bo->base.pages[offset >> PAGE_SHIFT]);
+	value = le64_to_cpu((__force __le64)READ_ONCE(page[offset_in_page(offset) / 8]));
+	kunmap_local(page);
+	return value;
+}
+
+/**
+ * tern_bo_poke() - Write a word that the device will read
+ * @bo: Pinned buffer
+ * @offset: Where, a multiple of 8, inside it
+ * @value: What
+ *
+ * As tern_bo_peek().
+ */
+void tern_bo_poke(struct tern_bo *bo, u64 offset, u64 value)
+{
+	dma_addr_t dma = needs_sync(bo) ? dma_at(bo, offset) : 0;
+	u64 *page = kmap_local_page(bo->base.pages[offset >> PAGE_SHIFT]);
+
+	WRITE_ONCE(page[offset_in_page(offset) / 8], (__force u64)cpu_to_le64(value));
+	kunmap_local(page);
+	if (dma)
+		dma_sync_single_for_device(bo->base.base.dev->dev, dma, 8, DMA_TO_DEVICE);
 }
 
 /* ---- Save areas ---------------------------------------------------------------- */
@@ -322,7 +416,7 @@ int tern_ioctl_bo_mmap_offset(struct drm_device *drm, void *data, struct drm_fil
 	obj = drm_gem_object_lookup(file, args->handle);
 	if (!obj)
 		return -ENOENT;
-	if (to_tern_bo(obj)->kind != TERN_BO_SHMEM || drm_gem_is_imported(obj))
+	if (!tern_bo_is_own(to_tern_bo(obj)))
 		ret = -EPERM;
 	else
 		ret = drm_gem_create_mmap_offset(obj);
@@ -332,11 +426,13 @@ int tern_ioctl_bo_mmap_offset(struct drm_device *drm, void *data, struct drm_fil
 	return ret;
 }
 
-static void sync_run(struct device *dev, dma_addr_t dma, size_t size, u32 flags)
+static void sync_run(struct tern_bo *bo, dma_addr_t dma, size_t size, u32 flags)
 {
+	struct device *dev = bo->base.base.dev->dev;
+
 	if (flags & DRM_TERN_SYNC_TO_DEVICE)
 		dma_sync_single_for_device(dev, dma, size, DMA_TO_DEVICE);
-	if (flags & DRM_TERN_SYNC_FROM_DEVICE)
+	if (flags & DRM_TERN_SYNC_FROM_DEVICE && !bo->read_only)
 		dma_sync_single_for_cpu(dev, dma, size, DMA_FROM_DEVICE);
 }
 
@@ -353,7 +449,7 @@ static void sync_range(struct tern_bo *bo, u64 offset, u64 size, u32 flags)
 			continue;
 		}
 		step = min(bytes - offset, size);
-		sync_run(bo->base.base.dev->dev, sg_dma_address(sg) + offset, step, flags);
+		sync_run(bo, sg_dma_address(sg) + offset, step, flags);
 		offset = 0;
 		size -= step;
 		if (!size)
@@ -367,9 +463,9 @@ static int bo_sync(struct tern_bo *bo, const struct drm_tern_bo_sync *args)
 	int ret;
 
 	ret = tern_check_bo_sync(args, bo->base.base.size);
-	if (ret || bo->base.map_wc || drm_gem_is_imported(&bo->base.base))
+	if (ret || drm_gem_is_imported(&bo->base.base))
 		return ret;
-	/* Also on coherent devices: where memory is bounced this is what copies. */
+	/* Also where caches are no matter: if memory is bounced this is what copies. */
 	ret = dma_resv_lock_interruptible(bo->base.base.resv, NULL);
 	if (ret)
 		return ret;

@@ -2,6 +2,7 @@
 #ifndef TERN_GEM_H
 #define TERN_GEM_H
 
+#include <linux/dma-direction.h>
 #include <linux/list.h>
 
 #include <drm/drm_gem_shmem_helper.h>
@@ -9,17 +10,16 @@
 struct drm_mm_node;
 struct tern_account;
 struct tern_device;
+struct tern_user_memory;
 
 /**
  * enum tern_bo_kind - Where a buffer's pages come from
- * @TERN_BO_SHMEM: The kernel's, zeroed
+ * @TERN_BO_SHMEM: The kernel's, zeroed; or another driver's, if it is imported
  * @TERN_BO_USERPTR: A process had them
- * @TERN_BO_IMPORT: Another driver's
  */
 enum tern_bo_kind {
 	TERN_BO_SHMEM,
 	TERN_BO_USERPTR,
-	TERN_BO_IMPORT,
 };
 
 /**
@@ -38,6 +38,8 @@ struct tern_bo {
 	bool read_only;
 	/** @vm_root: Object whose reservation lock it shares, of the only VM that maps it; or NULL */
 	struct drm_gem_object *vm_root;
+	/** @user: Where user memory is from; NULL for other kinds */
+	struct tern_user_memory *user;
 	/** @account: Where it is counted; NULL if nowhere */
 	struct tern_account *account;
 	/** @label: For people, zero-terminated. Protected by struct tern_device.objects.lock */
@@ -49,6 +51,24 @@ static inline struct tern_bo *to_tern_bo(struct drm_gem_object *obj)
 	return container_of(to_drm_gem_shmem_obj(obj), struct tern_bo, base);
 }
 
+/* What the DMA layer is told of it. */
+static inline enum dma_data_direction tern_bo_direction(const struct tern_bo *bo)
+{
+	return bo->read_only ? DMA_TO_DEVICE : DMA_BIDIRECTIONAL;
+}
+
+/* Pages that are the kernel's: not a process's, not another driver's. */
+static inline bool tern_bo_is_own(const struct tern_bo *bo)
+{
+	return bo->kind == TERN_BO_SHMEM && !drm_gem_is_imported(&bo->base.base);
+}
+
+void tern_bo_list(struct tern_device *tdev, struct tern_bo *bo);
+void tern_bo_unlist(struct tern_bo *bo);
+int tern_bo_pin(struct tern_bo *bo);
+void tern_bo_unpin(struct tern_bo *bo);
+u64 tern_bo_peek(struct tern_bo *bo, u64 offset);
+void tern_bo_poke(struct tern_bo *bo, u64 offset, u64 value);
 struct drm_gem_object *tern_gem_create_object(struct drm_device *drm, size_t size);
 struct sg_table *tern_bo_sgt(struct tern_bo *bo);
 void tern_bo_detach(struct tern_bo *bo);
@@ -58,6 +78,7 @@ void tern_save_free(struct tern_device *tdev, struct tern_bo **bo, struct drm_mm
 void tern_save_clear(struct tern_bo *bo);
 
 int tern_ioctl_bo_create(struct drm_device *drm, void *data, struct drm_file *file);
+int tern_ioctl_bo_from_userptr(struct drm_device *drm, void *data, struct drm_file *file);
 int tern_ioctl_bo_mmap_offset(struct drm_device *drm, void *data, struct drm_file *file);
 int tern_ioctl_bo_sync(struct drm_device *drm, void *data, struct drm_file *file);
 int tern_ioctl_bo_label(struct drm_device *drm, void *data, struct drm_file *file);

@@ -167,6 +167,12 @@ static bool handle(struct tern_device *tdev, const struct tern_message *message)
 	case TERN_FW_EVENT_PREEMPT_STUCK:
 		tern_reset_request(tdev, TERN_RUNG_ENGINES, "a context did not answer preemption");
 		return true;
+	case TERN_FW_EVENT_IDLE:
+		tern_pm_idle(tdev, true);
+		return true;
+	case TERN_FW_EVENT_ACTIVE:
+		tern_pm_idle(tdev, false);
+		return true;
 	case TERN_FW_EVENT_NO_PROGRESS:
 		tern_slot_no_progress(tdev, message->slot);
 		return true;

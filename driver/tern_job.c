@@ -51,6 +51,8 @@ static void task_free(struct tern_task *task)
 		dma_fence_put(&task->fence->base);
 	else
 		tern_fence_free(task->fence);
+	if (task->awake)
+		tern_pm_put(task->queue->tdev);
 	tern_queue_put(task->queue);
 	kfree(task);
 }
@@ -176,6 +178,8 @@ static void push_all(struct submission *submission, struct drm_exec *exec)
 
 	for (i = 0; i < submission->count; i++) {
 		task = submission->task[i];
+		tern_pm_hold(queue->tdev);
+		task->awake = true;
 		task->number = ++queue->submitted;
 		tern_fence_init(task->fence, queue->fence_context, task->number);
 		drm_sched_job_arm(&task->base);
@@ -220,6 +224,19 @@ static int push(struct submission *submission, u64 *last)
 	return ret;
 }
 
+/* Waking may wait and allocate, so it is done here and not in run_job. */
+static int push_awake(struct submission *submission, u64 *last)
+{
+	struct tern_device *tdev = submission->queue->tdev;
+	int ret = tern_pm_get(tdev);
+
+	if (ret)
+		return ret;
+	ret = push(submission, last);
+	tern_pm_put(tdev);
+	return ret;
+}
+
 static int submit(struct submission *submission, struct drm_tern_submit *args,
 		  struct drm_file *file)
 {
@@ -234,7 +251,7 @@ static int submit(struct submission *submission, struct drm_tern_submit *args,
 		return -ENOMEM;
 	ret = add_jobs(submission, file);
 	if (!ret)
-		ret = push(submission, &args->last_job);
+		ret = push_awake(submission, &args->last_job);
 	return ret;
 }
 

@@ -32,6 +32,8 @@ struct tern_task {
 	struct tern_job entry;
 	/** @restartable: May be begun anew after a reset */
 	bool restartable;
+	/** @awake: It holds the device awake */
+	bool awake;
 	/** @inited: @base has been, and needs cleaning up */
 	bool inited;
 };

@@ -465,7 +465,8 @@ void tern_space_fini(struct tern_device *tdev, struct tern_space *space)
  * tern_mmu_start() - The device was reset and may reach memory: tell it what there is
  * @tdev: Device
  *
- * Roots and invalidations are lost with a full reset, and so are translations.
+ * Roots and invalidations are lost with a full reset, and so are translations; after a sleep
+ * roots may have changed.
  */
 void tern_mmu_start(struct tern_device *tdev)
 {
@@ -479,10 +480,27 @@ void tern_mmu_start(struct tern_device *tdev)
 	mmu->space_for = max(tern_read(tdev, TERN_REG_INV_SPACE), 1U);
 	mmu->off = false;
 	for (asid = 0; asid < TERN_NASIDS; asid++)
-		if (mmu->space[asid])
-			write_root(tdev, asid, mmu->space[asid]);
+		write_root(tdev, asid, mmu->space[asid]);
 	spin_unlock_irqrestore(&mmu->lock, flags);
 	wake_up_all(&mmu->wait);
+}
+
+/**
+ * tern_mmu_forget_all() - Back from a sleep, in which entries changed without invalidations
+ * @tdev: Device; struct tern_slots.lock is held
+ *
+ * Return: 0 or -ENODEV
+ */
+int tern_mmu_forget_all(struct tern_device *tdev)
+{
+	struct tern_mmu *mmu = &tdev->mmu;
+	unsigned int asid;
+	int ret = 0;
+
+	for (asid = 0; asid < TERN_NASIDS && !ret; asid++)
+		if (mmu->space[asid])
+			ret = invalidate(tdev, mmu->space[asid], 0, 0, true);
+	return ret;
 }
 
 /**

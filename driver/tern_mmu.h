@@ -85,6 +85,7 @@ struct tern_kmem {
 int tern_mmu_init(struct tern_device *tdev);
 void tern_mmu_start(struct tern_device *tdev);
 void tern_mmu_stop(struct tern_device *tdev);
+int tern_mmu_forget_all(struct tern_device *tdev);
 
 int tern_space_init(struct tern_device *tdev, struct tern_space *space);
 void tern_space_fini(struct tern_device *tdev, struct tern_space *space);

@@ -5,6 +5,7 @@
 #include <linux/dma-map-ops.h>
 #include <linux/module.h>
 #include <linux/pci.h>
+#include <linux/pm_runtime.h>
 
 #include <drm/drm_drv.h>
 
@@ -27,11 +28,23 @@ static int pci_reset(struct tern_device *tdev)
 	return pci_try_reset_function(to_pci_dev(tdev->drm.dev));
 }
 
+/* By default PCI devices stay awake until somebody says otherwise. */
+static void pci_power(struct tern_device *tdev, bool on)
+{
+	struct device *dev = tdev->drm.dev;
+
+	if (on)
+		pm_runtime_allow(dev);
+	else
+		pm_runtime_forbid(dev);
+}
+
 static const struct tern_door pci_door = {
 	.name = "PCI",
 	.irq_auto = true,
 	.master = pci_master,
 	.reset = pci_reset,
+	.power = pci_power,
 };
 
 static void __iomem *map_region(struct tern_device *tdev, enum tern_bar bar, unsigned int region)
@@ -111,6 +124,7 @@ static int tern_pci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (IS_ERR(tdev))
 		return PTR_ERR(tdev);
 	tdev->door = &pci_door;
+	tdev->model = id->vendor == TERN_PCI_VENDOR && id->device == TERN_PCI_DEVICE;
 	tdev->coherent = dev_is_dma_coherent(&pdev->dev);
 	pci_set_drvdata(pdev, tdev);
 	return pci_init(tdev, pdev);
@@ -136,6 +150,7 @@ static struct pci_driver pci_driver = {
 	.id_table = ids,
 	.probe = tern_pci_probe,
 	.remove = tern_pci_remove,
+	.driver.pm = pm_ptr(&tern_pm_ops),
 };
 
 int tern_pci_register(void)

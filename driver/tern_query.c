@@ -3,6 +3,7 @@
  * DEV_QUERY: what there is, how much of it, and what time it is.
  */
 #include <linux/capability.h>
+#include <linux/cred.h>
 #include <linux/ktime.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/user.h>
@@ -34,6 +35,13 @@ static int give(struct drm_tern_dev_query *args, const void *from, u32 size)
 	return clear_user(to + both, room - both) ? -EFAULT : 0;
 }
 
+static u64 info_flags(struct tern_device *tdev)
+{
+	return (tdev->coherent ? DRM_TERN_INFO_COHERENT : 0) | DRM_TERN_INFO_DOORBELL |
+	       (tdev->fw.features & TERN_FW_FEATURE_PREEMPT ? DRM_TERN_INFO_USER_QUEUES : 0) |
+	       (tdev->model ? DRM_TERN_INFO_MODEL : 0);
+}
+
 static int query_info(struct tern_device *tdev, struct drm_tern_dev_query *args)
 {
 	struct drm_tern_info info = {
@@ -42,7 +50,7 @@ static int query_info(struct tern_device *tdev, struct drm_tern_dev_query *args)
 		.hw_interface = tdev->interface,
 		.fw_interface = TERN_FW_MAJOR << 16 | tdev->fw.minor,
 		.fw_features = tdev->fw.features,
-		.flags = tdev->coherent ? DRM_TERN_INFO_COHERENT : 0,
+		.flags = info_flags(tdev),
 		.va_start = TERN_VA_START,
 		.va_end = TERN_VA_END,
 		.page_sizes = TERN_PAGE_SIZE | TERN_HUGE_SIZE,
@@ -57,6 +65,16 @@ static int query_info(struct tern_device *tdev, struct drm_tern_dev_query *args)
 static struct drm_tern_limit of_count(int most, atomic_t *used)
 {
 	return (struct drm_tern_limit) { .most = most, .used = atomic_read(used) };
+}
+
+static struct drm_tern_limit pinned_limit(void)
+{
+	u64 pages = atomic_long_read(&current_user()->locked_vm);
+
+	return (struct drm_tern_limit) {
+		.most = capable(CAP_IPC_LOCK) ? U64_MAX : rlimit(RLIMIT_MEMLOCK),
+		.used = pages << PAGE_SHIFT,
+	};
 }
 
 static u32 priorities(void)
@@ -76,7 +94,7 @@ static int query_limits(struct tern_file *file, struct drm_tern_dev_query *args)
 			.most = tern_buffer_bytes_most(),
 			.used = atomic64_read(&file->account->bytes),
 		},
-		.pinned_bytes.most = rlimit(RLIMIT_MEMLOCK),
+		.pinned_bytes = pinned_limit(),
 		.vms = of_count(TERN_FILE_VMS, &file->vm_count),
 		.queues = of_count(TERN_FILE_QUEUES, &file->queue_count),
 		.user_queues = of_count(TERN_FILE_USER_QUEUES, &file->user_queue_count),
@@ -119,16 +137,20 @@ static int query_clocks(struct tern_device *tdev, struct drm_tern_dev_query *arg
 		.clock_khz_most = tdev->caps.clock_khz,
 		.resets = atomic_read(&tdev->reset.count),
 	};
-	int cookie;
+	int cookie, ret;
 
 	if (!args->pointer)
 		return give(args, &clocks, sizeof(clocks));
-	if (!tdev->ready || !drm_dev_enter(&tdev->drm, &cookie))
+	if (!drm_dev_enter(&tdev->drm, &cookie))
 		return -ENODEV;
-	clocks.clock_khz = tern_read(tdev, TERN_REG_CLOCK_KHZ);
-	read_clocks(tdev, &clocks);
+	ret = tern_pm_get(tdev);
+	if (!ret) {
+		clocks.clock_khz = tern_read(tdev, TERN_REG_CLOCK_KHZ);
+		read_clocks(tdev, &clocks);
+		tern_pm_put(tdev);
+	}
 	drm_dev_exit(cookie);
-	return give(args, &clocks, sizeof(clocks));
+	return ret ?: give(args, &clocks, sizeof(clocks));
 }
 
 /**

@@ -27,6 +27,7 @@
 #include "tern_job.h"
 #include "tern_queue.h"
 #include "tern_uapi_check.h"
+#include "tern_user.h"
 #include "tern_vm.h"
 
 /* ---- Jobs end -------------------------------------------------------------- */
@@ -120,6 +121,18 @@ void tern_queue_die(struct tern_runqueue *queue, int error, const struct drm_ter
 	spin_unlock_irqrestore(&queue->lock, flags);
 }
 
+static void skip_user_job(struct tern_runqueue *queue)
+{
+	unsigned long flags;
+
+	if (!tern_user_skip_lost(queue))
+		return;
+	spin_lock_irqsave(&queue->lock, flags);
+	queue->lost++;
+	wake_up_all(&queue->wait);
+	spin_unlock_irqrestore(&queue->lock, flags);
+}
+
 /**
  * tern_queue_skip_lost() - The device forgot the job it ran: count it, so that it goes on behind it
  * @queue: Queue whose slot is not VALID, so that the ring is the kernel's
@@ -132,6 +145,10 @@ void tern_queue_skip_lost(struct tern_runqueue *queue)
 	struct tern_task *task;
 	unsigned long flags;
 
+	if (tern_queue_is_user(queue)) {
+		skip_user_job(queue);
+		return;
+	}
 	spin_lock_irqsave(&queue->lock, flags);
 	task = first_pending(queue);
 	if (task && !queue->dead && collect_locked(queue)) {
@@ -159,6 +176,8 @@ bool tern_queue_has_work(struct tern_runqueue *queue)
 	unsigned long flags;
 	bool work;
 
+	if (tern_queue_is_user(queue))
+		return tern_user_has_work(queue);
 	spin_lock_irqsave(&queue->lock, flags);
 	work = queue->write != queue->collected && !queue->dead;
 	spin_unlock_irqrestore(&queue->lock, flags);
@@ -241,6 +260,8 @@ static void queue_release(struct work_struct *work)
 	mutex_lock(&tdev->objects.lock);
 	list_del(&queue->node);
 	mutex_unlock(&tdev->objects.lock);
+	if (tern_queue_is_user(queue))
+		tern_user_queue_fini(queue);
 	drm_sched_entity_destroy(&queue->entity);
 	drm_sched_fini(&queue->sched);
 	synchronize_rcu(); /* the interrupt may still look at the ring */
@@ -298,6 +319,8 @@ void tern_queue_destroy(struct tern_runqueue *queue)
 {
 	unsigned long flags;
 
+	if (tern_queue_is_user(queue))
+		tern_user_queue_destroy(queue);
 	spin_lock_irqsave(&queue->lock, flags);
 	queue->destroyed = true;
 	wake_up_all(&queue->wait);
@@ -355,13 +378,16 @@ static int queue_init_sched(struct tern_runqueue *queue)
 static int queue_init(struct tern_runqueue *queue)
 {
 	struct tern_device *tdev = queue->tdev;
+	bool user = tern_queue_is_user(queue);
 	int ret;
 
-	ret = tern_kmem_alloc(tdev, &tdev->kernel.above, sizeof(struct tern_queue_memory),
-			      &queue->memory);
+	ret = tern_kmem_alloc(tdev, &tdev->kernel.above,
+			      user ? offsetof(struct tern_queue_memory, kernel) :
+				     sizeof(struct tern_queue_memory), &queue->memory);
 	if (ret)
 		return ret;
-	queue_init_ring(queue);
+	if (!user)
+		queue_init_ring(queue);
 	ret = tern_save_alloc(tdev, &queue->save, &queue->save_node);
 	if (ret)
 		goto err_memory;
@@ -378,7 +404,7 @@ err_memory:
 }
 
 static struct tern_runqueue *queue_create(struct tern_vm *vm,
-				       const struct drm_tern_queue_create *args)
+					  const struct drm_tern_queue_create *args)
 {
 	struct tern_runqueue *queue = queue_alloc(vm, args);
 	int ret;
@@ -400,25 +426,50 @@ static struct tern_runqueue *queue_create(struct tern_vm *vm,
 
 /* ---- ioctls ------------------------------------------------------------------- */
 
-static int check_rights(const struct drm_tern_queue_create *args)
+static int check_rights(struct tern_device *tdev, const struct drm_tern_queue_create *args)
 {
 	if (args->priority > DRM_TERN_PRIORITY_NORMAL && !capable(CAP_SYS_NICE))
 		return -EACCES;
-	return args->flags & DRM_TERN_QUEUE_USER ? -EOPNOTSUPP : 0;
+	if (args->flags & DRM_TERN_QUEUE_USER && !(tdev->fw.features & TERN_FW_FEATURE_PREEMPT))
+		return -EOPNOTSUPP;
+	return 0;
 }
 
-static int add_queue(struct tern_file *file, struct tern_vm *vm,
+/* Counts a queue that is to be; queue_gone() uncounts it. */
+static int take_queue(struct tern_file *file, u32 flags)
+{
+	if (!tern_take(&file->queue_count, TERN_FILE_QUEUES))
+		return -ENOSPC;
+	if (!(flags & DRM_TERN_QUEUE_USER) ||
+	    tern_take(&file->user_queue_count, TERN_FILE_USER_QUEUES))
+		return 0;
+	atomic_dec(&file->queue_count);
+	return -EXFULL;
+}
+
+static void queue_gone(struct tern_file *file, u32 flags)
+{
+	atomic_dec(&file->queue_count);
+	if (flags & DRM_TERN_QUEUE_USER)
+		atomic_dec(&file->user_queue_count);
+}
+
+static int add_queue(struct drm_file *drm_file, struct tern_vm *vm,
 		     struct drm_tern_queue_create *args)
 {
+	struct tern_file *file = drm_file->driver_priv;
 	struct tern_runqueue *queue;
-	int ret;
+	int ret = 0;
 
 	if (vm->error)
 		return -ENOTRECOVERABLE;
 	queue = queue_create(vm, args);
 	if (IS_ERR(queue))
 		return PTR_ERR(queue);
-	ret = xa_alloc(&file->queues, &queue->id, queue, xa_limit_31b, GFP_KERNEL_ACCOUNT);
+	if (tern_queue_is_user(queue))
+		ret = tern_user_queue_init(queue, args, drm_file);
+	if (!ret)
+		ret = xa_alloc(&file->queues, &queue->id, queue, xa_limit_31b, GFP_KERNEL_ACCOUNT);
 	if (ret)
 		tern_queue_put(queue);
 	else
@@ -433,19 +484,19 @@ int tern_ioctl_queue_create(struct drm_device *drm, void *data, struct drm_file 
 	struct tern_vm *vm;
 	int cookie, ret;
 
-	ret = tern_check_queue_create(args) ?: check_rights(args);
+	ret = tern_check_queue_create(args) ?: check_rights(file->tdev, args);
 	if (ret)
 		return ret;
 	if (!drm_dev_enter(drm, &cookie))
 		return -ENODEV;
 	vm = tern_vm_lookup(file, args->vm_id);
 	ret = vm ? 0 : -ENOENT;
-	if (!ret && !tern_take(&file->queue_count, TERN_FILE_QUEUES))
-		ret = -ENOSPC;
+	if (!ret)
+		ret = take_queue(file, args->flags);
 	if (!ret) {
-		ret = add_queue(file, vm, args);
+		ret = add_queue(drm_file, vm, args);
 		if (ret)
-			atomic_dec(&file->queue_count);
+			queue_gone(file, args->flags);
 	}
 	if (vm)
 		tern_vm_put(vm);
@@ -464,7 +515,7 @@ int tern_ioctl_queue_destroy(struct drm_device *drm, void *data, struct drm_file
 	queue = xa_erase(&file->queues, args->queue_id);
 	if (!queue)
 		return -ENOENT;
-	atomic_dec(&file->queue_count);
+	queue_gone(file, queue->flags);
 	tern_queue_destroy(queue);
 	return 0;
 }

@@ -19,6 +19,7 @@
 struct drm_file;
 struct tern_bo;
 struct tern_device;
+struct tern_doorbell;
 struct tern_file;
 struct tern_task;
 struct tern_vm;
@@ -88,6 +89,15 @@ struct tern_runqueue {
 	struct tern_bo *save;
 	/** @save_node: Where the device finds it */
 	struct drm_mm_node save_node;
+
+	/** @doorbell: User-owned: what the process rings; NULL once it is destroyed */
+	struct tern_doorbell *doorbell;
+	/** @ring_bo: User-owned: buffer with the ring; a reference, pinned */
+	struct tern_bo *ring_bo;
+	/** @ring_offset: Where in it */
+	u64 ring_offset;
+	/** @ring_va: Where the device finds it */
+	u64 ring_va;
 
 	/** @lock: Protects what follows; in interrupts */
 	spinlock_t lock;

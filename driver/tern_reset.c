@@ -26,10 +26,10 @@ static int reset_register(struct tern_device *tdev, u32 what)
 }
 
 /**
- * bus_off() - The device reaches memory no more
+ * tern_bus_off() - The device reaches memory no more
  * @tdev: Device, which may be gone
  */
-static void bus_off(struct tern_device *tdev)
+void tern_bus_off(struct tern_device *tdev)
 {
 	tern_write(tdev, TERN_REG_DMA_ENABLE, 0);
 	tern_poll(tdev, TERN_REG_DMA_IDLE, 1, 1, IDLE_TIMEOUT_US);
@@ -37,7 +37,13 @@ static void bus_off(struct tern_device *tdev)
 	tern_mmu_stop(tdev);
 }
 
-static int bus_on(struct tern_device *tdev)
+/**
+ * tern_bus_on() - The device may reach memory, and interrupt
+ * @tdev: Device, reset or back from sleep
+ *
+ * Return: 0 or -ENODEV if it does not answer
+ */
+int tern_bus_on(struct tern_device *tdev)
 {
 	if (tern_device_gone(tdev))
 		return -ENODEV;
@@ -70,13 +76,13 @@ static int power_cycle(struct tern_device *tdev)
 
 	tern_ipc_close(tdev);
 	tern_irq_stop(tdev);
-	bus_off(tdev);
+	tern_bus_off(tdev);
 	if (reset_register(tdev, TERN_RESET_ALL)) {
 		ret = tdev->door->reset(tdev);
 		if (ret)
 			return ret;
 	}
-	return bus_on(tdev) ?: boot(tdev);
+	return tern_bus_on(tdev) ?: boot(tdev);
 }
 
 static int climb(struct tern_device *tdev, enum tern_rung rung)
@@ -105,8 +111,28 @@ void tern_device_fail(struct tern_device *tdev)
 	tern_ipc_close(tdev);
 	tern_write(tdev, TERN_REG_IRQ_ENABLE, 0);
 	tern_write(tdev, TERN_REG_MCU_CONTROL, 0);
-	bus_off(tdev);
+	tern_bus_off(tdev);
 	tern_slots_fail(tdev);
+}
+
+static int climb_from(struct tern_device *tdev, enum tern_rung rung, const char *why)
+{
+	static const char *const names[] = { "engines", "firmware", "everything" };
+
+	for (; rung < TERN_RUNG_OFF; rung++) {
+		drm_warn(&tdev->drm, "reset of %s: %s\n", names[rung], why);
+		if (!climb(tdev, rung))
+			break;
+	}
+	if (rung == TERN_RUNG_OFF) {
+		drm_err(&tdev->drm, "%s, and no reset helps: the device is switched off\n", why);
+		tern_device_fail(tdev);
+		return -ENODEV;
+	}
+	/* What was asked for meanwhile has been done, or was about what is no more. */
+	WRITE_ONCE(tdev->reset.wanted, 0);
+	tern_slots_after_reset(tdev, rung >= TERN_RUNG_FIRMWARE, rung >= TERN_RUNG_POWER);
+	return 0;
 }
 
 /**
@@ -119,27 +145,25 @@ void tern_device_fail(struct tern_device *tdev)
  */
 int tern_reset_locked(struct tern_device *tdev, enum tern_rung rung, const char *why)
 {
-	static const char *const names[] = { "engines", "firmware", "everything", "off" };
-	int ret = -ENODEV;
-
 	lockdep_assert_held(&tdev->slots.lock);
 	if (!tdev->ready)
 		return -ENODEV;
+	if (tdev->pm.asleep)
+		return 0; /* it will be looked at when it wakes */
 	atomic_inc(&tdev->reset.count);
 	tern_slots_before_reset(tdev);
-	for (; rung < TERN_RUNG_OFF; rung++) {
-		drm_warn(&tdev->drm, "reset of %s: %s\n", names[rung], why);
-		ret = climb(tdev, rung);
-		if (!ret)
-			break;
-	}
-	if (ret) {
-		drm_err(&tdev->drm, "%s, and no reset helps: the device is switched off\n", why);
-		tern_device_fail(tdev);
-		return -ENODEV;
-	}
-	tern_slots_after_reset(tdev, rung >= TERN_RUNG_FIRMWARE, rung >= TERN_RUNG_POWER);
-	return 0;
+	return climb_from(tdev, rung, why);
+}
+
+/**
+ * tern_restart_locked() - Begin anew after a sleep that cost everything
+ * @tdev: Device; struct tern_slots.lock is held, slots were noted before the sleep
+ *
+ * Return: 0, or -ENODEV if the device is off now
+ */
+int tern_restart_locked(struct tern_device *tdev)
+{
+	return climb_from(tdev, TERN_RUNG_POWER, "power was lost");
 }
 
 static void reset_work(struct work_struct *work)
@@ -185,12 +209,12 @@ int tern_device_start(struct tern_device *tdev)
 		drm_err(&tdev->drm, "the device does not come out of its reset\n");
 		return -EIO;
 	}
-	ret = bus_on(tdev);
+	ret = tern_bus_on(tdev);
 	if (!ret)
 		ret = boot(tdev);
 	if (ret) {
 		tern_write(tdev, TERN_REG_IRQ_ENABLE, 0);
-		bus_off(tdev);
+		tern_bus_off(tdev);
 		return ret;
 	}
 	tdev->ready = true;

@@ -34,6 +34,18 @@ static struct tern_runqueue *holder(struct tern_slots *slots, unsigned int slot)
 	return rcu_dereference_protected(slots->queue[slot], lockdep_is_held(&slots->lock));
 }
 
+/**
+ * tern_slot_holder() - Who has a slot
+ * @tdev: Device; struct tern_slots.lock is held
+ * @slot: Slot
+ *
+ * Return: the queue, or NULL
+ */
+struct tern_runqueue *tern_slot_holder(struct tern_device *tdev, unsigned int slot)
+{
+	return holder(&tdev->slots, slot);
+}
+
 static enum tern_slot_state slot_state(struct tern_device *tdev, unsigned int slot)
 {
 	return tern_read(tdev, tern_slot_reg(slot, TERN_SLOT_REG_STATE));
@@ -78,6 +90,8 @@ static void forget_holder(struct tern_device *tdev, struct tern_runqueue *queue)
 	unsigned long flags;
 	unsigned int slot = queue->slot;
 
+	if (tdev->pm.asleep)
+		__set_bit(slot, tdev->slots.stale);
 	rcu_assign_pointer(tdev->slots.queue[slot], NULL);
 	spin_lock_irqsave(&queue->lock, flags);
 	queue->slot = -1;
@@ -101,6 +115,10 @@ void tern_slot_leave_locked(struct tern_runqueue *queue, bool abort)
 	int ret;
 
 	lockdep_assert_held(&tdev->slots.lock);
+	if (tdev->pm.asleep) {
+		forget_holder(tdev, queue);
+		return;
+	}
 	queue->leaving = true; /* a reset on the way does not start it again */
 	ret = tern_ipc_ask(tdev, TERN_FW_SLOT_STOP, slot,
 			   abort ? TERN_FW_STOP_ABORT : TERN_FW_STOP_SAVE, 0, &reply);
@@ -132,7 +150,8 @@ static void write_slot(struct tern_runqueue *queue, unsigned int slot)
 	if (!queue->restore)
 		tern_save_clear(queue->save);
 	tern_write64(tdev, tern_slot_reg(slot, TERN_SLOT_REG_RING),
-		     memory + offsetof(struct tern_queue_memory, kernel));
+		     tern_queue_is_user(queue) ? queue->ring_va :
+				memory + offsetof(struct tern_queue_memory, kernel));
 	tern_write64(tdev, tern_slot_reg(slot, TERN_SLOT_REG_SAVE), queue->save_node.start);
 	tern_write64(tdev, tern_slot_reg(slot, TERN_SLOT_REG_FAULT),
 		     memory + offsetof(struct tern_queue_memory, fault));
@@ -152,7 +171,14 @@ static void start_slot(struct tern_device *tdev, unsigned int slot)
 		tern_reset_request(tdev, TERN_RUNG_FIRMWARE, "the firmware takes no messages");
 }
 
-static int bind_slot(struct tern_runqueue *queue, unsigned int slot)
+/**
+ * tern_slot_bind_locked() - Give a queue a slot
+ * @queue: Queue without slot; struct tern_slots.lock is held, the device is awake
+ * @slot: A free one
+ *
+ * Return: 0 or a negative errno
+ */
+int tern_slot_bind_locked(struct tern_runqueue *queue, unsigned int slot)
 {
 	struct tern_device *tdev = queue->tdev;
 	unsigned long flags;
@@ -172,28 +198,41 @@ static int bind_slot(struct tern_runqueue *queue, unsigned int slot)
 }
 
 /* May @queue take the slot of @other, which has work? */
-static bool turn_is_over(struct tern_runqueue *queue, struct tern_runqueue *other)
+static bool turn_is_over(struct tern_runqueue *queue, struct tern_runqueue *other,
+			 unsigned int turn_ms)
 {
-	if (time_before(jiffies, other->bound_at + msecs_to_jiffies(TURN_MS)))
+	if (!turn_ms)
+		return true;
+	if (time_before(jiffies, other->bound_at + msecs_to_jiffies(turn_ms)))
 		return false;
 	return other->priority <= queue->priority ||
 	       time_after(jiffies, queue->waits_since + msecs_to_jiffies(PATIENCE_MS));
 }
 
-/* A free slot, one whose holder is idle, or the one that was held for longest; or -1. */
-static int choose_slot(struct tern_slots *slots, struct tern_runqueue *queue)
+/**
+ * tern_slot_choose_locked() - Find a slot for a queue
+ * @queue: Queue; struct tern_slots.lock is held
+ * @turn_ms: How long who has work may keep a slot
+ *
+ * Return: a free slot, one whose holder is idle, or the one that was held for longest; or -1
+ */
+int tern_slot_choose_locked(struct tern_runqueue *queue, unsigned int turn_ms)
 {
-	int slot, best = -1;
+	struct tern_slots *slots = &queue->tdev->slots;
+	bool user = tern_queue_is_user(queue);
+	int slot = user ? slots->user_first : 0;
+	int end = user ? slots->count : slots->user_first;
 	bool best_works = true;
+	int best = -1;
 
-	for (slot = 0; slot < slots->count; slot++) {
+	for (; slot < end; slot++) {
 		struct tern_runqueue *other = holder(slots, slot);
 		bool works;
 
 		if (!other)
 			return slot;
 		works = tern_queue_has_work(other);
-		if (works && (!best_works || !turn_is_over(queue, other)))
+		if (works && (!best_works || !turn_is_over(queue, other, turn_ms)))
 			continue;
 		if (best < 0 || (best_works && !works) ||
 		    time_before(other->bound_at, holder(slots, best)->bound_at)) {
@@ -210,9 +249,9 @@ static bool give_slot(struct tern_runqueue *queue)
 	struct tern_device *tdev = queue->tdev;
 	int slot;
 
-	if (queue->slot >= 0 || !tern_queue_has_work(queue))
+	if (queue->slot >= 0 || tern_queue_is_user(queue) || !tern_queue_has_work(queue))
 		return true;
-	slot = choose_slot(&tdev->slots, queue);
+	slot = tern_slot_choose_locked(queue, TURN_MS);
 	if (slot < 0)
 		return false;
 	if (holder(&tdev->slots, slot)) {
@@ -222,7 +261,7 @@ static bool give_slot(struct tern_runqueue *queue)
 		tern_slot_want(other);
 		tern_queue_put(other);
 	}
-	return !bind_slot(queue, slot);
+	return !tern_slot_bind_locked(queue, slot);
 }
 
 /* ---- Who waits ----------------------------------------------------------------- */
@@ -349,7 +388,7 @@ static void handle_fault(struct tern_runqueue *queue)
 	struct tern_device *tdev = queue->tdev;
 	struct drm_tern_fault fault = {};
 
-	if (!READ_ONCE(tern_queue_memory(queue)->fault.code) ||
+	if (tdev->pm.asleep || !READ_ONCE(tern_queue_memory(queue)->fault.code) ||
 	    slot_state(tdev, queue->slot) != TERN_SLOT_FAULTED)
 		return;
 	if (!read_fault(queue, &fault)) {
@@ -445,11 +484,38 @@ void tern_slots_collect(struct tern_device *tdev)
 
 		if (queue && !tern_queue_is_user(queue))
 			tern_queue_collect(queue);
+		else if (queue && wq_has_sleeper(&queue->wait))
+			wake_up_all(&queue->wait);
 	}
 	rcu_read_unlock();
 }
 
 /* ---- Resets ------------------------------------------------------------------------ */
+
+/**
+ * tern_slots_clear_stale() - The device wakes: it must not know slots that were taken away
+ * @tdev: Device that cannot reach memory yet; struct tern_slots.lock is held
+ */
+void tern_slots_clear_stale(struct tern_device *tdev)
+{
+	unsigned int slot;
+
+	for_each_set_bit(slot, tdev->slots.stale, TERN_NSLOTS)
+		tern_write(tdev, tern_slot_reg(slot, TERN_SLOT_REG_CONTROL), 0);
+}
+
+/**
+ * tern_slots_stop_stale() - And neither must its firmware
+ * @tdev: Device that is awake; struct tern_slots.lock is held
+ */
+void tern_slots_stop_stale(struct tern_device *tdev)
+{
+	unsigned int slot;
+
+	for_each_set_bit(slot, tdev->slots.stale, TERN_NSLOTS)
+		tern_ipc_send(tdev, TERN_FW_SLOT_STOP, slot, TERN_FW_STOP_ABORT, 0);
+	bitmap_zero(tdev->slots.stale, TERN_NSLOTS);
+}
 
 /**
  * tern_slots_before_reset() - Note which contexts are saved, take the slots of those that run
@@ -498,6 +564,8 @@ void tern_slots_after_reset(struct tern_device *tdev, bool firmware, bool everyt
 {
 	unsigned int slot;
 
+	if (firmware)
+		bitmap_zero(tdev->slots.stale, TERN_NSLOTS);
 	for (slot = 0; slot < tdev->slots.count; slot++) {
 		struct tern_runqueue *queue = holder(&tdev->slots, slot);
 

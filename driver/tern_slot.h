@@ -23,6 +23,8 @@ struct tern_slots {
 	struct tern_runqueue __rcu *queue[TERN_NSLOTS];
 	/** @count: Slots that may be used */
 	unsigned int count;
+	/** @user_first: The first of those that are for user-owned queues */
+	unsigned int user_first;
 	/** @wait_lock: Protects @waiting */
 	spinlock_t wait_lock;
 	/** @waiting: Queues that have work and no slot, in the order they came */
@@ -33,6 +35,8 @@ struct tern_slots {
 	struct delayed_work turn;
 	/** @no_progress: Slots the firmware said so of; not yet looked at */
 	DECLARE_BITMAP(no_progress, TERN_NSLOTS);
+	/** @stale: Slots that were taken away while the device slept, and does not know of it */
+	DECLARE_BITMAP(stale, TERN_NSLOTS);
 };
 
 void tern_slots_init(struct tern_device *tdev);
@@ -43,6 +47,11 @@ void tern_slot_no_progress(struct tern_device *tdev, unsigned int slot);
 void tern_slots_before_reset(struct tern_device *tdev);
 void tern_slots_after_reset(struct tern_device *tdev, bool firmware, bool everything);
 void tern_slots_fail(struct tern_device *tdev);
+void tern_slots_clear_stale(struct tern_device *tdev);
+void tern_slots_stop_stale(struct tern_device *tdev);
+struct tern_runqueue *tern_slot_holder(struct tern_device *tdev, unsigned int slot);
+int tern_slot_choose_locked(struct tern_runqueue *queue, unsigned int turn_ms);
+int tern_slot_bind_locked(struct tern_runqueue *queue, unsigned int slot);
 void tern_slot_leave_locked(struct tern_runqueue *queue, bool abort);
 
 #endif /* TERN_SLOT_H */

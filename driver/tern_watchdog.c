@@ -112,7 +112,7 @@ static void watchdog_fn(struct work_struct *work)
 	bool busy = false;
 
 	mutex_lock(&tdev->slots.lock);
-	if (tdev->ready) {
+	if (tdev->ready && !tdev->pm.asleep) {
 		tern_irq_look(tdev);
 		busy = check_queues(tdev);
 		if (busy)

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * DOC: Doorbells
+ *
+ * A user-owned queue's doorbell is an object of its own, mapped page by page through a fault
+ * handler, because which page it is changes: with the slot the queue has, and to none
+ * while it has none or the device sleeps. The mapping is then taken away, and the next ring
+ * faults, wakes the device, gets the queue a slot, and finds the page. So a ring is
+ * never lost and never another queue's.
+ *
+ * Once the queue is gone, or the device, the mapping leads to an ordinary page where writes are
+ * lost: whoever still has it is not killed for it.
+ */
+#include <linux/mm.h>
+#include <linux/slab.h>
+
+#include <drm/drm_drv.h>
+#include <drm/drm_gem.h>
+#include <drm/drm_vma_manager.h>
+
+#include "tern_device.h"
+#include "tern_doorbell.h"
+#include "tern_pm.h"
+#include "tern_queue.h"
+#include "tern_user.h"
+
+/**
+ * struct tern_doorbell - What a program maps to ring for its queue
+ */
+struct tern_doorbell {
+	/** @base: For its mmap offset; it has no pages and no handle */
+	struct drm_gem_object base;
+	/** @queue: Queue; NULL once that is gone. Protected by struct tern_user.lock */
+	struct tern_runqueue *queue;
+};
+
+static struct tern_doorbell *to_doorbell(struct drm_gem_object *obj)
+{
+	return container_of(obj, struct tern_doorbell, base);
+}
+
+static vm_fault_t map_nothing(struct vm_fault *vmf, struct tern_device *tdev)
+{
+	return vmf_insert_pfn(vmf->vma, vmf->address, page_to_pfn(tdev->user.nothing));
+}
+
+static vm_fault_t map_slot(struct vm_fault *vmf, struct tern_doorbell *doorbell)
+{
+	struct tern_runqueue *queue = doorbell->queue;
+	struct tern_device *tdev = to_tern_device(doorbell->base.dev);
+	phys_addr_t page;
+
+	if (!queue || tern_user_bind(queue))
+		return map_nothing(vmf, tdev);
+	tern_user_mapped(queue);
+	page = tdev->doorbell_phys + (phys_addr_t)queue->slot * tdev->caps.doorbell_stride;
+	return vmf_insert_pfn(vmf->vma, vmf->address, page >> PAGE_SHIFT);
+}
+
+static vm_fault_t fault_awake(struct vm_fault *vmf, struct tern_doorbell *doorbell)
+{
+	struct tern_device *tdev = to_tern_device(doorbell->base.dev);
+	vm_fault_t ret;
+
+	mutex_lock(&tdev->user.lock);
+	ret = map_slot(vmf, doorbell);
+	mutex_unlock(&tdev->user.lock);
+	return ret;
+}
+
+static vm_fault_t doorbell_fault(struct vm_fault *vmf)
+{
+	struct tern_doorbell *doorbell = to_doorbell(vmf->vma->vm_private_data);
+	struct tern_device *tdev = to_tern_device(doorbell->base.dev);
+	vm_fault_t ret;
+	int cookie;
+
+	if (!drm_dev_enter(&tdev->drm, &cookie))
+		return map_nothing(vmf, tdev);
+	if (tern_pm_get(tdev)) {
+		ret = map_nothing(vmf, tdev);
+	} else {
+		ret = fault_awake(vmf, doorbell);
+		tern_pm_put(tdev);
+	}
+	drm_dev_exit(cookie);
+	return ret;
+}
+
+static const struct vm_operations_struct doorbell_vm_ops = {
+	.fault = doorbell_fault,
+	.open = drm_gem_vm_open,
+	.close = drm_gem_vm_close,
+};
+
+/* Exactly one page, writable and shared: anything else is a mistake of the caller's. */
+static int doorbell_mmap(struct drm_gem_object *obj, struct vm_area_struct *vma)
+{
+	if (!(vma->vm_flags & VM_SHARED) || vma->vm_end - vma->vm_start != PAGE_SIZE ||
+	    vma->vm_flags & VM_EXEC)
+		return -EINVAL;
+	vm_flags_set(vma, VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP | VM_DONTCOPY);
+	vm_flags_clear(vma, VM_MAYEXEC);
+	vma->vm_page_prot = pgprot_noncached(vm_get_page_prot(vma->vm_flags));
+	return 0;
+}
+
+static void doorbell_free(struct drm_gem_object *obj)
+{
+	drm_gem_object_release(obj);
+	kfree(to_doorbell(obj));
+}
+
+static const struct drm_gem_object_funcs doorbell_funcs = {
+	.free = doorbell_free,
+	.mmap = doorbell_mmap,
+	.vm_ops = &doorbell_vm_ops,
+};
+
+/**
+ * tern_doorbell_create() - Make a queue's doorbell
+ * @queue: Queue
+ * @file: Who may map it
+ * @offset: For mmap()
+ *
+ * Return: the doorbell, for tern_doorbell_revoke(), or an error pointer
+ */
+struct tern_doorbell *tern_doorbell_create(struct tern_runqueue *queue, struct drm_file *file,
+					   u64 *offset)
+{
+	struct tern_doorbell *doorbell = kzalloc(sizeof(*doorbell), GFP_KERNEL_ACCOUNT);
+	int ret;
+
+	if (!doorbell)
+		return ERR_PTR(-ENOMEM);
+	doorbell->base.funcs = &doorbell_funcs;
+	drm_gem_private_object_init(&queue->tdev->drm, &doorbell->base, PAGE_SIZE);
+	ret = drm_gem_create_mmap_offset(&doorbell->base);
+	if (!ret)
+		ret = drm_vma_node_allow(&doorbell->base.vma_node, file);
+	if (ret) {
+		drm_gem_object_put(&doorbell->base);
+		return ERR_PTR(ret);
+	}
+	doorbell->queue = queue;
+	*offset = drm_vma_node_offset_addr(&doorbell->base.vma_node);
+	return doorbell;
+}
+
+/**
+ * tern_doorbell_zap() - The next ring faults
+ * @doorbell: Doorbell
+ *
+ * Not in the way of fences: whoever watches the address space may wait for some.
+ */
+void tern_doorbell_zap(struct tern_doorbell *doorbell)
+{
+	struct drm_device *drm = doorbell->base.dev;
+
+	drm_vma_node_unmap(&doorbell->base.vma_node, drm->anon_inode->i_mapping);
+}
+
+/**
+ * tern_doorbell_revoke() - Its queue goes
+ * @doorbell: Doorbell; the queue's reference is given back
+ */
+void tern_doorbell_revoke(struct tern_doorbell *doorbell)
+{
+	struct tern_device *tdev = to_tern_device(doorbell->base.dev);
+
+	mutex_lock(&tdev->user.lock);
+	doorbell->queue = NULL;
+	tern_doorbell_zap(doorbell);
+	tern_user_forget(tdev, doorbell);
+	mutex_unlock(&tdev->user.lock);
+	drm_gem_object_put(&doorbell->base);
+}

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * DOC: Power
+ *
+ * The device is awake while kernel-owned jobs are under way, and while somebody rings for a
+ * user-owned queue; the firmware says when those have nothing to do. That is a hint: before
+ * the device sleeps its doorbells are taken away, the firmware is asked, and then each ring's
+ * write index is read once more, because a process may have written it between the firmware's
+ * look and the end of its mapping. Barrier: mb() between taking the mappings away and reading.
+ *
+ * While asleep no register is touched. Whoever loses a slot then is noted (struct
+ * tern_slots.stale), and the slot is cleared before the device may reach memory again.
+ *
+ * System sleep saves what runs; contexts and rings are in memory and go on afterwards.
+ */
+#include <linux/pm_runtime.h>
+
+#include <drm/drm_drv.h>
+
+#include "tern_device.h"
+#include "tern_pm.h"
+#include "tern_queue.h"
+#include "tern_user.h"
+
+/* About three tokens of a small model: between two of them the device stays awake. */
+#define AUTOSUSPEND_MS 100
+
+static bool can_sleep(struct tern_device *tdev)
+{
+	return tdev->fw.features & TERN_FW_FEATURE_POWER;
+}
+
+/* ---- To sleep ---------------------------------------------------------------- */
+
+static int ask_suspend(struct tern_device *tdev, bool force)
+{
+	struct tern_message reply;
+	int ret = tern_ipc_ask(tdev, TERN_FW_SUSPEND, 0, force ? TERN_FW_SUSPEND_FORCE : 0, 0,
+			       &reply);
+
+	if (ret)
+		return ret;
+	return reply.status == TERN_FW_STATUS_OK ? 0 : -EBUSY;
+}
+
+static int ask_resume(struct tern_device *tdev)
+{
+	struct tern_message reply;
+	int ret = tern_ipc_ask(tdev, TERN_FW_RESUME, 0, 0, 0, &reply);
+
+	if (ret)
+		return ret;
+	return reply.status == TERN_FW_STATUS_OK ? 0 : -EPROTO;
+}
+
+/* Has a process written into a ring since the firmware looked? */
+static bool somebody_has_work(struct tern_device *tdev)
+{
+	int slot;
+
+	for (slot = 0; slot < tdev->slots.count; slot++) {
+		struct tern_runqueue *queue = tern_slot_holder(tdev, slot);
+
+		if (queue && tern_queue_has_work(queue))
+			return true;
+	}
+	return false;
+}
+
+static int fall_asleep(struct tern_device *tdev, bool force)
+{
+	int ret = ask_suspend(tdev, force);
+
+	if (ret)
+		return ret;
+	mb(); /* mappings are gone, then indices are read */
+	if (!force && somebody_has_work(tdev)) {
+		if (ask_resume(tdev))
+			tern_reset_request(tdev, TERN_RUNG_FIRMWARE, "it does not resume");
+		return -EBUSY;
+	}
+	tern_slots_before_reset(tdev);
+	tern_irq_stop(tdev);
+	tern_bus_off(tdev);
+	tdev->pm.asleep = true;
+	return 0;
+}
+
+static int sleep_locked(struct tern_device *tdev, bool force)
+{
+	int ret = 0;
+
+	tern_user_zap_all(tdev);
+	mutex_lock(&tdev->slots.lock);
+	if (tdev->ready && !tdev->pm.asleep)
+		ret = fall_asleep(tdev, force);
+	mutex_unlock(&tdev->slots.lock);
+	return ret;
+}
+
+static int go_to_sleep(struct tern_device *tdev, bool force)
+{
+	int ret;
+
+	mutex_lock(&tdev->user.lock);
+	ret = sleep_locked(tdev, force);
+	mutex_unlock(&tdev->user.lock);
+	return ret;
+}
+
+/* ---- And back ------------------------------------------------------------------- */
+
+static bool firmware_lost(struct tern_device *tdev)
+{
+	return !(tern_read(tdev, TERN_REG_MCU_CONTROL) & 1) ||
+	       tern_read(tdev, TERN_FW_REG_BOOT_STATUS) != TERN_FW_STAGE_READY;
+}
+
+static int go_on(struct tern_device *tdev)
+{
+	int ret;
+
+	tern_slots_clear_stale(tdev);
+	ret = tern_bus_on(tdev);
+	if (ret)
+		return ret;
+	ret = tern_mmu_forget_all(tdev);
+	if (!ret)
+		ret = ask_resume(tdev);
+	if (ret)
+		return ret;
+	tern_slots_stop_stale(tdev);
+	tern_slots_after_reset(tdev, false, false);
+	return 0;
+}
+
+static int wake_locked(struct tern_device *tdev)
+{
+	int ret = -EIO;
+
+	if (!tdev->ready)
+		return -ENODEV;
+	tdev->pm.asleep = false;
+	if (!firmware_lost(tdev))
+		ret = go_on(tdev);
+	/* Noted before the sleep, and not to be asked of slots that have lost everything. */
+	if (ret)
+		ret = tern_restart_locked(tdev);
+	tern_watchdog_arm(tdev);
+	return ret;
+}
+
+static int wake_up_device(struct tern_device *tdev)
+{
+	int ret = 0;
+
+	mutex_lock(&tdev->slots.lock);
+	if (tdev->pm.asleep)
+		ret = wake_locked(tdev);
+	mutex_unlock(&tdev->slots.lock);
+	return ret;
+}
+
+/* ---- Callbacks --------------------------------------------------------------------- */
+
+static struct tern_device *device_of(struct device *dev)
+{
+	return dev_get_drvdata(dev);
+}
+
+static int runtime_suspend(struct device *dev)
+{
+	struct tern_device *tdev = device_of(dev);
+	int ret;
+
+	if (tdev->ready && !READ_ONCE(tdev->pm.idle))
+		return -EBUSY; /* tern_pm_idle() will ask again */
+	ret = go_to_sleep(tdev, false);
+	return ret ? -EBUSY : 0;
+}
+
+static int runtime_resume(struct device *dev)
+{
+	return wake_up_device(device_of(dev));
+}
+
+static int system_suspend(struct device *dev)
+{
+	return go_to_sleep(device_of(dev), true);
+}
+
+static int system_resume(struct device *dev)
+{
+	struct tern_device *tdev = device_of(dev);
+
+	/* What slept before goes on sleeping, as far as the runtime core knows. */
+	return pm_runtime_suspended(dev) ? 0 : wake_up_device(tdev);
+}
+
+const struct dev_pm_ops tern_pm_ops = {
+	SYSTEM_SLEEP_PM_OPS(system_suspend, system_resume)
+	RUNTIME_PM_OPS(runtime_suspend, runtime_resume, NULL)
+};
+
+/* ---- For the rest of the driver ----------------------------------------------------- */
+
+/**
+ * tern_pm_get() - The device is awake until tern_pm_put()
+ * @tdev: Device
+ *
+ * May wait; not in the way of fences.
+ *
+ * Return: 0 or -ENODEV
+ */
+int tern_pm_get(struct tern_device *tdev)
+{
+	if (!tdev->ready)
+		return -ENODEV;
+	return pm_runtime_resume_and_get(tdev->drm.dev) < 0 ? -ENODEV : 0;
+}
+
+/**
+ * tern_pm_hold() - One user more of a device that is awake
+ * @tdev: Device, on which the caller has a tern_pm_get()
+ */
+void tern_pm_hold(struct tern_device *tdev)
+{
+	pm_runtime_get_noresume(tdev->drm.dev);
+}
+
+/**
+ * tern_pm_put() - One user less
+ * @tdev: Device
+ *
+ * In any context.
+ */
+void tern_pm_put(struct tern_device *tdev)
+{
+	pm_runtime_mark_last_busy(tdev->drm.dev);
+	pm_runtime_put_autosuspend(tdev->drm.dev);
+}
+
+/**
+ * tern_pm_idle() - The firmware says whether there is work
+ * @tdev: Device
+ * @idle: There is none
+ *
+ * In any context.
+ */
+void tern_pm_idle(struct tern_device *tdev, bool idle)
+{
+	WRITE_ONCE(tdev->pm.idle, idle);
+	if (!idle)
+		return;
+	pm_runtime_mark_last_busy(tdev->drm.dev);
+	pm_request_autosuspend(tdev->drm.dev);
+}
+
+/**
+ * tern_pm_init() - From now on the device may sleep
+ * @tdev: Device, awake
+ */
+void tern_pm_init(struct tern_device *tdev)
+{
+	struct device *dev = tdev->drm.dev;
+
+	tdev->pm.idle = true;
+	pm_runtime_use_autosuspend(dev);
+	pm_runtime_set_autosuspend_delay(dev, AUTOSUSPEND_MS);
+	pm_runtime_mark_last_busy(dev);
+	tdev->door->power(tdev, true);
+	if (can_sleep(tdev))
+		tern_pm_put(tdev);
+}
+
+/**
+ * tern_pm_fini() - Undo it: the device is awake and stays so
+ * @tdev: Device
+ */
+void tern_pm_fini(struct tern_device *tdev)
+{
+	struct device *dev = tdev->drm.dev;
+
+	if (can_sleep(tdev))
+		pm_runtime_get_sync(dev);
+	tdev->door->power(tdev, false);
+	pm_runtime_dont_use_autosuspend(dev);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef TERN_PM_H
+#define TERN_PM_H
+
+#include <linux/pm.h>
+#include <linux/types.h>
+
+struct tern_device;
+
+/**
+ * struct tern_pm - Power
+ */
+struct tern_pm {
+	/** @asleep: Registers must not be touched. Protected by struct tern_slots.lock */
+	bool asleep;
+	/** @idle: What the firmware said last; only a hint */
+	bool idle;
+};
+
+extern const struct dev_pm_ops tern_pm_ops;
+
+void tern_pm_init(struct tern_device *tdev);
+void tern_pm_fini(struct tern_device *tdev);
+int tern_pm_get(struct tern_device *tdev);
+void tern_pm_hold(struct tern_device *tdev);
+void tern_pm_put(struct tern_device *tdev);
+void tern_pm_idle(struct tern_device *tdev, bool idle);
+
+#endif /* TERN_PM_H */

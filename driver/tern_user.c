@@ -1,0 +1,404 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * DOC: User-owned queues
+ *
+ * The process writes the ring and rings the doorbell; the kernel gives the queue a slot, takes it
+ * away, and tells of faults. It never makes, waits for or attaches a fence for such a queue, and
+ * believes nothing in the ring: `write` and `done` only say whether a slot would be of use.
+ *
+ * They have slots of their own, the last ones. Taking one away means taking a mapping away first,
+ * which must not happen where fences wait; and kernel-owned work need never do that. When there
+ * are more queues with work than slots they take turns (user_work).
+ *
+ * Contexts that do not answer preemption die: the firmware says PREEMPT_STUCK, the engines are
+ * reset, and the queue, whose job is not run again, goes on behind it.
+ */
+#include <linux/mm.h>
+
+#include <drm/drm_drv.h>
+#include <drm/drm_file.h>
+#include <drm/drm_managed.h>
+
+#include "tern_compat.h"
+#include "tern_device.h"
+#include "tern_doorbell.h"
+#include "tern_gem.h"
+#include "tern_pm.h"
+#include "tern_queue.h"
+#include "tern_uapi_check.h"
+#include "tern_user.h"
+
+/* How long a queue with work keeps its slot while others wait. */
+#define TURN_MS 20
+
+/* ---- What the ring says ------------------------------------------------------ */
+
+static u64 peek(struct tern_runqueue *queue, size_t field)
+{
+	return tern_bo_peek(queue->ring_bo, queue->ring_offset + field);
+}
+
+/**
+ * tern_user_has_work() - Would a slot be of use?
+ * @queue: User-owned queue; the device does not leave meanwhile
+ *
+ * Return: true if so
+ */
+bool tern_user_has_work(struct tern_runqueue *queue)
+{
+	return !queue->dead && (queue->restore || peek(queue, offsetof(struct tern_ring, write)) !=
+						  peek(queue, offsetof(struct tern_ring, done)));
+}
+
+/**
+ * tern_user_skip_lost() - The device forgot the job it ran: it is not run again
+ * @queue: User-owned queue whose slot is not VALID
+ *
+ * Return: true if there was one
+ */
+bool tern_user_skip_lost(struct tern_runqueue *queue)
+{
+	u64 fetched = peek(queue, offsetof(struct tern_ring, fetched));
+
+	if (fetched == peek(queue, offsetof(struct tern_ring, done)))
+		return false;
+	tern_bo_poke(queue->ring_bo, queue->ring_offset + offsetof(struct tern_ring, done),
+		     fetched);
+	return true;
+}
+
+/* ---- Mappings ------------------------------------------------------------------ */
+
+/**
+ * tern_user_mapped() - A queue's doorbell leads to its slot from now on
+ * @queue: User-owned queue with a slot; struct tern_user.lock is held
+ */
+void tern_user_mapped(struct tern_runqueue *queue)
+{
+	queue->tdev->user.mapped[queue->slot] = queue->doorbell;
+}
+
+/**
+ * tern_user_forget() - A doorbell leads nowhere any more
+ * @tdev: Device; struct tern_user.lock is held
+ * @doorbell: Doorbell
+ */
+void tern_user_forget(struct tern_device *tdev, struct tern_doorbell *doorbell)
+{
+	int slot;
+
+	for (slot = 0; slot < TERN_NSLOTS; slot++)
+		if (tdev->user.mapped[slot] == doorbell)
+			tdev->user.mapped[slot] = NULL;
+}
+
+static void zap_slot(struct tern_device *tdev, unsigned int slot)
+{
+	if (tdev->user.mapped[slot])
+		tern_doorbell_zap(tdev->user.mapped[slot]);
+	tdev->user.mapped[slot] = NULL;
+}
+
+/**
+ * tern_user_zap_all() - Every ring faults from now on
+ * @tdev: Device; struct tern_user.lock is held
+ */
+void tern_user_zap_all(struct tern_device *tdev)
+{
+	int slot;
+
+	for (slot = 0; slot < TERN_NSLOTS; slot++)
+		zap_slot(tdev, slot);
+}
+
+/* ---- Slots ------------------------------------------------------------------------ */
+
+/**
+ * tern_user_want() - A queue has lost its slot and still has work
+ * @queue: User-owned queue
+ *
+ * In any context.
+ */
+void tern_user_want(struct tern_runqueue *queue)
+{
+	struct tern_device *tdev = queue->tdev;
+	unsigned long flags;
+
+	spin_lock_irqsave(&tdev->slots.wait_lock, flags);
+	if (list_empty(&queue->wait_node)) {
+		tern_queue_get(queue);
+		queue->waits_since = jiffies;
+		list_add_tail(&queue->wait_node, &tdev->user.waiting);
+	}
+	spin_unlock_irqrestore(&tdev->slots.wait_lock, flags);
+	queue_delayed_work(tdev->cleanup_wq, &tdev->user.work, msecs_to_jiffies(TURN_MS));
+}
+
+/* With struct tern_user.lock. The holder's mapping goes before its slot does. */
+static int take_and_bind(struct tern_runqueue *queue, unsigned int slot)
+{
+	struct tern_device *tdev = queue->tdev;
+	struct tern_runqueue *other;
+	int ret;
+
+	zap_slot(tdev, slot);
+	mutex_lock(&tdev->slots.lock);
+	other = tern_slot_holder(tdev, slot);
+	if (other) {
+		tern_queue_get(other);
+		tern_slot_leave_locked(other, false);
+		if (tern_user_has_work(other))
+			tern_user_want(other);
+		tern_queue_put(other);
+	}
+	ret = tdev->ready && !queue->dead ? tern_slot_bind_locked(queue, slot) : -EIO;
+	mutex_unlock(&tdev->slots.lock);
+	return ret;
+}
+
+static int choose(struct tern_runqueue *queue, bool now)
+{
+	struct tern_device *tdev = queue->tdev;
+	int slot;
+
+	mutex_lock(&tdev->slots.lock);
+	slot = tern_slot_choose_locked(queue, now ? 0 : TURN_MS);
+	mutex_unlock(&tdev->slots.lock);
+	return slot;
+}
+
+/**
+ * tern_user_bind() - Get a queue a slot, another's if need be
+ * @queue: User-owned queue; struct tern_user.lock is held, the device is awake
+ *
+ * Return: 0 or a negative errno
+ */
+int tern_user_bind(struct tern_runqueue *queue)
+{
+	int slot;
+
+	lockdep_assert_held(&queue->tdev->user.lock);
+	if (queue->dead || queue->destroyed)
+		return -EIO;
+	if (queue->slot >= 0)
+		return 0;
+	slot = choose(queue, true);
+	return slot < 0 ? -EBUSY : take_and_bind(queue, slot);
+}
+
+static struct tern_runqueue *pop_waiting(struct tern_device *tdev)
+{
+	struct tern_runqueue *queue;
+	unsigned long flags;
+
+	spin_lock_irqsave(&tdev->slots.wait_lock, flags);
+	queue = list_first_entry_or_null(&tdev->user.waiting, struct tern_runqueue, wait_node);
+	if (queue)
+		list_del_init(&queue->wait_node);
+	spin_unlock_irqrestore(&tdev->slots.wait_lock, flags);
+	return queue;
+}
+
+/* False: nobody's turn is over yet. */
+static bool give_turn(struct tern_runqueue *queue)
+{
+	int slot;
+
+	if (queue->dead || queue->destroyed || queue->slot >= 0 || !tern_user_has_work(queue))
+		return true;
+	slot = choose(queue, false);
+	if (slot < 0)
+		return false;
+	take_and_bind(queue, slot);
+	return true;
+}
+
+static void serve(struct tern_device *tdev)
+{
+	struct tern_runqueue *queue;
+	bool goes_on = true;
+
+	mutex_lock(&tdev->user.lock);
+	while (goes_on && (queue = pop_waiting(tdev))) {
+		goes_on = !tdev->ready || give_turn(queue);
+		if (!goes_on)
+			tern_user_want(queue);
+		tern_queue_put(queue);
+	}
+	mutex_unlock(&tdev->user.lock);
+}
+
+static void user_work(struct work_struct *work)
+{
+	struct tern_device *tdev = container_of(work, struct tern_device, user.work.work);
+	int cookie;
+
+	if (!drm_dev_enter(&tdev->drm, &cookie))
+		return;
+	if (!tern_pm_get(tdev)) {
+		serve(tdev);
+		tern_pm_put(tdev);
+	}
+	drm_dev_exit(cookie);
+}
+
+/* ---- QUEUE_KICK ------------------------------------------------------------------- */
+
+static int kick_awake(struct tern_runqueue *queue)
+{
+	struct tern_device *tdev = queue->tdev;
+	int ret;
+
+	mutex_lock(&tdev->user.lock);
+	ret = tern_user_bind(queue);
+	if (!ret)
+		tern_ring_doorbell(tdev, queue->slot);
+	mutex_unlock(&tdev->user.lock);
+	return ret;
+}
+
+static int kick(struct tern_runqueue *queue)
+{
+	struct tern_device *tdev = queue->tdev;
+	int ret;
+
+	if (!tern_queue_is_user(queue))
+		return -EPERM;
+	ret = tern_pm_get(tdev);
+	if (ret)
+		return ret;
+	ret = kick_awake(queue);
+	tern_pm_put(tdev);
+	return ret;
+}
+
+int tern_ioctl_queue_kick(struct drm_device *drm, void *data, struct drm_file *file)
+{
+	struct drm_tern_queue_kick *args = data;
+	struct tern_runqueue *queue;
+	int cookie, ret;
+
+	if (args->pad)
+		return -EINVAL;
+	if (!drm_dev_enter(drm, &cookie))
+		return -ENODEV;
+	queue = tern_queue_lookup(file->driver_priv, args->queue_id);
+	ret = queue ? kick(queue) : -ENOENT;
+	tern_queue_put(queue);
+	drm_dev_exit(cookie);
+	return ret;
+}
+
+/* ---- Life -------------------------------------------------------------------------- */
+
+static int take_ring(struct tern_runqueue *queue, const struct drm_tern_queue_create *args,
+		     struct drm_file *file)
+{
+	struct drm_gem_object *obj = drm_gem_object_lookup(file, args->ring_bo);
+	struct tern_bo *bo;
+	int ret;
+
+	if (!obj)
+		return -ENOENT;
+	bo = to_tern_bo(obj);
+	ret = tern_bo_is_own(bo) ? tern_check_ring_bo(args, obj->size) : -EINVAL;
+	if (!ret)
+		ret = tern_bo_pin(bo);
+	if (ret) {
+		drm_gem_object_put(obj);
+		return ret;
+	}
+	queue->ring_bo = bo;
+	queue->ring_offset = args->ring_offset;
+	queue->ring_va = args->ring_va;
+	return 0;
+}
+
+static void put_ring(struct tern_runqueue *queue)
+{
+	tern_bo_unpin(queue->ring_bo);
+	drm_gem_object_put(&queue->ring_bo->base.base);
+	queue->ring_bo = NULL;
+}
+
+/**
+ * tern_user_queue_init() - The part of QUEUE_CREATE that is only for user-owned queues
+ * @queue: Queue
+ * @args: Arguments; the doorbell's offset is a result
+ * @file: File
+ *
+ * Return: 0 or a negative errno
+ */
+int tern_user_queue_init(struct tern_runqueue *queue, struct drm_tern_queue_create *args,
+			 struct drm_file *file)
+{
+	struct tern_doorbell *doorbell;
+	int ret = take_ring(queue, args, file);
+
+	if (ret)
+		return ret;
+	doorbell = tern_doorbell_create(queue, file, &args->doorbell_offset);
+	if (IS_ERR(doorbell)) {
+		put_ring(queue);
+		return PTR_ERR(doorbell);
+	}
+	queue->doorbell = doorbell;
+	return 0;
+}
+
+/**
+ * tern_user_queue_destroy() - No program rings for it any more
+ * @queue: Queue
+ */
+void tern_user_queue_destroy(struct tern_runqueue *queue)
+{
+	tern_doorbell_revoke(queue->doorbell);
+	queue->doorbell = NULL;
+}
+
+/**
+ * tern_user_queue_fini() - Release what tern_user_queue_init() took
+ * @queue: Queue without slot
+ */
+void tern_user_queue_fini(struct tern_runqueue *queue)
+{
+	if (queue->doorbell)
+		tern_user_queue_destroy(queue);
+	if (queue->ring_bo)
+		put_ring(queue);
+}
+
+static void free_nothing(struct drm_device *drm, void *page)
+{
+	__free_page(page);
+}
+
+/**
+ * tern_user_init() - Before anything else of this file
+ * @tdev: Device
+ *
+ * Return: 0 or -ENOMEM
+ */
+int tern_user_init(struct tern_device *tdev)
+{
+	mutex_init(&tdev->user.lock);
+	INIT_LIST_HEAD(&tdev->user.waiting);
+	INIT_DELAYED_WORK(&tdev->user.work, user_work);
+	tdev->user.nothing = alloc_page(GFP_KERNEL | __GFP_ZERO);
+	if (!tdev->user.nothing)
+		return -ENOMEM;
+	return drmm_add_action_or_reset(&tdev->drm, free_nothing, tdev->user.nothing);
+}
+
+/**
+ * tern_user_stop() - The device leaves
+ * @tdev: Device, which is not ready any more
+ */
+void tern_user_stop(struct tern_device *tdev)
+{
+	struct tern_runqueue *queue;
+
+	cancel_delayed_work_sync(&tdev->user.work);
+	while ((queue = pop_waiting(tdev)))
+		tern_queue_put(queue);
+}
