@@ -29,6 +29,7 @@
 #include "tern_queue.h"
 #include "tern_user.h"
 #include "tern_vm.h"
+#include "tern_wait.h"
 
 static unsigned int buffer_percent = 75;
 module_param(buffer_percent, uint, 0644);

@@ -13,7 +13,8 @@ struct tern_device;
 #define TERN_FILE_VMS 64
 #define TERN_FILE_QUEUES 256
 #define TERN_FILE_USER_QUEUES 16
-#define TERN_FILE_EVENTS 1024
+/* Bytes of events that DRM keeps for a file, which it has no name for. */
+#define TERN_FILE_EVENT_SPACE 4096
 #define TERN_QUEUE_JOBS 4096
 #define TERN_VM_BINDS 4096
 

@@ -13,7 +13,9 @@
 #include <linux/delay.h>
 #include <linux/firmware.h>
 #include <linux/ktime.h>
+#include <linux/mm.h>
 #include <linux/moduleparam.h>
+#include <linux/slab.h>
 #include <linux/vmalloc.h>
 
 #include <crypto/sha2.h>
@@ -327,7 +329,9 @@ static int read_info(struct tern_device *tdev)
 	memcpy(&info, area(tdev, AREA_INFO), sizeof(info));
 	if (le16_to_cpu(info.major) != TERN_FW_MAJOR)
 		return misfit(tdev, &info, "another major version");
-	fw->minor = min_t(u16, le16_to_cpu(info.minor), TERN_FW_MINOR);
+	fw->minor = le16_to_cpu(info.minor);
+	if (fw->minor > TERN_FW_MINOR)
+		fw->minor = TERN_FW_MINOR;
 	fw->features = le64_to_cpu(info.features);
 	fw->slots = le32_to_cpu(info.slots);
 	if (fw->features & ~(u64)OFFERED)

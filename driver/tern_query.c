@@ -86,8 +86,19 @@ static u32 priorities(void)
 	return mask;
 }
 
-static int query_limits(struct tern_file *file, struct drm_tern_dev_query *args)
+static struct drm_tern_limit event_limit(struct drm_file *drm_file)
 {
+	int space = READ_ONCE(drm_file->event_space);
+
+	return (struct drm_tern_limit) {
+		.most = TERN_FILE_EVENT_SPACE / sizeof(struct drm_tern_event),
+		.used = (TERN_FILE_EVENT_SPACE - space) / sizeof(struct drm_tern_event),
+	};
+}
+
+static int query_limits(struct drm_file *drm_file, struct drm_tern_dev_query *args)
+{
+	struct tern_file *file = drm_file->driver_priv;
 	struct drm_tern_limits limits = {
 		.buffers = of_count(TERN_FILE_BUFFERS, &file->account->buffers),
 		.buffer_bytes = {
@@ -98,6 +109,7 @@ static int query_limits(struct tern_file *file, struct drm_tern_dev_query *args)
 		.vms = of_count(TERN_FILE_VMS, &file->vm_count),
 		.queues = of_count(TERN_FILE_QUEUES, &file->queue_count),
 		.user_queues = of_count(TERN_FILE_USER_QUEUES, &file->user_queue_count),
+		.events = event_limit(drm_file),
 		.queue_jobs = TERN_QUEUE_JOBS,
 		.vm_binds = TERN_VM_BINDS,
 		.budget_usual = TERN_BUDGET_USUAL,
@@ -172,7 +184,7 @@ int tern_ioctl_dev_query(struct drm_device *drm, void *data, struct drm_file *fi
 	case DRM_TERN_QUERY_CAPS:
 		return give(args, &tdev->caps, sizeof(tdev->caps));
 	case DRM_TERN_QUERY_LIMITS:
-		return query_limits(file->driver_priv, args);
+		return query_limits(file, args);
 	case DRM_TERN_QUERY_CLOCKS:
 		return query_clocks(tdev, args);
 	default:

@@ -339,7 +339,7 @@ static void queue_init_ring(struct tern_runqueue *queue)
 }
 
 static struct tern_runqueue *queue_alloc(struct tern_vm *vm,
-				      const struct drm_tern_queue_create *args)
+					 const struct drm_tern_queue_create *args)
 {
 	struct tern_runqueue *queue = kzalloc(sizeof(*queue), GFP_KERNEL_ACCOUNT);
 

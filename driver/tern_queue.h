@@ -179,6 +179,5 @@ bool tern_queue_has_work(struct tern_runqueue *queue);
 int tern_ioctl_queue_create(struct drm_device *drm, void *data, struct drm_file *file);
 int tern_ioctl_queue_destroy(struct drm_device *drm, void *data, struct drm_file *file);
 int tern_ioctl_queue_state(struct drm_device *drm, void *data, struct drm_file *file);
-int tern_ioctl_queue_wait(struct drm_device *drm, void *data, struct drm_file *file);
 
 #endif /* TERN_QUEUE_H */

@@ -504,6 +504,19 @@ void tern_slots_clear_stale(struct tern_device *tdev)
 		tern_write(tdev, tern_slot_reg(slot, TERN_SLOT_REG_CONTROL), 0);
 }
 
+/*
+ * Firmware that lives on must have forgotten what it knows of a slot before that is VALID again:
+ * else it may run the next binding's job, and then take the stop for it.
+ */
+static void firmware_forgets(struct tern_device *tdev, unsigned int slot)
+{
+	struct tern_message reply;
+	int ret = tern_ipc_ask(tdev, TERN_FW_SLOT_STOP, slot, TERN_FW_STOP_ABORT, 0, &reply);
+
+	if (ret && ret != -ENODEV)
+		tern_reset_request(tdev, TERN_RUNG_FIRMWARE, "the firmware does not answer");
+}
+
 /**
  * tern_slots_stop_stale() - And neither must its firmware
  * @tdev: Device that is awake; struct tern_slots.lock is held
@@ -513,7 +526,7 @@ void tern_slots_stop_stale(struct tern_device *tdev)
 	unsigned int slot;
 
 	for_each_set_bit(slot, tdev->slots.stale, TERN_NSLOTS)
-		tern_ipc_send(tdev, TERN_FW_SLOT_STOP, slot, TERN_FW_STOP_ABORT, 0);
+		firmware_forgets(tdev, slot);
 	bitmap_zero(tdev->slots.stale, TERN_NSLOTS);
 }
 
@@ -542,15 +555,16 @@ void tern_slots_before_reset(struct tern_device *tdev)
 }
 
 /* Not VALID, so the ring is the kernel's and the job that was lost can be counted. */
-static void rebind(struct tern_runqueue *queue)
+static void rebind(struct tern_runqueue *queue, bool firmware)
 {
 	struct tern_device *tdev = queue->tdev;
 	unsigned int slot = queue->slot;
 
+	if (!firmware)
+		firmware_forgets(tdev, slot);
+	await_idle(tdev, slot);
 	if (queue->interrupted)
 		tern_queue_skip_lost(queue);
-	/* Firmware that lives on must forget what it knows of the slot. */
-	tern_ipc_send(tdev, TERN_FW_SLOT_STOP, slot, TERN_FW_STOP_ABORT, 0);
 	write_slot(queue, slot);
 }
 
@@ -573,7 +587,7 @@ void tern_slots_after_reset(struct tern_device *tdev, bool firmware, bool everyt
 			continue;
 		tern_queue_collect(queue);
 		if (everything || queue->interrupted)
-			rebind(queue);
+			rebind(queue, firmware);
 		if (firmware || queue->interrupted)
 			start_slot(tdev, slot);
 		queue->restore = false;
