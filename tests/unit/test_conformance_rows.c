@@ -82,7 +82,7 @@ static void one_column(void)
 		.d.ne = {n, h, t}, .i = {dims, mode, 4096}, .f = {10000, 1, 0, 1, 32, 1}, \
 		__VA_ARGS__                                                               \
 	}
-#define FREQUENCIES(n) .s[2] = {.ne = {n}, .fill = FILL_POSITIVE}
+#define FREQUENCIES(n, ...) .s[2] = {.ne = {n}, .fill = FILL_POSITIVE, __VA_ARGS__}
 
 static void rotation(void)
 {
@@ -97,6 +97,7 @@ static void rotation(void)
 		ROPE(64, 4, 3, 0, 64, FREQUENCIES(32)),
 		ROPE(64, 4, 3, 2, 64, FREQUENCIES(32)),
 		ROPE(96, 4, 3, 2, 48, FREQUENCIES(24)),
+		ROPE(64, 4, 3, 2, 64, FREQUENCIES(32, .layout = STEP2)),
 		ROPE(64, 4, 5, 0, 64, .in_place = true),
 		ROPE(64, 4, 5, 2, 64, .in_place = true),
 		ROPE(64, 4, 5, 0, 32, .in_place = true),

@@ -95,6 +95,19 @@ static void long_argsort(void)
 	CONF_RUN(cases);
 }
 
+/* Indices may lie in memory like anything else. */
+static void result_layouts(void)
+{
+	struct conf_case cases[] = {ARGMAX(33), TOP_K(33, 8), TOP_K(100, 70), ARGSORT(33, 10, 0)};
+
+	for (size_t i = 0; i < CONF_COUNT(cases); i++) {
+		for (int layout = PADDED; layout < CONF_LAYOUTS; layout++) {
+			cases[i].d.layout = (enum conf_layout)layout;
+			conf_run_case(&cases[i]);
+		}
+	}
+}
+
 static void instruction_sets(void)
 {
 	struct conf_case cases[] = {ARGMAX(777), TOP_K(777, 20), ARGSORT(777, 3, 0)};
@@ -112,6 +125,7 @@ int main(void)
 		{"top k", top_k},
 		{"argsort", argsort},
 		{"long argsort", long_argsort},
+		{"result layouts", result_layouts},
 		{"instruction sets", instruction_sets},
 	};
 

@@ -226,7 +226,7 @@ void row_own_length(struct row_kernel *k, unsigned int b, int64_t n)
 
 	o->n0 = n;
 	o->d[0].on = false;
-	o->d[0].nb = tern_type_info(o->type)->bytes;
+	o->d[0].nb = o->t ? (int64_t)o->t->nb[0] : tern_type_info(o->type)->bytes;
 }
 
 unsigned int row_tmp(struct row_kernel *k, int64_t n0, unsigned int follows, unsigned int type)
