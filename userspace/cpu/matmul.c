@@ -104,8 +104,6 @@ static void prepare_piece(void *ctx, int64_t lo, int64_t hi, unsigned int worker
 		(void *)(scratch + tern_align64((size_t)mm->k * sizeof(float)));
 
 	for (int64_t row = lo; row < hi; row++) {
-		float *to = mm->x + row * mm->k;
-
 		if (mm->fallback && mm->blocks) {
 			mm->cpu->simd->quantise_act(activation_row(mm, row, tmp),
 						    mm->acts + row * (mm->k / TERN_GROUP), mm->k);
@@ -113,6 +111,7 @@ static void prepare_piece(void *ctx, int64_t lo, int64_t hi, unsigned int worker
 			mm->cpu->simd->quantise_act(activation_row(mm, row, tmp), acts, mm->k);
 			split_act(&mm->act, row, acts);
 		} else {
+			float *to = mm->x + row * mm->k;
 			const float *from = activation_row(mm, row, to);
 
 			if (from != to)
