@@ -128,6 +128,17 @@ static void views_and_batches(void)
 	CONF_RUN(cases);
 }
 
+/* A stride of 0 in any source. */
+static void repeated_elements(void)
+{
+	for (int source = 0; source < TERN_MAX_SRC; source++) {
+		struct conf_case c = ATTENTION(64, 64, 5, 50, 4, 2, MASK(50, 5), SINKS(4));
+
+		c.s[source].layout = SAME;
+		conf_run_case(&c);
+	}
+}
+
 static void instruction_sets(void)
 {
 	static const struct conf_case cases[] = {
@@ -148,6 +159,7 @@ int main(void)
 		{"parameters", parameters},
 		{"cached types", cached_types},
 		{"views and batches", views_and_batches},
+		{"repeated elements", repeated_elements},
 		{"instruction sets", instruction_sets},
 	};
 

@@ -214,7 +214,8 @@ static void emit_heads(struct attention *x)
 			((unsigned int[]){x->h_q, x->kh_off, x->vh_off, x->h_d, x->mask_batch})[i],
 			imm(0));
 	batch = lower_loop_begin(l, imm(x->q->ne[3]));
-	lower_mov(l, x->h_s, imm(0));
+	lower_mov(l, x->sink.off, imm(0));
+	lower_mov(l, x->slope.off, imm(0));
 	lower_mov(l, x->mask_head, imm(0));
 	head = lower_loop_begin(l, imm(x->k->ne[2]));
 	load_per_head(x);
@@ -224,7 +225,8 @@ static void emit_heads(struct attention *x)
 	lower_alu(l, TERN_ALU_ADD, x->kh_off, x->kh_off, imm((int64_t)x->k->nb[2]));
 	lower_alu(l, TERN_ALU_ADD, x->vh_off, x->vh_off, imm((int64_t)x->v->nb[2]));
 	lower_alu(l, TERN_ALU_ADD, x->h_d, x->h_d, imm(r * (int64_t)x->d->nb[1]));
-	lower_alu(l, TERN_ALU_ADD, x->h_s, x->h_s, imm(4 * r));
+	lower_alu(l, TERN_ALU_ADD, x->sink.off, x->sink.off, imm(r * x->sink.stride));
+	lower_alu(l, TERN_ALU_ADD, x->slope.off, x->slope.off, imm(r * x->slope.stride));
 	next_mask(x, x->mask_head, 2, r);
 	lower_loop_end(l, &head);
 	/* from the end of this batch's heads to the next batch */
@@ -262,6 +264,8 @@ void attention_lower(struct tern_lower *l, uint32_t op)
 		return;
 	}
 	x.sink.on = x.sinks;
+	x.sink.stride = x.sinks ? (int64_t)x.sinks->nb[0] : 0;
+	x.slope.stride = sizeof(float);
 	x.slope.on = o->f[TERN_ATTENTION_F_MAX_BIAS] > 0.0f;
 	lower_group_begin(l, op);
 	attention_set_up(&x);

@@ -14,7 +14,8 @@ struct attention_fit {
 /* A value for each head, constant in all of the group. */
 struct per_head {
 	bool on;
-	unsigned int base;
+	int64_t stride; /* bytes from a head's value to the next */
+	unsigned int base, off;
 	uint8_t t_mem, t;
 };
 
@@ -34,7 +35,7 @@ struct attention {
 	struct per_head sink, slope;
 
 	/* registers */
-	unsigned int q_off, kh_off, vh_off, m_off, d_off, h_q, h_d, h_s, b_m, mask_head, mask_batch;
+	unsigned int q_off, kh_off, vh_off, m_off, d_off, h_q, h_d, b_m, mask_head, mask_batch;
 	unsigned int tleft, tcur, rows, limit, kv, kv_end, kv_load, pcur, pload, tmp;
 	unsigned int k_off, v_off;
 

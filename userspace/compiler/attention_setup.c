@@ -36,10 +36,10 @@ static void alloc(struct attention *x)
 	const struct attention_fit *f = &x->f;
 	int64_t m = f->r * f->tt, dk = x->q->ne[0], dv = x->d->ne[0];
 	unsigned int *regs[] = {
-		&x->q_off, &x->kh_off, &x->vh_off, &x->d_off,	  &x->h_q,	  &x->h_d,
-		&x->tleft, &x->tcur,   &x->rows,   &x->limit,	  &x->kv,	  &x->pcur,
-		&x->pload, &x->tmp,    &x->kv_end, &x->kv_load,	  &x->k_off,	  &x->v_off,
-		&x->m_off, &x->h_s,    &x->b_m,	   &x->mask_head, &x->mask_batch,
+		&x->q_off, &x->kh_off,	 &x->vh_off,	&x->d_off,   &x->h_q,	    &x->h_d,
+		&x->tleft, &x->tcur,	 &x->rows,	&x->limit,   &x->kv,	    &x->pcur,
+		&x->pload, &x->tmp,	 &x->kv_end,	&x->kv_load, &x->k_off,	    &x->v_off,
+		&x->m_off, &x->sink.off, &x->slope.off, &x->b_m,     &x->mask_head, &x->mask_batch,
 	};
 
 	for (size_t i = 0; i < sizeof(regs) / sizeof(regs[0]); i++)
@@ -62,6 +62,9 @@ static void alloc(struct attention *x)
 			(uint64_t)(f->pc * f->tt * f->mr * attention_elem(x->mask->type)));
 }
 
+/* Stride of dimension 0 in SPM and of blocks; in memory any, and 0 repeats one element. */
+enum { PACKED = -1 };
+
 struct dims {
 	struct tern_val size[3];
 	int64_t stride[3];
@@ -76,7 +79,7 @@ static uint8_t tile3(struct attention *x, unsigned int type, bool spm, struct te
 	s.offs = offs;
 	for (int i = 0; i < 3; i++)
 		s.size[i] = d.size[i];
-	for (int i = d.stride[0] ? 0 : 1; i < 3; i++)
+	for (int i = d.stride[0] == PACKED; i < 3; i++)
 		s.stride[i] = tern_imm(d.stride[i]);
 	lower_set_tile(x->l, t, &s);
 	return t;
@@ -85,12 +88,12 @@ static uint8_t tile3(struct attention *x, unsigned int type, bool spm, struct te
 /* [cols, r, tt] rows of a tile in SPM, and the same memory as [cols, M]. */
 static struct dims rows3(struct attention *x, struct tern_val cols, int64_t row)
 {
-	return (struct dims){{cols, imm(x->f.r), reg(x->tcur)}, {0, row, row * x->f.r}};
+	return (struct dims){{cols, imm(x->f.r), reg(x->tcur)}, {PACKED, row, row * x->f.r}};
 }
 
 static struct dims rows2(struct attention *x, struct tern_val cols, int64_t row)
 {
-	return (struct dims){{cols, reg(x->rows), imm(1)}, {0, row, 0}};
+	return (struct dims){{cols, reg(x->rows), imm(1)}, {PACKED, row, 0}};
 }
 
 static void query_tiles(struct attention *x)
@@ -116,7 +119,7 @@ static uint8_t cache_tile(struct attention *x, const struct tern_tensor_desc *t,
 
 	return tile3(x, t->type, false, reg(base), reg(off),
 		     (struct dims){{imm(t->ne[0]), reg(x->pload), imm(1)},
-				   {i->kind == TERN_KIND_PLAIN ? (int64_t)t->nb[0] : 0,
+				   {i->kind == TERN_KIND_PLAIN ? (int64_t)t->nb[0] : PACKED,
 				    (int64_t)t->nb[1], 0}});
 }
 
@@ -129,15 +132,15 @@ static void cache_tiles(struct attention *x)
 
 	x->t_k_mem = cache_tile(x, x->k, x->k_base, x->k_off);
 	x->t_k_in = tile3(x, f->kt, true, reg(x->kp.prod), z,
-			  (struct dims){{imm(dk), in, imm(1)}, {0, kr, 0}});
+			  (struct dims){{imm(dk), in, imm(1)}, {PACKED, kr, 0}});
 	x->t_k = tile3(x, f->kt, true, reg(x->kp.cons), z,
-		       (struct dims){{imm(dk), in, imm(1)}, {0, kr, 0}});
+		       (struct dims){{imm(dk), in, imm(1)}, {PACKED, kr, 0}});
 	x->t_v_mem = cache_tile(x, x->v, x->v_base, x->v_off);
 	lower_set_field(x->l, x->t_v_mem, TERN_TILE_SIZE0 + 1, cur);
 	x->t_v_in = tile3(x, f->vt, true, reg(x->vp.prod), z,
-			  (struct dims){{imm(dv), cur, imm(1)}, {0, vr, 0}});
+			  (struct dims){{imm(dv), cur, imm(1)}, {PACKED, vr, 0}});
 	x->t_v = tile3(x, f->vt, true, reg(x->vp.cons), z,
-		       (struct dims){{imm(dv), cur, imm(1)}, {0, vr, 0}});
+		       (struct dims){{imm(dv), cur, imm(1)}, {PACKED, vr, 0}});
 }
 
 static void score_tiles(struct attention *x)
@@ -168,7 +171,7 @@ static void score_tiles(struct attention *x)
 static void mask_tiles(struct attention *x)
 {
 	int64_t e = attention_elem(x->mask->type), mr = x->f.mr, row = e * x->f.pc;
-	struct dims in = {{reg(x->pcur), imm(mr), reg(x->tcur)}, {0, row, row * mr}};
+	struct dims in = {{reg(x->pcur), imm(mr), reg(x->tcur)}, {PACKED, row, row * mr}};
 	struct dims mem = {
 		{reg(x->pcur), imm(mr), reg(x->tcur)},
 		{(int64_t)x->mask->nb[0], (int64_t)x->mask->nb[2], (int64_t)x->mask->nb[1]}};
@@ -180,12 +183,13 @@ static void mask_tiles(struct attention *x)
 
 static void per_head_tiles(struct attention *x, struct per_head *p)
 {
-	struct dims s = {{imm(1), imm(x->f.r), imm(1)}, {0, 4, 0}};
+	struct dims in = {{imm(1), imm(x->f.r), imm(1)}, {PACKED, 4, 0}}, mem = in;
 
 	if (!p->on)
 		return;
-	p->t_mem = tile3(x, TERN_T_F32, false, reg(p->base), reg(x->h_s), s);
-	p->t = tile3(x, TERN_T_F32, true, imm(lower_spm(x->l, (uint64_t)(4 * x->f.r))), imm(0), s);
+	mem.stride[1] = p->stride;
+	p->t_mem = tile3(x, TERN_T_F32, false, reg(p->base), reg(p->off), mem);
+	p->t = tile3(x, TERN_T_F32, true, imm(lower_spm(x->l, (uint64_t)(4 * x->f.r))), imm(0), in);
 }
 
 void attention_set_up(struct attention *x)

@@ -280,7 +280,7 @@ static bool type_fits(const struct conf_tensor *t, enum tern_dtype type)
 {
 	int64_t elems = ref_type(type)->elems;
 
-	return t->ne[0] % elems == 0 && (elems == 1 || (t->layout != SWAP01 && t->layout != STEP2));
+	return t->ne[0] % elems == 0 && (elems == 1 || t->layout < SWAP01);
 }
 
 static bool set_type(struct conf_case *c, enum tern_dtype type)

@@ -29,7 +29,8 @@ enum conf_layout {
 	SWAP12, /* memory order 0 2 1 3: heads beside each other in a token */
 	SWAP01, /* transposed; no block types */
 	STEP2,	/* every second element; no block types */
-	CONF_LAYOUTS
+	CONF_LAYOUTS,
+	SAME = CONF_LAYOUTS, /* rows of one element that repeats; sources only, no block types */
 };
 
 enum conf_fill {

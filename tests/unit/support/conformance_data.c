@@ -11,10 +11,10 @@ static const struct {
 	uint8_t order[4]; /* dimensions, innermost in memory first */
 	uint8_t step;	  /* elements from one to the next */
 	bool gaps;
-} layouts[CONF_LAYOUTS] = {
+} layouts[] = {
 	[PLAIN] = {{0, 1, 2, 3}, 1, false},  [PADDED] = {{0, 1, 2, 3}, 1, true},
 	[SWAP12] = {{0, 2, 1, 3}, 1, false}, [SWAP01] = {{1, 0, 2, 3}, 1, false},
-	[STEP2] = {{0, 1, 2, 3}, 2, false},
+	[STEP2] = {{0, 1, 2, 3}, 2, false},  [SAME] = {{0, 1, 2, 3}, 1, false},
 };
 
 uint64_t conf_place(const struct conf_tensor *t, int64_t ne[4], uint64_t nb[4], uint64_t *offset)
@@ -29,6 +29,10 @@ uint64_t conf_place(const struct conf_tensor *t, int64_t ne[4], uint64_t nb[4], 
 		int d = layouts[t->layout].order[i];
 		int64_t n = d ? ne[d] : ne[d] / type->elems;
 
+		if (t->layout == SAME && d == 0) {
+			nb[d] = 0;
+			continue;
+		}
 		nb[d] = stride;
 		stride *= (uint64_t)n + (gaps && i < 2);
 	}
