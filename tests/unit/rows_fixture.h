@@ -383,14 +383,17 @@ static inline void fx_run_on(struct fx *f, const char *config, const int64_t (*s
 	struct tern_graph *g = fx_graph(f);
 	struct tern_sim_options opt;
 	struct tern_npu_code code;
+	struct tern_plan *plan;
 	struct tern_target t;
 
 	fx_target(config, &t, &opt);
 	for (uint32_t o = 0; o < f->nops; o++)
 		ck_assert_msg(!tern_solve(&t, &f->op[o], f->tensor), "%s: %s", config,
 			      tern_last_error());
-	ck_assert_msg(!tern_compile_npu(&t, g, 0, f->nops, &code), "%s: %s", config,
+	ck_assert_int_eq(tern_plan_create(g, &plan), 0);
+	ck_assert_msg(!tern_compile_npu(&t, plan, 0, f->nops, &code), "%s: %s", config,
 		      tern_last_error());
+	tern_plan_destroy(plan);
 	for (uint32_t o = 0; o < f->nops && f->one_group; o++)
 		ck_assert_uint_eq(code.fused[o], code.fused[0]);
 	for (unsigned int r = 0; r < nruns; r++) {

@@ -103,7 +103,7 @@ static int assemble(struct tern_lower *l, struct tern_npu_code *out)
 	return 0;
 }
 
-static int lower_all(struct tern_lower *l, struct tern_plan *plan, struct tern_npu_code *out)
+static int lower_all(struct tern_lower *l, const struct tern_plan *plan, struct tern_npu_code *out)
 {
 	for (uint32_t i = 0; i < out->nops;) {
 		i += plan_lower(plan, l, out->first + i, out->first + out->nops, &out->fused[i]);
@@ -116,22 +116,18 @@ static int lower_all(struct tern_lower *l, struct tern_plan *plan, struct tern_n
 	return l->err;
 }
 
-int tern_compile_npu(const struct tern_target *target, const struct tern_graph *g, uint32_t first,
+int tern_compile_npu(const struct tern_target *target, const struct tern_plan *plan, uint32_t first,
 		     uint32_t n, struct tern_npu_code *out)
 {
-	struct tern_plan *plan = NULL;
 	struct tern_lower l;
 	int err;
 
 	*out = (struct tern_npu_code){.first = first, .nops = n};
-	lower_init(&l, target, g);
+	lower_init(&l, target, plan_graph(plan));
 	out->fused = calloc(n ? n : 1, sizeof(*out->fused));
-	err = out->fused ? plan_create(g, &plan) : -ENOMEM;
-	if (!err)
-		err = lower_all(&l, plan, out);
+	err = out->fused ? lower_all(&l, plan, out) : -ENOMEM;
 	if (!err)
 		err = assemble(&l, out);
-	plan_destroy(plan);
 	lower_fini(&l);
 	if (!err)
 		return 0;

@@ -47,9 +47,14 @@ struct tern_npu_code {
 int tern_solve(const struct tern_target *target, const struct tern_op_desc *op,
 	       const struct tern_tensor_desc *tensors);
 
-/* Compile operators [first, first + n), all of which tern_solve accepted. 0, -ENOMEM, or
- * -EOPNOTSUPP (a solver that lied: a bug, reported as such). */
-int tern_compile_npu(const struct tern_target *target, const struct tern_graph *g, uint32_t first,
+/* Who reads what in a graph: made once, for all stretches of it. 0 or -ENOMEM. */
+struct tern_plan;
+int tern_plan_create(const struct tern_graph *g, struct tern_plan **out);
+void tern_plan_destroy(struct tern_plan *plan);
+
+/* Compile operators [first, first + n) of the plan's graph, all of which tern_solve accepted. 0,
+ * -ENOMEM, or -EOPNOTSUPP (a solver that lied: a bug, reported as such). */
+int tern_compile_npu(const struct tern_target *target, const struct tern_plan *plan, uint32_t first,
 		     uint32_t n, struct tern_npu_code *out);
 void tern_npu_code_fini(struct tern_npu_code *code);
 

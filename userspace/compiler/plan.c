@@ -26,13 +26,13 @@ struct tern_plan {
 	struct read *read;
 };
 
-int plan_create(const struct tern_graph *g, struct tern_plan **out)
+int tern_plan_create(const struct tern_graph *g, struct tern_plan **out)
 {
 	struct tern_plan *p = calloc(1, sizeof(*p));
 	uint32_t n = 0, *at;
 
 	if (!p)
-		return -ENOMEM;
+		return tern_fail(-ENOMEM, "no memory to plan %u operators", g->nops);
 	p->g = g;
 	p->first = calloc(g->nstorages + 2ul, sizeof(*p->first));
 	if (!p->first)
@@ -61,11 +61,11 @@ int plan_create(const struct tern_graph *g, struct tern_plan **out)
 	*out = p;
 	return 0;
 fail:
-	plan_destroy(p);
-	return -ENOMEM;
+	tern_plan_destroy(p);
+	return tern_fail(-ENOMEM, "no memory to plan %u operators", g->nops);
 }
 
-void plan_destroy(struct tern_plan *plan)
+void tern_plan_destroy(struct tern_plan *plan)
 {
 	if (!plan)
 		return;
@@ -74,12 +74,33 @@ void plan_destroy(struct tern_plan *plan)
 	free(plan);
 }
 
+const struct tern_graph *plan_graph(const struct tern_plan *plan)
+{
+	return plan->g;
+}
+
 /* Views of the same bytes: one may join or permute what the other has as dimensions. */
 static bool same_elements(const struct tern_tensor_desc *a, const struct tern_tensor_desc *b)
 {
 	return a->storage == b->storage && a->type == b->type && a->offset == b->offset &&
 	       a->offset_sym == b->offset_sym && a->offset_mul == b->offset_mul &&
 	       a->ne[0] * tern_nrows(a->ne) == b->ne[0] * tern_nrows(b->ne);
+}
+
+/* The first read of a storage by an operator behind `op`. */
+static uint32_t first_after(const struct tern_plan *p, uint32_t storage, uint32_t op)
+{
+	uint32_t lo = p->first[storage], hi = p->first[storage + 1];
+
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (p->read[mid].op > op)
+			hi = mid;
+		else
+			lo = mid + 1;
+	}
+	return lo;
 }
 
 /*
@@ -95,12 +116,10 @@ static bool replaced(const struct tern_plan *p, uint32_t producer, uint32_t end,
 
 	if (g->storages[t->storage].flags & (TERN_STORAGE_BOUND | TERN_STORAGE_KEEP))
 		return false;
-	for (uint32_t i = p->first[t->storage]; i < p->first[t->storage + 1]; i++) {
+	for (uint32_t i = first_after(p, t->storage, producer); i < p->first[t->storage + 1]; i++) {
 		const struct read *r = &p->read[i];
 		const struct tern_op_desc *o = &g->ops[r->op];
 
-		if (r->op <= producer)
-			continue;
 		if (r->op >= end || o->op != kind || r->slot != slot ||
 		    !same_elements(&g->tensors[o->src[slot]], t))
 			return false;
@@ -315,7 +334,8 @@ static bool may_fuse(const struct tern_plan *plan, const struct tern_target *tar
 }
 
 /* The longest plan first, then without the last operators. */
-static uint32_t try_linear(struct tern_plan *plan, struct tern_lower *l, uint32_t op, uint32_t end)
+static uint32_t try_linear(const struct tern_plan *plan, struct tern_lower *l, uint32_t op,
+			   uint32_t end)
 {
 	struct linear_plan p;
 
@@ -335,7 +355,7 @@ static uint32_t try_linear(struct tern_plan *plan, struct tern_lower *l, uint32_
 }
 
 /* ---- [RMS_NORM] [ROPE] [SET_ROWS] --------------------------------------------------- */
-static uint32_t try_rope_store(struct tern_plan *plan, struct tern_lower *l, uint32_t op,
+static uint32_t try_rope_store(const struct tern_plan *plan, struct tern_lower *l, uint32_t op,
 			       uint32_t end)
 {
 	const struct tern_graph *g = l->g;
@@ -357,7 +377,7 @@ static uint32_t try_rope_store(struct tern_plan *plan, struct tern_lower *l, uin
 }
 
 /* ---- ADD, norm: sum and norm of it in one pass over memory ------------------------- */
-static uint32_t try_add_norm(struct tern_plan *plan, struct tern_lower *l, uint32_t op,
+static uint32_t try_add_norm(const struct tern_plan *plan, struct tern_lower *l, uint32_t op,
 			     uint32_t end)
 {
 	const struct tern_op_desc *o = &l->g->ops[op];
@@ -376,7 +396,7 @@ static uint32_t try_add_norm(struct tern_plan *plan, struct tern_lower *l, uint3
 	return 2;
 }
 
-uint32_t plan_lower(struct tern_plan *plan, struct tern_lower *l, uint32_t op, uint32_t end,
+uint32_t plan_lower(const struct tern_plan *plan, struct tern_lower *l, uint32_t op, uint32_t end,
 		    uint32_t *fused)
 {
 	size_t marked = l->main.n;

@@ -5,17 +5,14 @@
 
 #include "compiler/lower.h"
 
-struct tern_plan; /* readers of every storage, built once per compilation */
-
-int plan_create(const struct tern_graph *g, struct tern_plan **out);
-void plan_destroy(struct tern_plan *plan);
+const struct tern_graph *plan_graph(const struct tern_plan *plan);
 
 /*
  * Lower the group that begins at operator `op`, taking as many of the operators before `end` as
  * one group can hold. Returns how many; fused[i] for each of them is set to the operator
  * that carries the counters.
  */
-uint32_t plan_lower(struct tern_plan *plan, struct tern_lower *l, uint32_t op, uint32_t end,
+uint32_t plan_lower(const struct tern_plan *plan, struct tern_lower *l, uint32_t op, uint32_t end,
 		    uint32_t *fused);
 
 #endif

@@ -226,19 +226,24 @@ static uint64_t sum_weights(const struct tern_graph *g, const struct range *list
 	return sum;
 }
 
+/* In a list that distinct() made, where of all that begin before, the last reaches furthest. */
 static bool contained(const struct tern_graph *g, uint32_t tensor, const struct range *list,
 		      size_t n)
 {
-	uint64_t lo, hi;
-	size_t i;
+	struct range r = {.storage = g->tensors[tensor].storage};
+	size_t lo = 0, hi = n;
 
-	tern_graph_range(g, tensor, &lo, &hi);
-	for (i = 0; i < n; i++) {
-		if (list[i].storage == g->tensors[tensor].storage && list[i].lo <= lo &&
-		    hi <= list[i].hi)
-			return true;
+	tern_graph_range(g, tensor, &r.lo, &r.hi);
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+		const struct range *x = &list[mid];
+
+		if (x->storage < r.storage || (x->storage == r.storage && x->lo <= r.lo))
+			lo = mid + 1;
+		else
+			hi = mid;
 	}
-	return false;
+	return lo && list[lo - 1].storage == r.storage && r.hi <= list[lo - 1].hi;
 }
 
 static void plan_weights(const struct tern_graph *g, struct range *list, struct tern_work_plan *out)

@@ -141,8 +141,18 @@ int tern_program_finish(struct tern_program *p)
 
 /* ---- compiling ------------------------------------------------------------------------ */
 
+static int compile_npu(struct tern_program *p, uint32_t segment, struct tern_plan **plan)
+{
+	const struct tern_segment *s = &p->part.segs[segment];
+	int ret = *plan ? 0 : tern_plan_create(p->graph, plan);
+
+	return ret ? ret
+		   : tern_compile_npu(&p->dev->target, *plan, s->first, s->n, &p->code[segment]);
+}
+
 static int compile_segments(struct tern_program *p)
 {
+	struct tern_plan *plan = NULL;
 	uint32_t i;
 	int ret;
 
@@ -152,13 +162,10 @@ static int compile_segments(struct tern_program *p)
 	p->code = calloc(p->part.nsegs + 1u, sizeof(*p->code));
 	if (!p->code)
 		return tern_fail(-ENOMEM, "no memory for %u segments", p->part.nsegs);
-	for (i = 0; i < p->part.nsegs && !ret; i++) {
-		const struct tern_segment *s = &p->part.segs[i];
-
-		if (s->npu)
-			ret = tern_compile_npu(&p->dev->target, p->graph, s->first, s->n,
-					       &p->code[i]);
-	}
+	for (i = 0; i < p->part.nsegs && !ret; i++)
+		if (p->part.segs[i].npu)
+			ret = compile_npu(p, i, &plan);
+	tern_plan_destroy(plan);
 	return ret;
 }
 
