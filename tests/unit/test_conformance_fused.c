@@ -177,6 +177,60 @@ static void stack(void)
 	each("three feed-forwards", build_stack, sizes, 3 * SEVERAL_PRODUCTS);
 }
 
+/* ---- what must not be fused ------------------------------------------------------------- */
+static unsigned int between(struct conf_graph *g, enum tern_dtype type, int64_t n0, int64_t n1,
+			    int64_t n2)
+{
+	return conf_tensor(
+		g, (struct conf_tensor){.type = type, .ne = {n0, n1, n2}, .fill = FILL_CANARY});
+}
+
+/* Norm, rotation and rows of a cache, with results between them of l->weights. */
+static void build_narrow_keys(struct conf_graph *g, const struct conf_layer *l)
+{
+	const int64_t hd = l->hd, h = l->h, t = l->t;
+	unsigned int x = conf_tensor(g, (struct conf_tensor){.ne = {hd, h, t}});
+	unsigned int a = between(g, l->weights, hd, h, t), b = between(g, l->weights, hd, h, t);
+	unsigned int c = conf_tensor(g, (struct conf_tensor){.ne = {hd, 2 * h, t}});
+	unsigned int rows = conf_tensor(
+		g, (struct conf_tensor){
+			   .type = TERN_I64, .ne = {h}, .fill = FILL_SCATTER, .arg = 2 * h});
+	struct tern_op_desc *op;
+
+	conf_op(g, TERN_RMS_NORM, a, CONF_SRC((int)x))->f[0] = 1e-5f;
+	op = conf_op(g, TERN_ROPE, b, CONF_SRC((int)a, (int)conf_positions(g, l)));
+	op->i[TERN_ROPE_I_DIMS] = (int32_t)hd;
+	op->f[TERN_ROPE_F_BASE] = 10000;
+	op->f[TERN_ROPE_F_SCALE] = op->f[TERN_ROPE_F_ATTN] = 1;
+	conf_op(g, TERN_SET_ROWS, c, CONF_SRC((int)b, (int)rows));
+}
+
+/* Norm, with a result of l->cache, and products of it. */
+static void build_narrow_norm(struct conf_graph *g, const struct conf_layer *l)
+{
+	unsigned int x = conf_input(g, l), a = between(g, l->cache, l->d, l->t, 1);
+
+	conf_op(g, TERN_RMS_NORM, a, CONF_SRC((int)x))->f[0] = 1e-5f;
+	conf_product(g, l, a, l->d, -1);
+	conf_product(g, l, a, l->d, -1);
+}
+
+/* A narrow result is rounded even where it stays on the NPU. */
+static void narrow_results(void)
+{
+	static const enum tern_dtype types[] = {TERN_F16, TERN_BF16};
+	struct conf_layer l = sizes;
+
+	for (size_t i = 0; i < CONF_COUNT(types); i++) {
+		l.weights = types[i];
+		l.t = 5;
+		both("norm+rope+set rows, narrow", build_narrow_keys, &l, 1e-4);
+		l.weights = TERN_F32;
+		l.cache = types[i];
+		both("norm+products, narrow", build_narrow_norm, &l, 1e-4);
+	}
+}
+
 /* ---- masked operators --------------------------------------------------------------------- */
 static void masked(void)
 {
@@ -225,10 +279,15 @@ static void instruction_sets(void)
 int main(void)
 {
 	static const struct conf_test tests[] = {
-		{"norm+QKV", norm_qkv}, {"feed-forward", feed_forward},
-		{"residual", residual}, {"keys", keys},
-		{"layer", layer},	{"stack", stack},
-		{"masked", masked},	{"instruction sets", instruction_sets},
+		{"norm+QKV", norm_qkv},
+		{"feed-forward", feed_forward},
+		{"residual", residual},
+		{"keys", keys},
+		{"layer", layer},
+		{"stack", stack},
+		{"masked", masked},
+		{"instruction sets", instruction_sets},
+		{"narrow results", narrow_results},
 	};
 
 	return conf_main("fused", tests, CONF_COUNT(tests));

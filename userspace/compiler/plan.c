@@ -116,6 +116,8 @@ static bool replaced(const struct tern_plan *p, uint32_t producer, uint32_t end,
 
 	if (g->storages[t->storage].flags & (TERN_STORAGE_BOUND | TERN_STORAGE_KEEP))
 		return false;
+	if (t->type != TERN_F32) /* the scratchpad would not round it */
+		return false;
 	for (uint32_t i = first_after(p, t->storage, producer); i < p->first[t->storage + 1]; i++) {
 		const struct read *r = &p->read[i];
 		const struct tern_op_desc *o = &g->ops[r->op];
