@@ -83,6 +83,16 @@ static void layouts(void)
 	}
 }
 
+/* Blocks longer than the edge of a transposed piece. */
+static void transposed_blocks(void)
+{
+	static const struct conf_case c =
+		COPY(.s[0].ne = {1024, 3}, .d = {.ne = {1024, 3}, .layout = SWAP01},
+		     .types = CONF_BLOCKS);
+
+	conf_run_case(&c);
+}
+
 /* Permuted, and made contiguous under another shape: as merged heads are. */
 static void reshape(void)
 {
@@ -185,6 +195,17 @@ static void get_rows(void)
 			 .types = CONF_SAMPLE),
 		GET_ROWS(.s = {{.ne = {64, 10}}, INDEX(10, 7)},
 			 .d = {.ne = {64, 7}, .layout = PADDED}, .types = CONF_SAMPLE),
+		/* blocks that are no part of a transposed row */
+		GET_ROWS(.s = {{.ne = {768, 10}}, INDEX(10, 3)},
+			 .d = {.ne = {768, 3}, .layout = SWAP01}, .types = CONF_BLOCKS),
+		/* one index for all rows */
+		GET_ROWS(.s = {{.ne = {64, 10, 3}},
+			       {.type = TERN_I32,
+				.ne = {7, 3},
+				.fill = FILL_ROWS,
+				.arg = 10,
+				.layout = SAME}},
+			 .d.ne = {64, 7, 3}),
 		/* a matrix and a list of rows of its own for each i, j */
 		GET_ROWS(.s = {{.ne = {64, 10, 3, 2}}, INDEX(10, 5, 3, 2)}, .d.ne = {64, 5, 3, 2},
 			 .types = CONF_SAMPLE),
@@ -261,6 +282,7 @@ int main(void)
 		{"quantise", quantise},
 		{"convert integers", convert_integers},
 		{"layouts", layouts},
+		{"transposed blocks", transposed_blocks},
 		{"reshape", reshape},
 		{"concat", concat},
 		{"repeat", repeat},

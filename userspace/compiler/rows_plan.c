@@ -142,7 +142,7 @@ static bool plan_row(const struct row_kernel *k, uint32_t spm, int64_t cap, unsi
 {
 	int64_t n = k->dim[0].max, g = granule(k), limit = n, t;
 	if (u) {
-		limit = TRANSPOSE_EDGE;
+		limit = g > TRANSPOSE_EDGE ? g : TRANSPOSE_EDGE; /* whole blocks */
 		p->t[u] = k->dim[u].max < TRANSPOSE_EDGE ? k->dim[u].max : TRANSPOSE_EDGE;
 	} else if (is_map(k)) {
 		limit = (cap + g - 1) / g * g;

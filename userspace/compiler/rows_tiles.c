@@ -204,7 +204,8 @@ static struct lower_tile_spec index_spec(const struct row_emit *e, unsigned int 
 	s.offs = e->ioff[b];
 	dma_order(e, b, ord);
 	for (unsigned int i = 1; i < ROW_TILE_DIMS; i++) {
-		if (ord[i] == ROW_TILE_DIMS || !o->d[ord[i]].inb)
+		/* an index per row, though all may be one; else those of a repeated matrix once */
+		if (ord[i] == ROW_TILE_DIMS || (i > 1 && !o->d[ord[i]].inb))
 			continue;
 		s.size[i - 1] = size_of(e, b, ord[i]);
 		s.stride[i - 1] = tern_imm(o->d[ord[i]].inb);
