@@ -157,14 +157,18 @@ static void add_norm(struct row_kernel *k, const struct rope_chain *c, unsigned 
 }
 
 /* ---- rotation of pairs -------------------------------------------------------------- */
-/* V4, V5 = the pair V0, V1 turned by cos V2 and sin V3. */
+/*
+ * V4, V5 = the pair V0, V1 turned by cos V2 and sin V3. Rounded as rows_body does: partner's
+ * product first, then the element's own is added without rounding, so that the form, which may
+ * change with what a rotation is fused with, is not seen in the result.
+ */
 static void turn(struct vprog *p)
 {
 	vp(p, TERN_V_MUL, 4, 1, 3, 0);
 	vp(p, TERN_V_NEG, 4, 4, 0, 0);
 	vp(p, TERN_V_FMA, 4, 0, 2, 4);
-	vp(p, TERN_V_MUL, 5, 1, 2, 0);
-	vp(p, TERN_V_FMA, 5, 0, 3, 5);
+	vp(p, TERN_V_MUL, 5, 0, 3, 0);
+	vp(p, TERN_V_FMA, 5, 1, 2, 5);
 }
 
 /*
