@@ -177,6 +177,42 @@ static void stack(void)
 	each("three feed-forwards", build_stack, sizes, 3 * SEVERAL_PRODUCTS);
 }
 
+/* Norm and rotation of l->t tokens' heads, with a scale of l->d elements for each of l->hk
+ * heads, repeated. */
+static void build_repeated_scale(struct conf_graph *g, const struct conf_layer *l)
+{
+	unsigned int x = conf_tensor(g, (struct conf_tensor){.ne = {l->hd, l->h, l->t}});
+	unsigned int w =
+		conf_tensor(g, (struct conf_tensor){.ne = {l->d, l->hk}, .role = ROLE_WEIGHT});
+	unsigned int a = conf_tensor(
+		g, (struct conf_tensor){.ne = {l->hd, l->h, l->t}, .fill = FILL_CANARY});
+	unsigned int d = conf_tensor(g, (struct conf_tensor){.ne = {l->hd, l->h, l->t}});
+	struct tern_op_desc *op;
+
+	conf_op(g, TERN_RMS_NORM, a, CONF_SRC((int)x, (int)w))->f[0] = 1e-5f;
+	op = conf_op(g, TERN_ROPE, d, CONF_SRC((int)a, (int)conf_positions(g, l)));
+	op->i[TERN_ROPE_I_DIMS] = (int32_t)l->hd;
+	op->i[TERN_ROPE_I_MODE] = l->neox ? 2 : 0;
+	op->f[TERN_ROPE_F_BASE] = 10000;
+	op->f[TERN_ROPE_F_SCALE] = op->f[TERN_ROPE_F_ATTN] = 1;
+	g->may_fall_back = true;
+}
+
+static void repeated_scale(void)
+{
+	static const int64_t scales[][2] = {{64, 1}, {64, 8}, {64, 4}, {1, 4}, {1, 1}, {32, 1}};
+	struct conf_layer l = {.hd = 64, .h = 8, .t = 5};
+
+	for (size_t i = 0; i < CONF_COUNT(scales); i++) {
+		for (int neox = 0; neox < 2; neox++) {
+			l.d = scales[i][0];
+			l.hk = scales[i][1];
+			l.neox = neox;
+			both("norm, scale repeated, and rope", build_repeated_scale, &l, 1e-8);
+		}
+	}
+}
+
 /* ---- what must not be fused ------------------------------------------------------------- */
 static unsigned int between(struct conf_graph *g, enum tern_dtype type, int64_t n0, int64_t n1,
 			    int64_t n2)
@@ -287,6 +323,7 @@ int main(void)
 		{"stack", stack},
 		{"masked", masked},
 		{"instruction sets", instruction_sets},
+		{"repeated scale", repeated_scale},
 		{"narrow results", narrow_results},
 	};
 

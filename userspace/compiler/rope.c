@@ -158,6 +158,10 @@ static int add_inputs(struct row_kernel *k, struct rope_chain *c, const struct r
 
 	if (err)
 		return err;
+	/* rows and what joins them must still be dimensions of their own */
+	if (k->from[1] == 0 || (c->form != ROPE_HEADS && k->from[2] == 1))
+		return tern_fail(-EOPNOTSUPP, "%s: its scale repeats within the row",
+				 tern_op_name(c->norm->op));
 	row_in(k, &c->ts[first->src[0]], first->src[0]);
 	if (c->rope)
 		add_rope_inputs(k, c, tables);
