@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -34,12 +35,38 @@ void skip(const char *why)
 	longjmp(back, 2);
 }
 
+static void run_child(void (*run)(void))
+{
+	int how = setjmp(back);
+
+	if (!how)
+		run();
+	else
+		printf("# in the child: %s\n", reason);
+	fflush(stdout);
+	_exit(how);
+}
+
+void in_child(void (*run)(void))
+{
+	int status = 0;
+	pid_t child = fork();
+
+	CHECK(child >= 0);
+	if (!child)
+		run_child(run);
+	EQUAL(waitpid(child, &status, 0), child);
+	EQUAL(status, 0);
+}
+
 static int run_one(const struct test *test, size_t number)
 {
 	int how = setjmp(back);
 
 	if (!how)
 		test->run();
+	if (geteuid() && !getuid())
+		as_root();
 	if (how == 1)
 		printf("not ok %zu %s\n# %s\n", number, test->name, reason);
 	else
@@ -99,20 +126,23 @@ uint32_t make_queue(int fd, uint32_t vm)
 	return args.queue_id;
 }
 
+void *map_handle(int fd, uint32_t handle, uint64_t size)
+{
+	struct drm_tern_bo_mmap_offset args = {.handle = handle};
+	void *map;
+
+	do_ioctl(fd, DRM_IOCTL_TERN_BO_MMAP_OFFSET, &args);
+	map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)args.offset);
+	CHECK(map != MAP_FAILED);
+	return map;
+}
+
 struct buffer make_buffer(int fd, uint64_t size)
 {
-	struct drm_tern_bo_create create = {.size = size};
-	struct drm_tern_bo_mmap_offset offset = {0};
-	struct buffer buffer = {0};
+	struct drm_tern_bo_create args = {.size = size};
 
-	do_ioctl(fd, DRM_IOCTL_TERN_BO_CREATE, &create);
-	buffer.handle = offset.handle = create.handle;
-	buffer.size = create.size;
-	do_ioctl(fd, DRM_IOCTL_TERN_BO_MMAP_OFFSET, &offset);
-	buffer.map = mmap(NULL, buffer.size, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-			  (off_t)offset.offset);
-	CHECK(buffer.map != MAP_FAILED);
-	return buffer;
+	do_ioctl(fd, DRM_IOCTL_TERN_BO_CREATE, &args);
+	return (struct buffer){args.handle, args.size, map_handle(fd, args.handle, args.size)};
 }
 
 void free_buffer(int fd, struct buffer *buffer)
@@ -175,6 +205,55 @@ struct drm_tern_queue_state queue_state(int fd, uint32_t queue)
 
 	do_ioctl(fd, DRM_IOCTL_TERN_QUEUE_STATE, &args);
 	return args;
+}
+
+struct drm_tern_limits limits(int fd)
+{
+	struct drm_tern_limits limits = {0};
+	struct drm_tern_dev_query args = {.type = DRM_TERN_QUERY_LIMITS,
+					  .size = sizeof(limits),
+					  .pointer = (uintptr_t)&limits};
+
+	do_ioctl(fd, DRM_IOCTL_TERN_DEV_QUERY, &args);
+	return limits;
+}
+
+void close_handle(int fd, uint32_t handle)
+{
+	struct drm_gem_close args = {.handle = handle};
+
+	do_ioctl(fd, DRM_IOCTL_GEM_CLOSE, &args);
+}
+
+uint32_t make_syncobj(int fd)
+{
+	struct drm_syncobj_create args = {0};
+
+	do_ioctl(fd, DRM_IOCTL_SYNCOBJ_CREATE, &args);
+	return args.handle;
+}
+
+int wait_syncobj(int fd, uint32_t handle, uint64_t point, int64_t milliseconds)
+{
+	struct drm_syncobj_timeline_wait args = {
+		.handles = (uintptr_t)&handle,
+		.points = (uintptr_t)&point,
+		.count_handles = 1,
+		.timeout_nsec = monotonic(milliseconds),
+		.flags = DRM_SYNCOBJ_WAIT_FLAGS_WAIT_FOR_SUBMIT,
+	};
+
+	return try_ioctl(fd, DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT, &args);
+}
+
+void as_nobody(void)
+{
+	CHECK(!seteuid(65534));
+}
+
+void as_root(void)
+{
+	CHECK(!seteuid(0));
 }
 
 /* ---- Programs ---- */

@@ -27,6 +27,7 @@ int run_tests(const struct test *tests, size_t count);
 void fail(const char *file, int line, const char *format, ...)
 	__attribute__((format(printf, 3, 4), noreturn));
 void skip(const char *why) __attribute__((noreturn));
+void in_child(void (*run)(void)); /* in a process of its own; what fails there fails here */
 #define CHECK(cond)                                            \
 	do {                                                   \
 		if (!(cond))                                   \
@@ -39,6 +40,29 @@ void skip(const char *why) __attribute__((noreturn));
 			fail(__FILE__, __LINE__, "%s is %lld (%#llx), not %s (%lld)", #a, a_, a_, \
 			     #b, b_);                                                             \
 	} while (0)
+
+/* The call is refused so; what it is refused for is what differs from a good one. */
+#define REFUSED(fd, name, error, ...) \
+	EQUAL(try_ioctl(fd, DRM_IOCTL_TERN_##name, &(struct NAME_OF_##name){__VA_ARGS__}), -(error))
+#define NAME_OF_DEV_QUERY	drm_tern_dev_query
+#define NAME_OF_BO_CREATE	drm_tern_bo_create
+#define NAME_OF_BO_FROM_USERPTR drm_tern_bo_from_userptr
+#define NAME_OF_BO_MMAP_OFFSET	drm_tern_bo_mmap_offset
+#define NAME_OF_BO_SYNC		drm_tern_bo_sync
+#define NAME_OF_BO_LABEL	drm_tern_bo_label
+#define NAME_OF_VM_CREATE	drm_tern_vm_create
+#define NAME_OF_VM_DESTROY	drm_tern_vm_destroy
+#define NAME_OF_VM_BIND		drm_tern_vm_bind
+#define NAME_OF_VM_STATE	drm_tern_vm_state
+#define NAME_OF_QUEUE_CREATE	drm_tern_queue_create
+#define NAME_OF_QUEUE_DESTROY	drm_tern_queue_destroy
+#define NAME_OF_QUEUE_STATE	drm_tern_queue_state
+#define NAME_OF_QUEUE_KICK	drm_tern_queue_kick
+#define NAME_OF_QUEUE_WAIT	drm_tern_queue_wait
+#define NAME_OF_SUBMIT		drm_tern_submit
+
+/* Nothing is mapped there, in any process. */
+#define NOWHERE 16ull
 
 /* ---- The device ---- */
 int device_open(void);					  /* or skips the test */
@@ -54,6 +78,7 @@ struct buffer {
 	void *map;
 };
 struct buffer make_buffer(int fd, uint64_t size);
+void *map_handle(int fd, uint32_t handle, uint64_t size);
 void free_buffer(int fd, struct buffer *buffer);
 void bind(int fd, uint32_t vm, uint32_t bo, uint64_t va, uint64_t size, uint32_t flags);
 int try_bind(int fd, uint32_t vm, struct drm_tern_vm_bind_op *op);
@@ -62,6 +87,15 @@ uint64_t submit(int fd, uint32_t queue, uint64_t image, uint64_t args);
 int wait_job(int fd, uint32_t queue, uint64_t job, int64_t milliseconds);
 struct drm_tern_queue_state queue_state(int fd, uint32_t queue);
 int64_t monotonic(int64_t milliseconds_from_now);
+struct drm_tern_limits limits(int fd);
+void close_handle(int fd, uint32_t handle);
+uint32_t make_syncobj(int fd);
+/* 0, or -ETIME after so long; point 0: a binary one */
+int wait_syncobj(int fd, uint32_t handle, uint64_t point, int64_t milliseconds);
+
+/* Without root's capabilities, until as_root() or the test's end. */
+void as_nobody(void);
+void as_root(void);
 
 /* ---- Programs, appended to one another ---- */
 #define IMAGE_WORDS 1024

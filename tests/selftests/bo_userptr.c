@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: MIT
+/* BO_FROM_USERPTR: anonymous memory and files, for reading and writing; limits; refusals. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "selftest.h"
+
+#define USER_VA 0x10000000ull
+#define HUGE	(2u << 20)
+
+static int try_user(int fd, const void *address, uint64_t size, uint32_t flags, uint32_t *handle)
+{
+	struct drm_tern_bo_from_userptr args = {
+		.address = (uintptr_t)address, .size = size, .flags = flags};
+	int ret = try_ioctl(fd, DRM_IOCTL_TERN_BO_FROM_USERPTR, &args);
+
+	*handle = args.handle;
+	return ret;
+}
+
+static void *anonymous(uint64_t size, int access)
+{
+	void *map = mmap(NULL, size, access, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	CHECK(map != MAP_FAILED);
+	return map;
+}
+
+/* The job writes 7 where the first word of the memory says. */
+static void run_writer(struct context *c)
+{
+	image_begin(&c->image);
+	image_movi(&c->image, 3, USER_VA);
+	image_load(&c->image, 2, 3, 0);
+	image_fence(&c->image, 2, 0, 7);
+	image_end(&c->image, c->code.map);
+	EQUAL(context_wait(c, context_submit(c)), 0);
+}
+
+static void anonymous_memory_is_read_and_written(void)
+{
+	struct context c;
+	volatile uint64_t *map = anonymous(8 * PAGE, PROT_READ | PROT_WRITE);
+	uint32_t handle;
+
+	context_open(&c);
+	map[0] = USER_VA + 7 * PAGE + 8;
+	EQUAL(try_user(c.fd, (void *)map, 8 * PAGE, 0, &handle), 0);
+	bind(c.fd, c.vm, handle, USER_VA, 8 * PAGE, DRM_TERN_BIND_WRITE);
+	run_writer(&c);
+	EQUAL(queue_state(c.fd, c.queue).error, 0);
+	EQUAL(map[7 * PAGE / 8 + 1], 7);
+	munmap((void *)map, 8 * PAGE);
+	context_close(&c);
+}
+
+/* The buffer is the pages, not the addresses. */
+static void pages_outlive_their_mapping(void)
+{
+	struct context c;
+	uint64_t *map = anonymous(2 * PAGE, PROT_READ | PROT_WRITE);
+	uint32_t handle;
+
+	context_open(&c);
+	map[0] = DATA_VA + 64;
+	EQUAL(try_user(c.fd, map, 2 * PAGE, DRM_TERN_USERPTR_READONLY, &handle), 0);
+	munmap(map, 2 * PAGE);
+	bind(c.fd, c.vm, handle, USER_VA, 2 * PAGE, 0);
+	close_handle(c.fd, handle);
+	run_writer(&c);
+	EQUAL(queue_state(c.fd, c.queue).error, 0);
+	EQUAL(((volatile uint64_t *)c.data.map)[8], 7);
+	context_close(&c);
+}
+
+static void read_only_stays_so(void)
+{
+	struct context c;
+	struct drm_tern_vm_bind_op op = {
+		.flags = DRM_TERN_BIND_WRITE, .va = USER_VA, .size = 2 * PAGE};
+	volatile uint64_t *map = anonymous(2 * PAGE, PROT_READ | PROT_WRITE);
+	struct drm_tern_queue_state state;
+	uint32_t handle;
+
+	context_open(&c);
+	map[0] = USER_VA + 64;
+	EQUAL(try_user(c.fd, (void *)map, 2 * PAGE, DRM_TERN_USERPTR_READONLY, &handle), 0);
+	op.bo_handle = handle;
+	EQUAL(try_bind(c.fd, c.vm, &op), -EACCES);
+	op.flags = 0;
+	EQUAL(try_bind(c.fd, c.vm, &op), 0);
+	run_writer(&c);
+	state = queue_state(c.fd, c.queue);
+	EQUAL(state.error, -EIO);
+	EQUAL(state.fault.code, TERN_FAULT_TRANSLATION);
+	EQUAL(state.fault.addr, USER_VA + 64);
+	EQUAL(map[8], 0);
+	context_close(&c);
+}
+
+/* As a GGUF file is: MAP_SHARED, and the file only readable. */
+static void file_is_read(void)
+{
+	struct context c;
+	int file = open("/tmp/tern-selftest", O_RDWR | O_CREAT | O_TRUNC, 0600);
+	uint64_t word = DATA_VA + 128;
+	uint32_t handle;
+	void *map;
+
+	context_open(&c);
+	EQUAL(pwrite(file, &word, 8, 0), 8);
+	EQUAL(ftruncate(file, 3 * PAGE), 0);
+	close(file);
+	file = open("/tmp/tern-selftest", O_RDONLY);
+	map = mmap(NULL, 3 * PAGE, PROT_READ, MAP_SHARED, file, 0);
+	CHECK(map != MAP_FAILED);
+	EQUAL(try_user(c.fd, map, 3 * PAGE, 0, &handle), -EFAULT);
+	EQUAL(try_user(c.fd, map, 3 * PAGE, DRM_TERN_USERPTR_READONLY, &handle), 0);
+	bind(c.fd, c.vm, handle, USER_VA, 3 * PAGE, 0);
+	run_writer(&c);
+	EQUAL(queue_state(c.fd, c.queue).error, 0);
+	EQUAL(((volatile uint64_t *)c.data.map)[16], 7);
+	/* Beyond the file's end there are no pages. */
+	EQUAL(try_user(c.fd, mmap(NULL, 8 * PAGE, PROT_READ, MAP_SHARED, file, 0), 8 * PAGE,
+		       DRM_TERN_USERPTR_READONLY, &handle),
+	      -EFAULT);
+	close(file);
+	unlink("/tmp/tern-selftest");
+	context_close(&c);
+}
+
+/* Memory of large pages, bound so that the device can use large ones too, and so that it cannot. */
+static void large_pages_are_read(void)
+{
+	static const uint64_t places[] = {0x40000000, 0x60000000 + PAGE};
+	unsigned char *room = anonymous(3 * HUGE, PROT_READ | PROT_WRITE);
+	uint64_t *map = (void *)(((uintptr_t)room + HUGE - 1) / HUGE * HUGE);
+	volatile uint64_t *data;
+	struct context c;
+	uint32_t handle;
+
+	context_open(&c);
+	data = c.data.map;
+	madvise(map, 2 * HUGE, MADV_HUGEPAGE);
+	for (size_t i = 0; i < 2 * HUGE / 8; i += PAGE / 8)
+		map[i] = DATA_VA + 8 * (i / (PAGE / 8) % 1000);
+	EQUAL(try_user(c.fd, map, 2 * HUGE, 0, &handle), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		bind(c.fd, c.vm, handle, places[i], 2 * HUGE, 0);
+		for (uint64_t page = 3; page < 1000; page += 498) {
+			image_begin(&c.image);
+			image_movi(&c.image, 3, (int64_t)(places[i] + page * PAGE));
+			image_load(&c.image, 2, 3, 0);
+			image_fence(&c.image, 2, 0, 1000 * i + page);
+			image_end(&c.image, c.code.map);
+			EQUAL(context_wait(&c, context_submit(&c)), 0);
+			EQUAL(queue_state(c.fd, c.queue).error, 0);
+			EQUAL(data[page], 1000 * i + page);
+		}
+	}
+	context_close(&c);
+	munmap(room, 3 * HUGE);
+}
+
+/* Of a process that may lock 64 KiB, and has no privilege to have more. */
+static void lock_little(void)
+{
+	struct rlimit little = {16 * PAGE, 16 * PAGE};
+	char *map = anonymous(32 * PAGE, PROT_READ | PROT_WRITE);
+	int fd = device_open();
+	uint32_t one, two;
+
+	setrlimit(RLIMIT_MEMLOCK, &little);
+	CHECK(!setresuid(65533, 65533, 65533));
+	EQUAL(limits(fd).pinned_bytes.most, 16 * PAGE);
+	EQUAL(try_user(fd, map, 17 * PAGE, 0, &one), -ENOBUFS);
+	EQUAL(try_user(fd, map, 10 * PAGE, 0, &one), 0);
+	EQUAL(limits(fd).pinned_bytes.used, 10 * PAGE);
+	EQUAL(try_user(fd, map + 16 * PAGE, 7 * PAGE, 0, &two), -ENOBUFS);
+	EQUAL(try_user(fd, map + 16 * PAGE, 6 * PAGE, 0, &two), 0);
+	close_handle(fd, one);
+	EQUAL(limits(fd).pinned_bytes.used, 6 * PAGE);
+	EQUAL(try_user(fd, NULL, PAGE, 0, &one), -EFAULT);
+	EQUAL(limits(fd).pinned_bytes.used, 6 * PAGE);
+}
+
+static void locked_memory_is_limited(void)
+{
+	in_child(lock_little);
+}
+
+static void refusals(void)
+{
+	int fd = device_open();
+	char *map = anonymous(4 * PAGE, PROT_READ | PROT_WRITE);
+	uint32_t handle, ok;
+
+	EQUAL(try_user(fd, map, 0, 0, &handle), -EINVAL);
+	EQUAL(try_user(fd, map + 1, PAGE, 0, &handle), -EINVAL);
+	EQUAL(try_user(fd, map, PAGE + 1, 0, &handle), -EINVAL);
+	EQUAL(try_user(fd, map, PAGE, 2, &handle), -EINVAL);
+	EQUAL(try_user(fd, map, PAGE, 1u << 31, &handle), -EINVAL);
+	EQUAL(try_user(fd, (void *)-(uintptr_t)PAGE, 2 * PAGE, 0, &handle), -EINVAL);
+	EQUAL(try_user(fd, map, ~0ull - PAGE + 1, 0, &handle), -EINVAL);
+	EQUAL(try_user(fd, NULL, PAGE, 0, &handle), -EFAULT);
+	munmap(map + 2 * PAGE, PAGE);
+	EQUAL(try_user(fd, map, 4 * PAGE, 0, &handle), -EFAULT);
+	EQUAL(try_user(fd, anonymous(PAGE, PROT_READ), PAGE, 0, &handle), -EFAULT);
+	EQUAL(try_user(fd, anonymous(PAGE, PROT_NONE), PAGE, DRM_TERN_USERPTR_READONLY, &handle),
+	      -EFAULT);
+	EQUAL(limits(fd).buffers.used, 0);
+	EQUAL(try_user(fd, map, PAGE, 0, &ok), 0);
+	REFUSED(fd, BO_MMAP_OFFSET, EPERM, .handle = ok);
+	EQUAL(try_ioctl(fd, DRM_IOCTL_PRIME_HANDLE_TO_FD,
+			&(struct drm_prime_handle){.handle = ok, .flags = DRM_CLOEXEC}),
+	      -EPERM);
+	close(fd);
+}
+
+static const struct test tests[] = {
+	{"anonymous memory is read and written", anonymous_memory_is_read_and_written},
+	{"pages outlive their mapping", pages_outlive_their_mapping},
+	{"read-only stays so", read_only_stays_so},
+	{"a file that is only readable is read", file_is_read},
+	{"large pages are read", large_pages_are_read},
+	{"locked memory is limited", locked_memory_is_limited},
+	{"refusals", refusals},
+};
+
+int main(void)
+{
+	return RUN(tests);
+}
