@@ -105,8 +105,8 @@ DRM = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags libdrm))
 
 # Targets -------------------------------------------------------------------
 .PHONY: all tests fuzzers deps run check check-unit check-san check-llama \
-	check-ggml bench fuzz format-check install clean help firmware device selftests \
-	modules modules_install FORCE
+	check-vm check-uml check-ggml bench fuzz format-check install clean help \
+	firmware device selftests modules modules_install FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -136,7 +136,7 @@ run: deps                          ## print text that the sample model writes
 		-p "Memory is allocated by" -n 64 --temp 0 --stats
 
 check: deps                        ## all of the checks below, one sum
-	@tests/run format unit san fuzz llama
+	@tests/run format unit san fuzz llama vm
 
 check-unit: deps                   ## unit tests
 	@tests/run unit
@@ -146,6 +146,12 @@ check-san: deps                    ## unit tests under ASan and UBSan
 
 check-llama: deps                  ## compare with an unmodified llama.cpp
 	@tests/run llama
+
+check-vm: deps                     ## the driver in guests of QEMU
+	@tests/run vm
+
+check-uml: deps                    ## the driver in a debugging kernel
+	@tests/run uml
 
 check-ggml: deps                   ## an unmodified llama.cpp on the NPU
 	@tests/run build && tests/conformance/check-ggml
