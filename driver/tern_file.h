@@ -9,7 +9,7 @@
 struct tern_device;
 
 /* What one open file may have: struct drm_tern_limits. */
-#define TERN_FILE_BUFFERS 65536
+#define TERN_FILE_BUFFERS 16384
 #define TERN_FILE_VMS 64
 #define TERN_FILE_QUEUES 256
 #define TERN_FILE_USER_QUEUES 16

@@ -97,9 +97,12 @@ static int state_of(struct tern_wait *wait)
 
 static ktime_t time_left(struct tern_wait *wait)
 {
+	ktime_t now = ktime_get();
+
 	if (wait->until == KTIME_MAX)
 		return KTIME_MAX;
-	return max_t(ktime_t, ktime_sub(wait->until, ktime_get()), 0);
+	/* Compared first: what lies far in the past would wrap. */
+	return ktime_after(wait->until, now) ? ktime_sub(wait->until, now) : 0;
 }
 
 /* Once more, because an interrupt may have been lost. */

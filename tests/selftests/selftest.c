@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sync_file.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -244,6 +245,18 @@ int wait_syncobj(int fd, uint32_t handle, uint64_t point, int64_t milliseconds)
 	};
 
 	return try_ioctl(fd, DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT, &args);
+}
+
+int syncobj_error(int fd, uint32_t handle)
+{
+	struct drm_syncobj_handle args = {.handle = handle,
+					  .flags = DRM_SYNCOBJ_HANDLE_TO_FD_FLAGS_EXPORT_SYNC_FILE};
+	struct sync_file_info info = {0};
+
+	do_ioctl(fd, DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD, &args);
+	do_ioctl(args.fd, SYNC_IOC_FILE_INFO, &info);
+	close(args.fd);
+	return info.status < 0 ? info.status : info.status ? 0 : -EBUSY;
 }
 
 void as_nobody(void)

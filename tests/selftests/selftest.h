@@ -92,6 +92,8 @@ void close_handle(int fd, uint32_t handle);
 uint32_t make_syncobj(int fd);
 /* 0, or -ETIME after so long; point 0: a binary one */
 int wait_syncobj(int fd, uint32_t handle, uint64_t point, int64_t milliseconds);
+/* How a binary one's job ended; -EBUSY: it has not */
+int syncobj_error(int fd, uint32_t handle);
 
 /* Without root's capabilities, until as_root() or the test's end. */
 void as_nobody(void);
