@@ -64,7 +64,7 @@ struct tern_device {
 	void __iomem *regs;
 	/** @doorbell: Region DOORBELL, as the kernel rings it */
 	void __iomem *doorbell;
-	/** @doorbell_phys: The same for user space's mappings */
+	/** @doorbell_phys: The same for user space's mappings; 0 if there can be none */
 	phys_addr_t doorbell_phys;
 	/** @tcm: Region TCM; all ones while the MCU may run */
 	void __iomem *tcm;

@@ -50,7 +50,7 @@ static vm_fault_t map_slot(struct vm_fault *vmf, struct tern_doorbell *doorbell)
 	struct tern_device *tdev = to_tern_device(doorbell->base.dev);
 	phys_addr_t page;
 
-	if (!queue || tern_user_bind(queue))
+	if (!queue || !tdev->doorbell_phys || tern_user_bind(queue))
 		return map_nothing(vmf, tdev);
 	tern_user_mapped(queue);
 	page = tdev->doorbell_phys + (phys_addr_t)queue->slot * tdev->caps.doorbell_stride;
@@ -121,7 +121,7 @@ static const struct drm_gem_object_funcs doorbell_funcs = {
  * tern_doorbell_create() - Make a queue's doorbell
  * @queue: Queue
  * @file: Who may map it
- * @offset: For mmap()
+ * @offset: For mmap(), or 0 where it cannot be mapped
  *
  * Return: the doorbell, for tern_doorbell_revoke(), or an error pointer
  */
@@ -143,7 +143,8 @@ struct tern_doorbell *tern_doorbell_create(struct tern_runqueue *queue, struct d
 		return ERR_PTR(ret);
 	}
 	doorbell->queue = queue;
-	*offset = drm_vma_node_offset_addr(&doorbell->base.vma_node);
+	*offset = queue->tdev->doorbell_phys ?
+		drm_vma_node_offset_addr(&doorbell->base.vma_node) : 0;
 	return doorbell;
 }
 

@@ -68,7 +68,9 @@ static int map_regions(struct tern_device *tdev)
 	tdev->regs = map_region(tdev, TERN_BAR_REGS, TERN_REGION_REGS);
 	tdev->doorbell = map_region(tdev, TERN_BAR_DOORBELL, TERN_REGION_DOORBELL);
 	tdev->tcm = map_region(tdev, TERN_BAR_TCM, TERN_REGION_TCM);
-	tdev->doorbell_phys = pci_resource_start(pdev, TERN_BAR_DOORBELL);
+	/* Where the CPU reaches no BAR by a pointer, neither does a process: User Mode Linux. */
+	if (!IS_ENABLED(CONFIG_INDIRECT_IOMEM))
+		tdev->doorbell_phys = pci_resource_start(pdev, TERN_BAR_DOORBELL);
 	if (!tdev->regs || !tdev->doorbell || !tdev->tcm)
 		return -ENODEV;
 	return tdev->bar_size[TERN_REGION_REGS] < TERN_REGS_MSIX ? -ENODEV : 0;

@@ -311,6 +311,15 @@ void image_load(struct image *image, unsigned int to, unsigned int reg, int64_t 
 void image_loop(struct image *image, unsigned int reg, int64_t count)
 {
 	image_movi(image, reg, count);
+	image_word(image, command(TERN_OP_SYNC, 2, 0, TERN_Q_LOAD0, 0, 0));
+	image_word(image, 0);
+	image_word(image, command(TERN_OP_LOOP, 2, 0, reg, 0, 0));
+	image_word(image, (uint64_t)-2);
+}
+
+void image_stall(struct image *image, unsigned int reg)
+{
+	image_movi(image, reg, INT64_MAX);
 	image_word(image, command(TERN_OP_NOP, 1, 0, 0, 0, 0));
 	image_word(image, command(TERN_OP_LOOP, 2, 0, reg, 0, 0));
 	image_word(image, (uint64_t)-1);

@@ -111,6 +111,26 @@ static void budget_ends_a_loop(void)
 	context_close(&c);
 }
 
+/* Within its budget, but no engine completes anything. */
+static void stall_is_ended(void)
+{
+	struct drm_tern_job job[2] = {{.image = CODE_VA, .budget = 1ull << 44}, {.image = CODE_VA}};
+	struct drm_tern_submit call = {.jobs = DRM_TERN_ARRAY(2, job)};
+	struct drm_tern_queue_state state;
+
+	context_open(&c);
+	image_stall(&c.image, 2);
+	image_end(&c.image, c.code.map);
+	call.queue_id = c.queue;
+	do_ioctl(c.fd, DRM_IOCTL_TERN_SUBMIT, &call);
+	EQUAL(context_wait(&c, 2), 0);
+	state = queue_state(c.fd, c.queue);
+	EQUAL(state.error, -ETIMEDOUT);
+	EQUAL(state.error_job, 1);
+	EQUAL(state.done, 2);
+	context_close(&c);
+}
+
 static void another_queue_goes_on(void)
 {
 	uint32_t other;
@@ -139,6 +159,7 @@ static const struct test tests[] = {
 	{"a fault is told", fault_is_told},
 	{"an unmapped read faults", unmapped_read_faults},
 	{"a budget ends a loop", budget_ends_a_loop},
+	{"a job without progress is ended", stall_is_ended},
 	{"another queue goes on", another_queue_goes_on},
 };
 

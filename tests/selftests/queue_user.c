@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: MIT
+/* User-owned queues: doorbell, QUEUE_KICK, waits on memory, many of them; and what is refused. */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "selftest.h"
+
+#define RING_VA 0x300000ull
+#define COUNT	8u
+
+/* A queue, its ring in a page of its own, its doorbell if one can be mapped. */
+struct user {
+	uint32_t queue;
+	struct buffer memory;
+	struct tern_ring *ring;
+	volatile uint32_t *doorbell;
+	uint64_t written;
+};
+
+static struct context c;
+
+static struct drm_tern_info info(void)
+{
+	struct drm_tern_info info = {0};
+	struct drm_tern_dev_query args = {
+		.type = DRM_TERN_QUERY_INFO, .size = sizeof(info), .pointer = (uintptr_t)&info};
+
+	do_ioctl(c.fd, DRM_IOCTL_TERN_DEV_QUERY, &args);
+	return info;
+}
+
+static void begin(void)
+{
+	context_open(&c);
+	if (!(info().flags & DRM_TERN_INFO_USER_QUEUES))
+		skip("no user-owned queues here");
+	image_fence(&c.image, TERN_REG_ARGS, 8, 7);
+	image_end(&c.image, c.code.map);
+}
+
+static void user_open(struct user *u, uint64_t va)
+{
+	struct drm_tern_queue_create args = {.vm_id = c.vm,
+					     .flags = DRM_TERN_QUEUE_USER,
+					     .priority = DRM_TERN_PRIORITY_NORMAL,
+					     .ring_va = va};
+
+	memset(u, 0, sizeof(*u));
+	u->memory = make_buffer(c.fd, PAGE);
+	bind(c.fd, c.vm, u->memory.handle, va, PAGE, DRM_TERN_BIND_WRITE);
+	u->ring = u->memory.map;
+	u->ring->entries = va + sizeof(*u->ring);
+	u->ring->count = COUNT;
+	args.ring_bo = u->memory.handle;
+	do_ioctl(c.fd, DRM_IOCTL_TERN_QUEUE_CREATE, &args);
+	u->queue = args.queue_id;
+	EQUAL(!!args.doorbell_offset, !!(info().flags & DRM_TERN_INFO_DOORBELL));
+	if (!args.doorbell_offset)
+		return;
+	u->doorbell = mmap(NULL, info().doorbell_bytes, PROT_WRITE, MAP_SHARED, c.fd,
+			   (off_t)args.doorbell_offset);
+	CHECK(u->doorbell != MAP_FAILED);
+}
+
+static void user_destroy(struct user *u)
+{
+	struct drm_tern_queue_destroy args = {.queue_id = u->queue};
+
+	do_ioctl(c.fd, DRM_IOCTL_TERN_QUEUE_DESTROY, &args);
+}
+
+static int kick(struct user *u)
+{
+	struct drm_tern_queue_kick args = {.queue_id = u->queue};
+
+	return try_ioctl(c.fd, DRM_IOCTL_TERN_QUEUE_KICK, &args);
+}
+
+static void put(struct user *u, uint64_t image, uint64_t args)
+{
+	struct tern_job *entry = (struct tern_job *)(u->ring + 1) + u->written % COUNT;
+
+	*entry = (struct tern_job){.image = image, .args = args, .flags = TERN_JOB_IRQ};
+	__atomic_store_n(&u->ring->write, ++u->written, __ATOMIC_RELEASE);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+static void ring(struct user *u)
+{
+	if (u->doorbell)
+		*u->doorbell = 1;
+	else
+		EQUAL(kick(u), 0);
+}
+
+static int wait_done(struct user *u, uint64_t jobs, int64_t milliseconds)
+{
+	struct drm_tern_queue_wait args = {.queue_id = u->queue,
+					   .bo_handle = u->memory.handle,
+					   .offset = offsetof(struct tern_ring, done),
+					   .value = jobs,
+					   .timeout_ns = monotonic(milliseconds)};
+
+	return try_ioctl(c.fd, DRM_IOCTL_TERN_QUEUE_WAIT, &args);
+}
+
+static void doorbell_rings(void)
+{
+	volatile uint64_t *data;
+	struct user u;
+
+	begin();
+	user_open(&u, RING_VA);
+	data = c.data.map;
+	for (uint64_t i = 0; i < 3 * COUNT; i++) {
+		put(&u, CODE_VA, DATA_VA + 64 * i);
+		ring(&u);
+		EQUAL(wait_done(&u, u.written, 60000), 0);
+		EQUAL(data[8 * i + 1], 7);
+	}
+	EQUAL(queue_state(c.fd, u.queue).state, 0);
+	context_close(&c);
+}
+
+static void kick_rings(void)
+{
+	struct user u;
+
+	begin();
+	user_open(&u, RING_VA);
+	for (unsigned int i = 0; i < COUNT; i++)
+		put(&u, CODE_VA, DATA_VA);
+	EQUAL(kick(&u), 0);
+	EQUAL(wait_done(&u, COUNT, 60000), 0);
+	EQUAL(((volatile uint64_t *)c.data.map)[1], 7);
+	EQUAL(kick(&u), 0); /* there is nothing to do: no harm */
+	context_close(&c);
+}
+
+/* The device may sleep between two rings, and the mapping leads nowhere then. */
+static bool asleep(void)
+{
+	FILE *file = fopen("/sys/class/accel/accel0/device/power/runtime_status", "r");
+	char status[32] = "";
+
+	CHECK(file);
+	CHECK(fgets(status, sizeof(status), file));
+	fclose(file);
+	return !strcmp(status, "suspended\n");
+}
+
+static void rings_after_a_sleep(void)
+{
+	struct user u;
+
+	begin();
+	user_open(&u, RING_VA);
+	for (int i = 0; i < 3; i++) {
+		put(&u, CODE_VA, DATA_VA);
+		ring(&u);
+		EQUAL(wait_done(&u, u.written, 60000), 0);
+		for (int k = 0; k < 600 && !asleep(); k++)
+			usleep(100000);
+		CHECK(asleep());
+	}
+	context_close(&c);
+}
+
+/* More than there are slots for them, of two files: they take turns. */
+static void many_take_turns(void)
+{
+	enum { FILES = 2, EACH = 14, ROUNDS = 3 };
+	static struct context file[FILES];
+	static struct user u[FILES][EACH];
+
+	for (int f = 0; f < FILES; f++) {
+		begin();
+		for (uint64_t i = 0; i < EACH; i++)
+			user_open(&u[f][i], RING_VA + i * PAGE);
+		file[f] = c;
+	}
+	for (int round = 0; round < ROUNDS; round++) {
+		for (int i = 0; i < FILES * EACH; i++) {
+			c = file[i % FILES];
+			put(&u[i % FILES][i / FILES], CODE_VA, DATA_VA);
+			ring(&u[i % FILES][i / FILES]);
+		}
+	}
+	for (int f = 0; f < FILES; f++) {
+		c = file[f];
+		for (int i = 0; i < EACH; i++) {
+			EQUAL(wait_done(&u[f][i], ROUNDS, 60000), 0);
+			EQUAL(queue_state(c.fd, u[f][i].queue).error, 0);
+		}
+		context_close(&c);
+	}
+}
+
+static void fault_is_told(void)
+{
+	struct drm_tern_queue_state state;
+	struct user u;
+
+	begin();
+	image_begin(&c.image);
+	image_trap(&c.image, 4711);
+	image_end(&c.image, c.code.map);
+	user_open(&u, RING_VA);
+	put(&u, CODE_VA, DATA_VA);
+	ring(&u);
+	EQUAL(wait_done(&u, 1, 60000), -EIO);
+	state = queue_state(c.fd, u.queue);
+	EQUAL(state.state & DRM_TERN_QUEUE_DEAD, DRM_TERN_QUEUE_DEAD);
+	EQUAL(state.error, -EIO);
+	EQUAL(state.fault.code, TERN_FAULT_TRAP);
+	EQUAL(state.fault.info, 4711);
+	EQUAL(kick(&u), -EIO);
+	ring(&(struct user){.queue = u.queue,
+			    .doorbell = u.doorbell ? u.doorbell : &(uint32_t){0}});
+	context_close(&c);
+}
+
+/* Neither what a ring says nor where it is said to be is believed. */
+static void broken_rings_fault(void)
+{
+	struct user u;
+
+	for (int what = 0; what < 4; what++) {
+		begin();
+		user_open(&u, RING_VA);
+		put(&u, CODE_VA, DATA_VA);
+		if (what == 0)
+			u.ring->count = 3;
+		if (what == 1)
+			u.ring->entries = 0x7000000;
+		if (what == 2)
+			u.ring->write = 1000000;
+		if (what == 3)
+			u.ring->reserved0 = 1;
+		ring(&u);
+		EQUAL(wait_done(&u, 1, 60000), -EIO);
+		CHECK(queue_state(c.fd, u.queue).fault.code);
+		context_close(&c);
+	}
+}
+
+static void events_tell(void)
+{
+	struct drm_tern_queue_wait args = {.flags = DRM_TERN_WAIT_EVENT,
+					   .offset = offsetof(struct tern_ring, done),
+					   .value = 2,
+					   .timeout_ns = INT64_MAX,
+					   .user_data = 5};
+	struct drm_tern_event event = {{0}, 0, 0, 0, 0};
+	struct pollfd pollfd = {.events = POLLIN};
+	struct user u;
+
+	begin();
+	user_open(&u, RING_VA);
+	pollfd.fd = c.fd;
+	args.queue_id = u.queue;
+	args.bo_handle = u.memory.handle;
+	do_ioctl(c.fd, DRM_IOCTL_TERN_QUEUE_WAIT, &args);
+	put(&u, CODE_VA, DATA_VA);
+	ring(&u);
+	EQUAL(wait_done(&u, 1, 60000), 0);
+	EQUAL(poll(&pollfd, 1, 50), 0);
+	put(&u, CODE_VA, DATA_VA);
+	ring(&u);
+	EQUAL(poll(&pollfd, 1, 60000), 1);
+	EQUAL(read(c.fd, &event, sizeof(event)), sizeof(event));
+	EQUAL(event.error, 0);
+	EQUAL(event.user_data, 5);
+	EQUAL(event.value, 2);
+	context_close(&c);
+}
+
+/* Whoever still has the doorbell is not killed for it, and reaches nobody else's queue. */
+static void doorbells_outlive_queues(void)
+{
+	struct user u, other;
+
+	begin();
+	user_open(&u, RING_VA);
+	put(&u, CODE_VA, DATA_VA);
+	ring(&u);
+	EQUAL(wait_done(&u, 1, 60000), 0);
+	user_destroy(&u);
+	if (u.doorbell)
+		*u.doorbell = 1;
+	user_open(&other, RING_VA + PAGE);
+	put(&other, CODE_VA, DATA_VA);
+	if (u.doorbell)
+		*u.doorbell = 1;
+	EQUAL(wait_done(&other, 1, 300), -ETIMEDOUT);
+	ring(&other);
+	EQUAL(wait_done(&other, 1, 60000), 0);
+	context_close(&c);
+}
+
+static void destroy_ends_what_runs(void)
+{
+	struct user u;
+
+	begin();
+	image_begin(&c.image);
+	image_loop(&c.image, 2, INT64_MAX);
+	image_end(&c.image, c.code.map);
+	for (int i = 0; i < 4; i++) {
+		user_open(&u, RING_VA + (uint64_t)i * PAGE);
+		put(&u, CODE_VA, DATA_VA);
+		ring(&u);
+		EQUAL(wait_done(&u, 1, 50), -ETIMEDOUT);
+		user_destroy(&u);
+	}
+	/* And kernel-owned work gets on beside it. */
+	user_open(&u, RING_VA + 5 * PAGE);
+	put(&u, CODE_VA, DATA_VA);
+	ring(&u);
+	image_begin(&c.image);
+	image_fence(&c.image, TERN_REG_ARGS, 8, 9);
+	image_end(&c.image, (char *)c.code.map + PAGE);
+	EQUAL(context_wait(&c, submit(c.fd, c.queue, CODE_VA + PAGE, DATA_VA)), 0);
+	EQUAL(((volatile uint64_t *)c.data.map)[1], 9);
+	context_close(&c);
+}
+
+static const struct test tests[] = {
+	{"the doorbell rings", doorbell_rings},
+	{"QUEUE_KICK rings", kick_rings},
+	{"rings after a sleep", rings_after_a_sleep},
+	{"more than slots take turns", many_take_turns},
+	{"a fault is told", fault_is_told},
+	{"broken rings fault", broken_rings_fault},
+	{"events tell", events_tell},
+	{"doorbells outlive their queues", doorbells_outlive_queues},
+	{"destroying ends what runs", destroy_ends_what_runs},
+};
+
+int main(void)
+{
+	return RUN(tests);
+}
