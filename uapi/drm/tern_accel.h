@@ -453,8 +453,9 @@ struct drm_tern_vm_bind_op {
  * any more. When an operation is done no access under the old mapping is under way.
  *
  * Synchronous calls stop at the first operation that fails, and those before it stay done.
- * Asynchronous ones check everything first. One that fails later makes the VM unusable: its syncs
- * signal with the error, and SUBMIT and VM_BIND return -ENOTRECOVERABLE.
+ * Asynchronous ones look at all arguments first, and stop only at -EEXIST and -ENOMEM: what is
+ * queued by then, @done says how many, is done. One that fails later makes the VM unusable: its
+ * syncs signal with the error, and SUBMIT and VM_BIND return -ENOTRECOVERABLE.
  *
  * -EEXIST, -EACCES, -ERANGE: as above. -EXDEV: the buffer is another VM's own.
  * -EAGAIN: limit. -ENOTRECOVERABLE: the VM is unusable.
