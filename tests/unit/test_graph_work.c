@@ -153,6 +153,17 @@ START_TEST(a_graph_of_one_group_is_one_phase)
 }
 END_TEST
 
+START_TEST(an_empty_graph_has_no_head)
+{
+	struct gb *g = gb_new();
+	struct tern_graph *graph = gb_create(g);
+
+	ck_assert_uint_eq(tern_graph_head(graph), 0);
+	tern_graph_destroy(graph);
+	free(g);
+}
+END_TEST
+
 START_TEST(labels_name_operator_and_tensor)
 {
 	struct gb *g = model_graph(true);
@@ -176,6 +187,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(t, graph_bytes_count_once, 0, 2);
 	tcase_add_loop_test(t, the_head_is_counted_apart, 0, 2);
 	tcase_add_test(t, a_graph_of_one_group_is_one_phase);
+	tcase_add_test(t, an_empty_graph_has_no_head);
 	tcase_add_test(t, labels_name_operator_and_tensor);
 	suite_add_tcase(s, t);
 	return s;

@@ -310,7 +310,7 @@ static void find_caches(const struct tern_graph *g, bool *is_cache)
 
 uint32_t tern_graph_head(const struct tern_graph *g)
 {
-	uint32_t i = g->nops - 1;
+	uint32_t i = g->nops ? g->nops - 1 : 0;
 
 	while (i && g->ops[i - 1].group == g->ops[i].group)
 		i--;
