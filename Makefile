@@ -13,15 +13,16 @@ PREFIX ?= /usr/local
 ARCH ?= $(shell uname -m)
 SECONDS ?= 60
 
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer
+
 ifdef FUZZ
 B := build/fuzz
 CC := clang
-INSTRUMENT := -fsanitize=fuzzer-no-link,address,undefined \
-	-fno-sanitize-recover=all -fno-omit-frame-pointer
+INSTRUMENT := -fsanitize=fuzzer-no-link $(SANITIZE)
 else ifdef SAN
 B := build/san
-INSTRUMENT := -fsanitize=address,undefined \
-	-fno-sanitize-recover=all -fno-omit-frame-pointer
+INSTRUMENT := $(SANITIZE)
 else
 B := build
 endif
@@ -196,9 +197,12 @@ $(B)/flags: FORCE
 	@echo '$(CC) $(CFLAGS) $(INSTRUMENT) $(CPPFLAGS) $(PREFIX) $(FW_SECURITY)' >$@.new
 	@cmp -s $@.new $@ || cp $@.new $@
 
-$(B)/obj/tests/%.o: CPPFLAGS += -Itests/unit
-$(B)/obj/tests/unit/test_uapi.o: CPPFLAGS += $(DRM)
-$(B)/obj/userspace/lib/accel%.o: CPPFLAGS += $(DRM)
+$(B)/obj/tests/%.o: private CPPFLAGS += -Itests/unit
+# Fuzzers look for new paths in what they judge, not in who judges.
+$(B)/obj/tests/unit/support/%.o: private INSTRUMENT := \
+	$(filter-out -fsanitize=fuzzer-no-link,$(INSTRUMENT))
+$(B)/obj/tests/unit/test_uapi.o: private CPPFLAGS += $(DRM)
+$(B)/obj/userspace/lib/accel%.o: private CPPFLAGS += $(DRM)
 $(B)/obj/%_avx2.o: ISA := $(AVX2)
 $(B)/obj/%_avx512.o: ISA := $(AVX512)
 $(B)/obj/%.o: %.c $(B)/flags
@@ -272,7 +276,7 @@ FW_CFLAGS := -std=c11 -ffreestanding -Os -g -march=rv32imc -mabi=ilp32 -mstrict-
 	-ffunction-sections -fdata-sections -fno-common -fstack-usage \
 	-ffile-prefix-map=$(CURDIR)=. -Wall -Wextra $(if $(filter 1,$(WERROR)),-Werror) -Iuapi
 FW_OBJ := $(patsubst firmware/%.c,$(FW)/%.o,$(FW_SRC)) $(FW)/boot.o
-$(B)/obj/firmware/%.o $(B)/obj/tests/%.o: CPPFLAGS += $(FW_DEFINES) -iquote firmware
+$(B)/obj/firmware/%.o $(B)/obj/tests/%.o: private CPPFLAGS += $(FW_DEFINES) -iquote firmware
 
 $(B)/tests/test_fw_image: | $(FW)/tern.fw
 
@@ -294,7 +298,7 @@ $(FW)/tern.fw: $(FW)/tern.elf firmware/mkimage $(wildcard uapi/tern/*.h)
 
 $(B)/bin/tern-device: $(call objects,$(DEVICE_SRC)) $(LIB_A)
 	$(link) $(shell pkg-config --libs unicorn)
-$(B)/obj/tests/device/%.o: CPPFLAGS += -Itests
+$(B)/obj/tests/device/%.o: private CPPFLAGS += -Itests
 # tern-run on it, without a kernel in between.
 $(B)/bin/tern-run-device: private LDFLAGS += -Wl,--wrap=tern_transport_sim
 $(B)/bin/tern-run-device: $(call objects,$(RUN_MAIN) $(HOST_SRC)) $(ARCHIVES) \
@@ -304,7 +308,7 @@ $(B)/tests/test_device_run: | $(B)/bin/tern-run $(B)/bin/tern-run-device
 $(B)/tests/%: $(B)/obj/tests/device/%.o $(call objects,$(HOST_SRC)) $(SUPPORT_A) $(ARCHIVES) \
 		| $(B)/bin/tern-device $(FW)/tern.fw
 	$(link) $(CHECK) $(PCRE2)
-$(B)/obj/tests/selftests/%.o: CPPFLAGS += $(DRM)
+$(B)/obj/tests/selftests/%.o: private CPPFLAGS += $(DRM)
 $(B)/selftests/%: $(B)/obj/tests/selftests/%.o $(call objects,$(SELFTEST_COMMON))
 	$(call say,LD,$@)mkdir -p $(@D); $(CC) $(CFLAGS) $(INSTRUMENT) $(LDFLAGS) -o $@ $^ -pthread
 # The contracts have no hidden padding, and one layout for 64-bit and 32-bit processes. No

@@ -129,7 +129,7 @@ TERN_API uint64_t tern_dtype_row_bytes(enum tern_dtype type, uint64_t n);
 #define TERN_OPS(X) \
 	X(MATMUL,  "s0 s1", "d[n,m,i,j] = sum_k s0[k,n,i/r2,j/r3] * s1[k,m,i,j]; s0 weights, s1 activations") \
 	X(GET_ROWS, "s0 s1", "d[:,i,j,k] = s0[:, s1[i,j,k], j, k]; s1 i32") \
-	X(SET_ROWS, "s0 s1", "d[:, s1[i,j,k], j, k] = s0[:,i,j,k]; s1 i32 or i64; d is a view of its storage") \
+	X(SET_ROWS, "s0 s1", "d[:, s1[i,j,k], j, k] = s0[:,i,j,k]; s1 i32 or i64, no row twice; d is a view of its storage") \
 	X(RMS_NORM, "s0 s1?", "d = s0 / sqrt(mean(s0^2) + eps) [* s1]; eps = f[0]") \
 	X(NORM,	   "s0 s1? s2?", "d = (s0 - mean) / sqrt(var + eps) [* s1 + s2]; eps = f[0]") \
 	X(L2_NORM, "s0", "d = s0 / max(sqrt(sum(s0^2)), eps)") \
@@ -147,8 +147,8 @@ TERN_API uint64_t tern_dtype_row_bytes(enum tern_dtype type, uint64_t n);
 	X(SUM_ROWS, "s0", "d[0,...] = sum over ne0") \
 	X(MEAN,	   "s0", "d[0,...] = mean over ne0") \
 	X(ARGMAX,  "s0", "d[i] (i32) = index of the first maximum of row i") \
-	X(TOP_K,   "s0", "d[0..k) (i32) = indices of the k largest of each row, largest first") \
-	X(ARGSORT, "s0", "d (i32) = permutation that sorts each row; i[0] 0 ascending, 1 descending")
+	X(TOP_K,   "s0", "d[0..k) (i32) = indices of the k largest of each row, largest first; equal ones in any order") \
+	X(ARGSORT, "s0", "d (i32) = permutation that sorts each row, equal ones in any order; i[0] 0 ascending, 1 descending")
 enum tern_opcode {
 #define X(name, sources, text) TERN_##name,
 	TERN_OPS(X)
@@ -220,10 +220,12 @@ enum tern_attention_param {
 #define TERN_MAX_SRC   5
 
 enum tern_storage_flags {
-	TERN_STORAGE_BOUND = 1, /* the session binds a buffer; otherwise scratch of the library */
+	TERN_STORAGE_BOUND = 1, /* the session binds a buffer; otherwise scratch of the library,
+				 * undefined at the beginning of each run */
 	TERN_STORAGE_CONST = 2, /* bound, and no operator writes it (weights) */
 	TERN_STORAGE_KEEP =
-		4, /* scratch whose content the caller wants to read: see tern_session_storage */
+		4, /* scratch whose content lasts from run to run, zero at first: the caller may
+		    * read it, see tern_session_storage */
 };
 struct tern_storage_desc {
 	uint64_t size;

@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: MIT
+/* Bounds of every operator but the two that multiply matrices. */
+#include "support/judge.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool judge_is_block(enum tern_dtype type)
+{
+	return ref_type(type)->elems > 1;
+}
+
+static bool is_integer(enum tern_dtype type)
+{
+	return type == TERN_I32 || type == TERN_I64;
+}
+
+double judge_peak(const struct ref_tensor *t)
+{
+	double peak = 0;
+
+	for (int64_t i = 0; t->v && i < ref_count(t->ne); i++) {
+		if (!isfinite(t->v[i]))
+			return INFINITY;
+		peak = fmax(peak, fabs(t->v[i]));
+	}
+	return peak;
+}
+
+static void anything(struct judge_case *c)
+{
+	for (int64_t i = 0; i < ref_count(c->want.ne); i++)
+		c->off[i] = INFINITY;
+}
+
+/* ---- movement --------------------------------------------------------------------------- */
+
+/* Moved as it is, or converted the one way there is: to integers towards zero. A block may go
+ * through binary32, which rounds what is not one. */
+static void judge_move(struct judge_case *c)
+{
+	bool cut = is_integer(c->dtype) && !is_integer(c->type[0]);
+
+	for (int64_t i = 0; i < ref_count(c->want.ne); i++) {
+		double w = fabs(c->want.v[i]);
+
+		if (judge_is_block(c->type[0]) && c->type[0] != c->dtype)
+			c->off[i] = w * 0x1p-23;
+		if (cut)
+			c->want.v[i] = trunc(c->want.v[i]);
+		if (c->type[0] == TERN_I64 && w > 0x1p24) /* through binary32 or not */
+			c->off[i] = w * 0x1p-23;
+		if (c->type[0] != c->dtype && is_integer(c->dtype) && !(w < 0x1p31))
+			c->off[i] = INFINITY;
+	}
+}
+
+/* Encoders are exact functions of finite numbers, one block at a time. */
+static void judge_encoded(struct judge_case *c)
+{
+	judge_move(c);
+	if (!judge_is_block(c->dtype) || c->dtype == c->type[0])
+		return;
+	if (judge_peak(&c->src[0]) > 1e4)
+		anything(c);
+}
+
+/* ---- elements --------------------------------------------------------------------------- */
+
+static const double *other(const struct ref_tensor *t, const int64_t i[4])
+{
+	return ref_at(t, i[0] % t->ne[0], i[1] % t->ne[1], i[2] % t->ne[2], i[3] % t->ne[3]);
+}
+
+static double off_unary(int fn, double x, double want)
+{
+	double w = fabs(want), a = fabs(x);
+
+	switch (fn) {
+	case TERN_EXP:
+	case TERN_EXPM1:
+		return w * (JUDGE_MANY + a * JUDGE_FEW) + JUDGE_FEW * (fn == TERN_EXPM1);
+	case TERN_SIN:
+	case TERN_COS:
+		return a > ldexp(1, 17) ? INFINITY : JUDGE_MANY;
+	case TERN_LOG:
+		return w * JUDGE_FEW + JUDGE_FEW;
+	case TERN_ABS:
+	case TERN_SGN:
+	case TERN_NEG:
+	case TERN_STEP:
+	case TERN_RELU:
+	case TERN_FLOOR:
+	case TERN_CEIL:
+	case TERN_ROUND:
+	case TERN_TRUNC:
+		return 0;
+	case TERN_SQR:
+	case TERN_SQRT:
+		return w * JUDGE_FEW;
+	default: /* sigmoids times x */
+		return w * JUDGE_MANY + JUDGE_FEW * fmin(1 + a, 20);
+	}
+}
+
+static void judge_unary(struct judge_case *c)
+{
+	for (int64_t i = 0; i < ref_count(c->want.ne); i++)
+		c->off[i] = off_unary(c->op->i[0], c->src[0].v[i], c->want.v[i]);
+}
+
+static void judge_scale(struct judge_case *c)
+{
+	for (int64_t i = 0; i < ref_count(c->want.ne); i++)
+		c->off[i] = JUDGE_FEW * (fabs(c->src[0].v[i] * (double)c->op->f[0]) +
+					 fabs((double)c->op->f[1]));
+}
+
+static void judge_exact(struct judge_case *c)
+{
+	(void)c;
+}
+
+static void judge_binary(struct judge_case *c)
+{
+	REF_EACH(i, c->want.ne)
+	{
+		const double *want = ref_at(&c->want, i[0], i[1], i[2], i[3]);
+
+		c->off[want - c->want.v] = fabs(*want) * JUDGE_FEW;
+		/* a reciprocal of what is near the ends of the range */
+		if (c->op->i[0] == TERN_DIV && fabs(log2(fabs(*other(&c->src[1], i)))) > 120)
+			c->off[want - c->want.v] = INFINITY;
+	}
+}
+
+static void judge_glu(struct judge_case *c)
+{
+	const struct ref_tensor *s = c->src;
+	bool halves = !s[1].v, swapped = halves && c->op->i[1];
+	int64_t n = c->want.ne[0];
+
+	REF_EACH(i, c->want.ne)
+	{
+		double gate = *ref_at(s, i[0] + (swapped ? n : 0), i[1], i[2], i[3]);
+		double up = halves ? *ref_at(s, i[0] + (swapped ? 0 : n), i[1], i[2], i[3])
+				   : *ref_at(&s[1], i[0], i[1], i[2], i[3]);
+		double *off = &c->off[ref_at(&c->want, i[0], i[1], i[2], i[3]) - c->want.v];
+
+		*off = (fabs(gate) * JUDGE_MANY + JUDGE_FEW) * fabs(up);
+	}
+}
+
+/* ---- selection -------------------------------------------------------------------------- */
+
+/* The index of the first maximum; a row with a NaN has none that all agree on. */
+static void judge_argmax(struct judge_case *c)
+{
+	int64_t n = c->src[0].ne[0];
+
+	for (int64_t i = 0; i < ref_count(c->src[0].ne); i++)
+		if (isnan(c->src[0].v[i]))
+			c->off[i / n] = INFINITY;
+}
+
+/* Of equal elements either may come first, so that numbers are compared by judge_result(). */
+static void judge_sort(struct judge_case *c)
+{
+	int64_t n = c->src[0].ne[0], d = c->want.ne[0];
+
+	for (int64_t i = 0; i < ref_count(c->src[0].ne); i++)
+		for (int64_t k = 0; k < d && isnan(c->src[0].v[i]); k++)
+			c->off[i / n * d + k] = INFINITY;
+}
+
+/* Distinct indices of the same numbers in the same order. */
+static bool sorted(const struct judge_case *c, const struct ref_tensor *got, int64_t at)
+{
+	int64_t n = c->src[0].ne[0], d = c->want.ne[0];
+	const double *row = c->src[0].v + at / d * n;
+	double index = got->v[at];
+
+	if (index == c->want.v[at] || c->off[at] == INFINITY)
+		return true;
+	if (!(index >= 0 && index < (double)n &&
+	      row[(int64_t)index] == row[(int64_t)c->want.v[at]]))
+		return false;
+	for (int64_t k = at / d * d; k < at / d * d + d; k++)
+		if (k != at && got->v[k] == index)
+			return false;
+	return true;
+}
+
+/* ---- dispatch --------------------------------------------------------------------------- */
+
+static const struct {
+	judge_fn fn;
+	bool finite; /* says nothing of sources that are not */
+} table[TERN_OP_COUNT] = {
+	[TERN_MATMUL] = {judge_matmul, true},
+	[TERN_GET_ROWS] = {judge_move, false},
+	[TERN_SET_ROWS] = {judge_encoded, false},
+	[TERN_RMS_NORM] = {judge_norm, false},
+	[TERN_NORM] = {judge_norm, false},
+	[TERN_L2_NORM] = {judge_norm, false},
+	[TERN_ROPE] = {judge_rope, false},
+	[TERN_SOFT_MAX] = {judge_soft_max, false},
+	[TERN_ATTENTION] = {judge_attention, false},
+	[TERN_GLU] = {judge_glu, true},
+	[TERN_UNARY] = {judge_unary, true},
+	[TERN_BINARY] = {judge_binary, true},
+	[TERN_SCALE] = {judge_scale, true},
+	[TERN_CLAMP] = {judge_exact, true},
+	[TERN_COPY] = {judge_encoded, false},
+	[TERN_CONCAT] = {judge_move, false},
+	[TERN_REPEAT] = {judge_move, false},
+	[TERN_SUM_ROWS] = {judge_sum, false},
+	[TERN_MEAN] = {judge_sum, false},
+	[TERN_ARGMAX] = {judge_argmax, false},
+	[TERN_TOP_K] = {judge_sort, false},
+	[TERN_ARGSORT] = {judge_sort, false},
+};
+
+static bool all_finite(const struct judge_case *c)
+{
+	for (int s = 0; s < TERN_MAX_SRC; s++)
+		if (c->src[s].v && !isfinite(judge_peak(&c->src[s])))
+			return false;
+	for (int k = 0; k < 6; k++)
+		if (!isfinite(c->op->f[k]))
+			return false;
+	return true;
+}
+
+static bool parameters_finite(const struct tern_op_desc *op)
+{
+	for (int k = 0; k < 6; k++)
+		if (!(fabsf(op->f[k]) < 1e20f))
+			return false;
+	return true;
+}
+
+/* Smallest step and largest number of what a result is rounded to. */
+static void grid(enum tern_dtype type, double *rel, double *step, double *top)
+{
+	*rel = type == TERN_F16 ? ldexp(1, -11) : type == TERN_BF16 ? ldexp(1, -8) : ldexp(1, -24);
+	*step = type == TERN_F16 ? ldexp(1, -25) : ldexp(1, -134);
+	*top = type == TERN_F16 ? 65504 : (double)FLT_MAX;
+}
+
+/* Blocks that were written, as encoders of ggml make them. Encoding is no projection, so those
+ * that were not written stay. */
+static void encode(struct judge_case *c, const double *before)
+{
+	const struct ref_type *t = ref_type(c->dtype);
+	size_t bytes = (size_t)t->elems * sizeof(double);
+	unsigned char block[512];
+
+	for (int64_t i = 0; i < ref_count(c->want.ne); i += t->elems) {
+		if (c->off[i] == INFINITY ||
+		    (c->op->op == TERN_SET_ROWS && !memcmp(before + i, c->want.v + i, bytes)))
+			continue;
+		ref_encode(c->dtype, c->want.v + i, block, t->elems);
+		ref_decode(c->dtype, block, c->want.v + i, t->elems);
+	}
+}
+
+void judge_prepare(struct judge_case *c)
+{
+	struct ref_tensor before = ref_alloc(c->want.ne);
+
+	c->off = calloc((size_t)ref_count(c->want.ne) + 1, sizeof(double));
+	if (!c->off)
+		abort();
+	memcpy(before.v, c->want.v, (size_t)ref_count(before.ne) * sizeof(double));
+	ref_run(c->op, c->src, &c->want);
+	table[c->op->op].fn(c);
+	if ((table[c->op->op].finite && !all_finite(c)) || !parameters_finite(c->op))
+		anything(c);
+	if (judge_is_block(c->dtype) && c->dtype != c->type[0])
+		encode(c, before.v);
+	ref_free(&before);
+}
+
+void judge_free(struct judge_case *c)
+{
+	ref_free(&c->want);
+	free(c->off);
+}
+
+static bool close_enough(const struct judge_case *c, double want, double off, double got)
+{
+	double rel, step, top;
+
+	grid(c->dtype, &rel, &step, &top);
+	if (want == got || off == INFINITY || isnan(want) || isnan(off))
+		return isnan(want) && !isnan(off) && off < INFINITY ? isnan(got) : true;
+	if (off > 0 || !is_integer(c->dtype))
+		off += (fabs(want) + off) * rel + step;
+	/* rounds to infinity, or would */
+	if (!isfinite(got))
+		return got == (want > 0 ? INFINITY : -INFINITY) &&
+		       fabs(want) + off >= top * (1 - 2 * rel);
+	return fabs(want - got) <= off;
+}
+
+int64_t judge_result(const struct judge_case *c, const struct ref_tensor *got)
+{
+	bool sort = c->op->op == TERN_TOP_K || c->op->op == TERN_ARGSORT;
+
+	for (int64_t i = 0; i < ref_count(c->want.ne); i++)
+		if (sort ? !sorted(c, got, i)
+			 : !close_enough(c, c->want.v[i], c->off[i], got->v[i]))
+			return i;
+	return -1;
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Bounds of MATMUL and ATTENTION. Activations become what the weights are: binary16, bfloat16 or
+ * int8 with the peak of 32 as scale. The bound is the sum over k of |w| times the error of x,
+ * as if all errors had one sign.
+ */
+#include "support/judge.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { GROUP = 32 };
+
+/* Relative error of an operand of that type, its smallest step, its largest number. */
+static const struct kind {
+	double rel, step, top;
+} plain_kinds[] = {
+	[TERN_F32] = {0x1p-22, 0, 1e35},
+	[TERN_F16] = {0x1p-11, 0x1p-25, 65000},
+	[TERN_BF16] = {0x1p-8, 0, 1e35},
+};
+/* An int8 step is 1/127 of the peak: half of it, and the scale's own rounding. */
+static const double block_step = 1.02 / 254;
+
+/* Everything in binary32 that follows: n terms one after the other. */
+static double summing(int64_t n)
+{
+	return 0x1p-21 + 0x1p-24 * sqrt((double)n) * 4;
+}
+
+static const struct kind *plain(enum tern_dtype type)
+{
+	return judge_is_block(type) ? NULL : &plain_kinds[type];
+}
+
+/* Weights of a block with a minimum are differences, so what is multiplied may be larger than
+ * they are: by as much as they span. */
+static double off_group(const double *w, const double *x, int64_t n)
+{
+	double peak = 0, lo = w[0], hi = w[0], all = 0;
+
+	for (int64_t i = 0; i < n; i++) {
+		peak = fmax(peak, fabs(x[i]));
+		lo = fmin(lo, w[i]);
+		hi = fmax(hi, w[i]);
+		all += fabs(w[i]);
+	}
+	return (all + (double)n * (hi - lo)) * peak * block_step;
+}
+
+/* How far a dot product of n elements may be off. */
+static double off_dot(enum tern_dtype type, const double *w, const double *x, int64_t n)
+{
+	const struct kind *kind = plain(type);
+	double off = 0, all = 0;
+
+	for (int64_t k = 0; k < n; k++) {
+		double a = fabs(x[k]), b = fabs(w[k]);
+
+		all += a * b;
+		if (kind)
+			off += a < kind->top ? b * (a * kind->rel + kind->step) : INFINITY;
+		else if (k % GROUP == 0)
+			off += off_group(w + k, x + k, n - k < GROUP ? n - k : GROUP);
+	}
+	return all < 1e35 ? off + all * summing(n) : INFINITY;
+}
+
+void judge_matmul(struct judge_case *c)
+{
+	const struct ref_tensor *w = &c->src[0], *x = &c->src[1];
+	const int64_t r2 = x->ne[2] / w->ne[2], r3 = x->ne[3] / w->ne[3];
+
+	REF_EACH(i, c->want.ne)
+	c->off[ref_at(&c->want, i[0], i[1], i[2], i[3]) - c->want.v] =
+		off_dot(c->type[0], ref_at(w, 0, i[0], i[2] / r2, i[3] / r3),
+			ref_at(x, 0, i[1], i[2], i[3]), w->ne[0]);
+}
+
+/* ---- attention -------------------------------------------------------------------------- */
+
+/* The largest error a score of this query can have. */
+static double off_score(const struct judge_case *c, const int64_t q[4])
+{
+	const struct ref_tensor *s = c->src, *k = &s[1];
+	const int64_t h = q[2] / (s[0].ne[2] / k->ne[2]), b = q[3] / (s[0].ne[3] / k->ne[3]);
+	const double scale = fabs((double)c->op->f[TERN_ATTENTION_F_SCALE]);
+	const double *x = ref_at(&s[0], 0, q[1], q[2], q[3]);
+	double most = 0, off;
+
+	for (int64_t p = 0; p < k->ne[1]; p++) {
+		off = off_dot(c->type[1], ref_at(k, 0, p, h, b), x, k->ne[0]);
+		most = fmax(most, off);
+	}
+	return most * scale;
+}
+
+/* Scores may be scaled before they are rounded to the keys' type. */
+static bool range_ok(const struct judge_case *c)
+{
+	double scale = fabs((double)c->op->f[TERN_ATTENTION_F_SCALE]);
+	double peak = judge_peak(&c->src[0]);
+
+	if (!isfinite(judge_peak(&c->src[1])) || !isfinite(judge_peak(&c->src[2])))
+		return false;
+	if (c->src[4].v && judge_peak(&c->src[4]) > 100)
+		return false;
+	for (int64_t i = 0; c->src[3].v && i < ref_count(c->src[3].ne); i++)
+		if (c->src[3].v[i] != -INFINITY && !(fabs(c->src[3].v[i]) < 1e3))
+			return false;
+	return peak < 1e4 && (scale == 0 || (scale < 1e3 && scale > 1e-4));
+}
+
+/* Probabilities become what the values are; of blocks in groups of positions. */
+static double off_weighting(enum tern_dtype type, int64_t n)
+{
+	const struct kind *kind = plain(type);
+
+	if (!kind)
+		return (double)n * block_step * 2;
+	return 2 * kind->rel + (double)n * kind->step + summing(n);
+}
+
+void judge_attention(struct judge_case *c)
+{
+	const double top = judge_peak(&c->src[2]), mask = 0x1p-20 * 1e2;
+	const bool ok = range_ok(c);
+
+	REF_EACH_ROW(q, c->src[0].ne)
+	{
+		double off = ok ? off_score(c, q) + mask * (c->src[3].v || c->src[4].v) : 1;
+		double each = off < 0.3 ? 2 * expm1(2 * off) : INFINITY;
+
+		each = top * (each + off_weighting(c->type[2], c->src[1].ne[1]) + 0x1p-17);
+		for (int64_t i = 0; i < c->want.ne[0]; i++)
+			c->off[ref_at(&c->want, i, q[2], q[1], q[3]) - c->want.v] = each;
+	}
+}
