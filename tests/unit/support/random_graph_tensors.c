@@ -252,6 +252,29 @@ uint32_t rg_positions(struct rg_maker *m, int64_t n, uint8_t sym)
 			  (struct rg_content){.fill = RG_POSITIONS, .step = 1});
 }
 
+/* One of two halves of the rows of a new storage; the other is there for a later result. */
+static uint32_t columns(struct rg_maker *m, const struct rg_shape *s, enum tern_dtype type,
+			uint32_t flags)
+{
+	struct tern_graph_desc *desc = &m->g->desc;
+	struct tern_tensor_desc *t;
+	struct rg_shape both = *s;
+	uint32_t first;
+
+	both.ne[0] *= 2;
+	if (s->sym[0] || desc->ntensors + 1 >= RG_TENSORS)
+		return TERN_NO_TENSOR;
+	first = new_tensor(m, &both, type, flags, PLAIN, plain_floats);
+	if (first == TERN_NO_TENSOR)
+		return first;
+	t = &m->g->tensors[first];
+	t->ne[0] = s->ne[0];
+	t[1] = t[0];
+	t[1].offset += (uint64_t)(s->ne[0] / ref_type(type)->elems) * t->nb[0];
+	desc->ntensors++;
+	return first;
+}
+
 static uint32_t dest(struct rg_maker *m, const struct rg_shape *s, unsigned int types,
 		     enum tern_dtype type, uint32_t like, unsigned int how)
 {
@@ -264,6 +287,8 @@ static uint32_t dest(struct rg_maker *m, const struct rg_shape *s, unsigned int 
 		t = existing(m, s, types, how - 8);
 	if (how == 11 || how == 12)
 		t = view_of_storage(m, s, type);
+	if (how >= 18 && how <= 20)
+		t = columns(m, s, type, flags[how % 5]);
 	if (t != TERN_NO_TENSOR)
 		return t;
 	return new_tensor(m, s, type, flags[how % 5],
