@@ -96,6 +96,9 @@ static void element_angles_body(struct vprog *p, const struct row_kernel *k, boo
 		vp(p, TERN_V_LD, 1, t.pair, 0, 0);
 		vp(p, TERN_V_LDX, 1, t.divisors, 1, 0);
 		vp(p, TERN_V_DIV, 0, 0, 1, 0);
+		/* what is not rotated has no divisor: the first one's may be 0 */
+		vp(p, TERN_V_LD, 1, t.inv, 0, 0);
+		vp(p, TERN_V_SEL, 0, 1, 0, 1);
 	}
 	vp(p, TERN_V_COS, 1, 0, 0, 0);
 	vp(p, TERN_V_SIN, 2, 0, 0, 0);
