@@ -165,9 +165,9 @@ static void soft_max_row(const struct rows *r, const int64_t i[3], float *tmp)
 	float *y = tern_target(d, out, 0, tmp + n), sink = -INFINITY, top;
 	double sum;
 
-	masked(r, x, i, y, tmp + 2 * n);
-	if (sinks->data)
+	if (sinks->data) /* before y is written: a single element may be its own sink */
 		sink = *tern_load(r->cpu->simd, sinks, sinks->data, i[1], 1, &sink);
+	masked(r, x, i, y, tmp + 2 * n);
 	top = vec->max(y, n);
 	top = sink > top ? sink : top;
 	sum = vec->exp_sum(y, y, n, top);
