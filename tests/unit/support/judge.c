@@ -14,7 +14,7 @@ bool judge_is_block(enum tern_dtype type)
 
 static bool is_integer(enum tern_dtype type)
 {
-	return type == TERN_I32 || type == TERN_I64;
+	return type == TERN_I8 || type == TERN_I16 || type == TERN_I32 || type == TERN_I64;
 }
 
 double judge_peak(const struct ref_tensor *t)
@@ -105,10 +105,24 @@ static double off_unary(int fn, double x, double want)
 	}
 }
 
+/* Of functions with parameters: one product, or all terms, which may cancel. */
+static double off_terms(const struct tern_op_desc *op, double x)
+{
+	const double a = fabs(x), f0 = fabs((double)op->f[0]), f1 = fabs((double)op->f[1]),
+		     f2 = fabs((double)op->f[2]);
+
+	if (op->i[0] == TERN_LEAKY_RELU)
+		return f0 * a * JUDGE_FEW;
+	return (f0 * (1 + a) + f1 * a * a + f2 * a) * JUDGE_MANY;
+}
+
 static void judge_unary(struct judge_case *c)
 {
+	bool terms = c->op->i[0] == TERN_LEAKY_RELU || c->op->i[0] == TERN_XIELU;
+
 	for (int64_t i = 0; i < ref_count(c->want.ne); i++)
-		c->off[i] = off_unary(c->op->i[0], c->src[0].v[i], c->want.v[i]);
+		c->off[i] = terms ? off_terms(c->op, c->src[0].v[i])
+				  : off_unary(c->op->i[0], c->src[0].v[i], c->want.v[i]);
 }
 
 static void judge_scale(struct judge_case *c)
@@ -140,7 +154,7 @@ static void judge_glu(struct judge_case *c)
 {
 	const struct ref_tensor *s = c->src;
 	bool halves = !s[1].v, swapped = halves && c->op->i[1];
-	int64_t n = c->want.ne[0];
+	int64_t n = c->want.ne[0], one = c->op->i[0] == TERN_GLU_SWIGLU_OAI; /* up + 1 */
 
 	REF_EACH(i, c->want.ne)
 	{
@@ -149,7 +163,7 @@ static void judge_glu(struct judge_case *c)
 				   : *ref_at(&s[1], i[0], i[1], i[2], i[3]);
 		double *off = &c->off[ref_at(&c->want, i[0], i[1], i[2], i[3]) - c->want.v];
 
-		*off = (fabs(gate) * JUDGE_MANY + JUDGE_FEW) * fabs(up);
+		*off = (fabs(gate) * JUDGE_MANY + JUDGE_FEW) * (fabs(up) + (double)one);
 	}
 }
 

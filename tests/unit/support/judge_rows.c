@@ -90,7 +90,7 @@ static double off_rope(const struct judge_case *c, const double *row, int64_t n)
 	double angle = judge_peak(&c->src[1]), peak = 0;
 	double size = fabs((double)op->f[TERN_ROPE_F_ATTN]);
 
-	for (int i = 0; c->src[2].v && i < op->i[TERN_ROPE_I_DIMS] / 2; i++)
+	for (int64_t i = 0; c->src[2].v && i < c->src[2].ne[0]; i++)
 		angle = fmax(angle, judge_peak(&c->src[1]) / fabs(c->src[2].v[i]));
 	angle *= fmax(1, fabs((double)op->f[TERN_ROPE_F_SCALE]));
 	angle *= fmax(1, 1 / (double)op->f[TERN_ROPE_F_BASE]);
@@ -101,7 +101,15 @@ static double off_rope(const struct judge_case *c, const double *row, int64_t n)
 	return angle < 1e4 ? (JUDGE_MANY + angle * JUDGE_FEW) * peak * fmax(1, size) : INFINITY;
 }
 
+/* What is not rotated is moved, whatever the angles are. */
 void judge_rope(struct judge_case *c)
 {
+	const int32_t *p = c->op->i;
+	int64_t n = c->want.ne[0], first = p[TERN_ROPE_I_OFFSET];
+	int64_t end = first + p[TERN_ROPE_I_DIMS] * (p[TERN_ROPE_I_MODE] == 24 ? 2 : 1);
+
 	each_row(c, off_rope);
+	for (int64_t i = 0; i < ref_count(c->want.ne); i++)
+		if ((i % n < first || i % n >= end) && isfinite(c->src[0].v[i]))
+			c->off[i] = 0;
 }

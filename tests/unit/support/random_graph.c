@@ -138,13 +138,13 @@ static double special(enum rg_special kind, double v, uint64_t i)
 
 static bool is_integer(enum tern_dtype type)
 {
-	return type == TERN_I32 || type == TERN_I64;
+	return type == TERN_I8 || type == TERN_I16 || type == TERN_I32 || type == TERN_I64;
 }
 
 static void fill_integers(enum tern_dtype type, uint64_t seed, unsigned char *bytes, int64_t n)
 {
 	for (int64_t i = 0; i < n; i++) {
-		double v = (double)(ref_random(&seed) % 2001) - 1000;
+		double v = (double)(ref_random(&seed) % 201) - 100;
 
 		ref_encode(type, &v, bytes + i * ref_type(type)->bytes, 1);
 	}
@@ -239,9 +239,13 @@ static void print_op(const struct random_graph *g, uint32_t i, FILE *out)
 	fprintf(out, "op %" PRIu32 ": %s %" PRId32 " =", i, name ? name : "?", (int32_t)o->dst);
 	for (int s = 0; s < TERN_MAX_SRC; s++)
 		fprintf(out, " %" PRId32, (int32_t)o->src[s]);
-	fprintf(out, "; i %d %d %d %d; f %g %g %g %g %g %g\n", o->i[0], o->i[1], o->i[2], o->i[3],
-		(double)o->f[0], (double)o->f[1], (double)o->f[2], (double)o->f[3], (double)o->f[4],
-		(double)o->f[5]);
+	fprintf(out, "; i");
+	for (size_t k = 0; k < COUNT(o->i); k++)
+		fprintf(out, " %d", o->i[k]);
+	fprintf(out, "; f");
+	for (size_t k = 0; k < COUNT(o->f); k++)
+		fprintf(out, " %g", (double)o->f[k]);
+	fprintf(out, "\n");
 }
 
 void random_graph_print(const struct random_graph *g, FILE *out)

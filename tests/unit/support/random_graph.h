@@ -103,7 +103,7 @@ uint32_t rg_pick(struct rg_maker *m);
 uint32_t rg_source(struct rg_maker *m, const struct rg_shape *s, unsigned int types);
 uint32_t rg_mask(struct rg_maker *m, const struct rg_shape *s);
 uint32_t rg_indices(struct rg_maker *m, const struct rg_shape *s, int64_t limit, bool wide);
-uint32_t rg_positions(struct rg_maker *m, int64_t n, uint8_t sym);
+uint32_t rg_positions(struct rg_maker *m, int64_t n, uint8_t sym, int64_t components);
 /* Where a result goes; `like`: a source it may replace, or TERN_NO_TENSOR. */
 uint32_t rg_dest(struct rg_maker *m, const struct rg_shape *s, unsigned int types, uint32_t like);
 uint32_t rg_dest_typed(struct rg_maker *m, const struct rg_shape *s, enum tern_dtype type);

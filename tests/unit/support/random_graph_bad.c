@@ -92,7 +92,7 @@ static void spoil_tensor(struct tern_tensor_desc *t, unsigned int field, int64_t
 
 static void spoil_op(struct tern_op_desc *op, unsigned int field, int64_t v, float f)
 {
-	field %= 18;
+	field %= 22;
 	if (field < 5)
 		op->src[field] = (uint32_t)v;
 	else if (field == 5)
@@ -101,10 +101,10 @@ static void spoil_op(struct tern_op_desc *op, unsigned int field, int64_t v, flo
 		op->op = (enum tern_opcode)v;
 	else if (field == 7)
 		op->group = (uint32_t)v;
-	else if (field < 12)
+	else if (field < 16)
 		op->i[field - 8] = (int32_t)v;
 	else
-		op->f[field - 12] = f;
+		op->f[field - 16] = f;
 }
 
 static void spoil_one(struct random_graph *g, unsigned int what, unsigned int field,

@@ -39,8 +39,9 @@ static const enum tern_dtype encoded[] = {TERN_F32,  TERN_F16,	TERN_Q8_0, TERN_Q
 					  TERN_Q4_1, TERN_Q5_0, TERN_Q5_1, TERN_IQ4_NL};
 static const enum tern_dtype floats[] = {TERN_F32, TERN_F32, TERN_F32,
 					 TERN_F32, TERN_F16, TERN_BF16};
-static const enum tern_dtype any[] = {TERN_F32, TERN_F16,  TERN_I32,  TERN_Q8_0, TERN_BF16,
-				      TERN_I64, TERN_Q4_0, TERN_Q6_K, TERN_Q5_1};
+static const enum tern_dtype any[] = {TERN_F32,	 TERN_F16, TERN_I32,  TERN_Q8_0,
+				      TERN_BF16, TERN_I64, TERN_Q4_0, TERN_Q6_K,
+				      TERN_Q5_1, TERN_I8,  TERN_I16};
 static const enum tern_dtype halves[] = {TERN_F32, TERN_F16};
 
 static const struct {
@@ -244,9 +245,9 @@ uint32_t rg_indices(struct rg_maker *m, const struct rg_shape *s, int64_t limit,
 					      .step = layout == STEP2 ? 2 : 1});
 }
 
-uint32_t rg_positions(struct rg_maker *m, int64_t n, uint8_t sym)
+uint32_t rg_positions(struct rg_maker *m, int64_t n, uint8_t sym, int64_t components)
 {
-	struct rg_shape s = {{n, 1, 1, 1}, {sym}};
+	struct rg_shape s = {{n, components, 1, 1}, {sym}};
 
 	return new_tensor(m, &s, TERN_I32, TERN_STORAGE_BOUND, PLAIN,
 			  (struct rg_content){.fill = RG_POSITIONS, .step = 1});
