@@ -267,6 +267,47 @@ static void narrow_results(void)
 	}
 }
 
+/* Products of one tensor, of weights with and without gaps between rows. */
+static void build_other_strides(struct conf_graph *g, const struct conf_layer *l)
+{
+	static const enum conf_layout layouts[] = {PADDED, PLAIN, PADDED};
+	unsigned int x = conf_input(g, l);
+
+	for (size_t i = 0; i < CONF_COUNT(layouts); i++) {
+		unsigned int w = conf_tensor(g, (struct conf_tensor){.type = l->weights,
+								     .ne = {l->d, 33},
+								     .layout = layouts[i],
+								     .fill = FILL_UNIT,
+								     .role = ROLE_WEIGHT});
+		unsigned int y = conf_tensor(g, (struct conf_tensor){.ne = {33, l->t}});
+
+		conf_op(g, TERN_MATMUL, y, CONF_SRC((int)w, (int)x));
+	}
+}
+
+/* A norm with a bias alone, and a product of it. */
+static void build_bias_alone(struct conf_graph *g, const struct conf_layer *l)
+{
+	unsigned int b = conf_tensor(g, (struct conf_tensor){.ne = {l->d}, .role = ROLE_WEIGHT});
+	unsigned int y = between(g, TERN_F32, l->d, l->t, 1);
+
+	conf_op(g, TERN_NORM, y, CONF_SRC((int)conf_input(g, l), CONF_ABSENT, (int)b))->f[0] =
+		1e-5f;
+	conf_product(g, l, y, l->d, -1);
+}
+
+static void odd_operands(void)
+{
+	for (size_t w = 0; w < CONF_COUNT(weights); w++) {
+		struct conf_layer l = sizes;
+
+		l.weights = weights[w].type;
+		l.t = 5;
+		both("products, other strides", build_other_strides, &l, weights[w].limit);
+		both("norm with a bias alone", build_bias_alone, &l, 2 * weights[w].limit);
+	}
+}
+
 /* ---- masked operators --------------------------------------------------------------------- */
 static void masked(void)
 {
@@ -325,6 +366,7 @@ int main(void)
 		{"instruction sets", instruction_sets},
 		{"repeated scale", repeated_scale},
 		{"narrow results", narrow_results},
+		{"odd operands", odd_operands},
 	};
 
 	return conf_main("fused", tests, CONF_COUNT(tests));

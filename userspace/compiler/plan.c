@@ -207,18 +207,24 @@ static bool plain_matrix(const struct tern_graph *g, const struct tern_op_desc *
 	       g->storages[w->storage].flags & TERN_STORAGE_CONST;
 }
 
+/* One tile of a group steps through the weights of all its products. */
+static bool same_rows(const struct tern_tensor_desc *a, const struct tern_tensor_desc *b)
+{
+	return a->type == b->type && a->nb[1] == b->nb[1];
+}
+
 /* MATMUL [ADD [ADD]] against activations `a`; false leaves the matcher where it was. */
 static bool match_product(struct matcher *m, uint32_t a, struct linear_plan *plan)
 {
 	const struct tern_graph *g = m->p->g;
-	const struct tern_op_desc *mm = peek(m, TERN_MATMUL), *first;
+	const struct tern_op_desc *mm = peek(m, TERN_MATMUL);
 	struct linear_out *o = &plan->out[plan->nout];
 
 	if (!mm || plan->nout == LINEAR_MAX || mm->src[1] != a || !plain_matrix(g, mm) ||
 	    g->tensors[mm->dst].type != TERN_F32)
 		return false;
-	first = &g->ops[plan->out[0].matmul];
-	if (plan->nout && g->tensors[first->src[0]].type != g->tensors[mm->src[0]].type)
+	if (plan->nout &&
+	    !same_rows(&g->tensors[mm->src[0]], &g->tensors[g->ops[plan->out[0].matmul].src[0]]))
 		return false;
 	*o = (struct linear_out){m->at++, TERN_NO_OP, TERN_NO_OP};
 	while (replaced(m->p, m->at - 1, m->at + 1, TERN_BINARY, 0) &&
@@ -309,6 +315,8 @@ static uint32_t match_linear(struct matcher *m, struct linear_plan *p)
 
 	*p = (struct linear_plan){.norm = TERN_NO_OP, .glu = TERN_NO_OP};
 	if (has_norm) {
+		if (norm->src[1] == TERN_NO_TENSOR && norm->src[2] != TERN_NO_TENSOR)
+			return 0; /* a bias is loaded behind its scale */
 		for (int i = 1; i <= 2; i++)
 			if (norm->src[i] != TERN_NO_TENSOR &&
 			    !is_row_of(&g->tensors[norm->src[i]], &g->tensors[norm->dst]))

@@ -38,8 +38,6 @@ int tern_cpu_check_norm(const struct tern_cpu_op *op)
 
 	if (!tern_same_shape(&op->src[0], op->dst))
 		return tern_cpu_refuse(op, "a destination of the source's shape");
-	if (op->src[2].data && !op->src[1].data)
-		return tern_cpu_refuse(op, "a factor where there is an offset");
 	return rc ? rc : check_factor(op, 2);
 }
 

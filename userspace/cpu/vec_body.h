@@ -268,6 +268,9 @@ static void vec_normalise(const float *x, const float *w, const float *b, float 
 	} else if (w) {
 		EACH(i, n)
 		y[i] = (x[i] - mean) * factor * w[i];
+	} else if (b) {
+		EACH(i, n)
+		y[i] = (x[i] - mean) * factor + b[i];
 	} else {
 		EACH(i, n)
 		y[i] = (x[i] - mean) * factor;
