@@ -143,8 +143,8 @@ struct tern_runqueue {
 
 	/** @seen_done: Jobs ended when the watchdog looked last */
 	u64 seen_done;
-	/** @seen_cycles: Cycles it had run then */
-	u64 seen_cycles;
+	/** @seen_progress: How far it had got then */
+	u64 seen_progress;
 	/** @stuck_since: When that was, in jiffies */
 	unsigned long stuck_since;
 };

@@ -5,7 +5,7 @@
  * Makes every fence finite, whatever interrupts, firmware and device do. While jobs are under way
  * it looks, twice a second: first whether they have ended, since an interrupt may be lost;
  * then whether the firmware counts its heartbeat, else it is restarted; then, for each
- * queue that has a slot and work, whether a job ended or the slot's cycles moved. A queue
+ * queue that has a slot and work, whether a job ended or the one that runs got on. A queue
  * that stood still for job_timeout_ms dies, and its job ends with -ETIMEDOUT.
  *
  * A job that does get on but never ends uses up its step budget. One that waits its turn stands
@@ -42,17 +42,30 @@ static void check_heartbeat(struct tern_device *tdev)
 	}
 }
 
+/*
+ * Grows while a slot gets on: cycles, which a device may count as late as when the job leaves the
+ * engines, and what the job that is in them has completed. The firmware can write neither.
+ */
+static u64 progress(struct tern_runqueue *queue)
+{
+	struct tern_device *tdev = queue->tdev;
+	u64 sum = tern_read64(tdev, tern_slot_reg(queue->slot, TERN_SLOT_REG_CYCLES));
+
+	if (tern_read(tdev, TERN_FW_REG_RUNNING_SLOT) == queue->slot)
+		sum += tern_read64(tdev, TERN_FW_REG_PROGRESS);
+	return sum;
+}
+
 /* True: it has work, and nothing has moved since the last time. */
 static bool stands_still(struct tern_runqueue *queue)
 {
-	u64 cycles = tern_read64(queue->tdev, tern_slot_reg(queue->slot, TERN_SLOT_REG_CYCLES));
-	u64 ended = READ_ONCE(queue->ended);
+	u64 ended = READ_ONCE(queue->ended), now = progress(queue);
 
 	if (tern_queue_has_work(queue) && ended == queue->seen_done &&
-	    cycles == queue->seen_cycles)
+	    now == queue->seen_progress)
 		return true;
 	queue->seen_done = ended;
-	queue->seen_cycles = cycles;
+	queue->seen_progress = now;
 	queue->stuck_since = jiffies;
 	return false;
 }
