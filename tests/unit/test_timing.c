@@ -189,7 +189,7 @@ START_TEST(cp_costs_add_up)
 {
 	start();
 	tern_timing_cp(timing, 7);
-	tern_timing_cp_jump(timing);
+	tern_timing_cp_jumps(timing, 1);
 	tern_timing_cp_read(timing, 65); /* two bursts */
 	tern_timing_cp_read_spm(timing);
 	ck_cycles(finish(), 7 * K(CP_WORD) + K(CP_JUMP) + K(DRAM_READ) + 2 + K(CP_SPM_READ));

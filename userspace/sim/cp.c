@@ -134,7 +134,7 @@ static int jumped(struct tern_sim *s)
 {
 	if (s->timing) {
 		sim_cp_flush(s);
-		tern_timing_cp_jump(s->timing);
+		tern_timing_cp_jumps(s->timing, 1);
 	}
 	return 0;
 }

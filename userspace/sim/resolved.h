@@ -45,6 +45,17 @@ struct tern_rcmd {
 	uint64_t dram_bytes, dram_bursts, elems, spm_bytes;
 };
 
+/* What a command costs its engine, apart from waiting: the same for the same command. Times
+ * in the walk's ticks (sim/timing.h). */
+struct tern_rcost {
+	uint64_t own;	  /* ticks it occupies its engine when DRAM does not hold it up */
+	uint64_t work;	  /* DRAM units; 0: none */
+	uint64_t rate;	  /* limit of its own, units per tick */
+	uint64_t latency; /* ticks from the end of occupancy to completion */
+	uint64_t macs;
+	uint8_t mac_counter; /* which of the counters */
+};
+
 /* ---- the timing walk (timing.c) -------------------------------------------- */
 struct tern_timing;
 struct tern_sim_run;
@@ -57,17 +68,23 @@ const struct tern_timing_constants *tern_timing_constants(const struct tern_timi
 void tern_timing_start(struct tern_timing *t, const struct tern_image_sem sems[TERN_NSEMS],
 		       struct tern_sim_run *run);
 /* The CP spent `cycles` on scalar work before what follows: one per command word. What
- * push, cp_sync, cp_jump and cp_read cost beyond that they add themselves. */
+ * push, cp_sync, cp_jumps and cp_read cost beyond that they add themselves. */
 void tern_timing_cp(struct tern_timing *t, uint64_t cycles);
-/* A branch, LOOP, CALL or RET left the straight line. */
-void tern_timing_cp_jump(struct tern_timing *t);
+/* Branches, LOOPs, CALLs or RETs that left the straight line. */
+void tern_timing_cp_jumps(struct tern_timing *t, uint64_t n);
 /* The CP read `bytes` from DRAM (LDR, fetch miss) or from SPM (LDR) and waited for it. */
 void tern_timing_cp_read(struct tern_timing *t, uint64_t bytes);
 void tern_timing_cp_read_spm(struct tern_timing *t);
 /* The CP waits for / signals semaphores itself (SYNC on queue CP). */
 void tern_timing_cp_sync(struct tern_timing *t, const struct tern_rcmd *cmd);
-/* Dispatch to an engine queue; may let time pass while the queue is full. */
-void tern_timing_push(struct tern_timing *t, const struct tern_rcmd *cmd);
+/* Dispatch to an engine queue; may let time pass while the queue is full. The cost may be
+ * kept for the next time, as long as nothing but addresses and synchronisation changes, and
+ * dram_bursts does not. */
+void tern_timing_cost(const struct tern_timing *t, const struct tern_rcmd *cmd,
+		      struct tern_rcost *out);
+void tern_timing_push_at(struct tern_timing *t, const struct tern_rcmd *cmd,
+			 const struct tern_rcost *cost);
+void tern_timing_push(struct tern_timing *t, const struct tern_rcmd *cmd); /* both */
 /* FENCE, YIELD, END: the CP waits until all queues are empty. */
 void tern_timing_drain(struct tern_timing *t);
 /* The job goes on at this cycle; right after tern_timing_start(). */

@@ -16,16 +16,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sim/timing.h"
+#include "sim/timing_results.h"
+#include "sim/timing_sem.h"
 
 /* ---- life ---------------------------------------------------------------------- */
 static bool alloc_queues(struct tern_timing *t)
 {
 	for (int q = 0; q < TERN_NENGINES; q++) {
-		t->q[q].ring = calloc(t->caps.queue_depth, sizeof(*t->q[q].ring));
-		t->q[q].popped = calloc(t->caps.queue_depth, sizeof(*t->q[q].popped));
-		if (!t->q[q].ring || !t->q[q].popped)
+		t->q[q].ring = aligned_alloc(sizeof(struct job_cmd),
+					     t->caps.queue_depth * sizeof(struct job_cmd));
+		if (!t->q[q].ring)
 			return false;
+		memset(t->q[q].ring, 0, t->caps.queue_depth * sizeof(struct job_cmd));
 	}
 	return true;
 }
@@ -52,10 +54,8 @@ void tern_timing_destroy(struct tern_timing *t)
 {
 	if (!t)
 		return;
-	for (int q = 0; q < TERN_NENGINES; q++) {
+	for (int q = 0; q < TERN_NENGINES; q++)
 		free(t->q[q].ring);
-		free(t->q[q].popped);
-	}
 	timing_sem_free(t);
 	free(t->result);
 	free(t);
@@ -94,36 +94,39 @@ static void report(struct tern_timing *t, unsigned int queue, const struct job_c
 static void finish(struct tern_timing *t, unsigned int queue, uint64_t start, uint64_t end)
 {
 	struct queue *q = &t->q[queue];
-	const struct job_cmd *c = &q->ring[q->next];
+	struct job_cmd *c = &q->ring[q->next];
 	uint64_t completion = end + c->latency;
 
 	if (completion < q->completed) /* results appear in order */
 		completion = q->completed;
 	q->completed = completion;
 	q->free_at = end;
-	q->popped[q->next] = end;
 	q->busy += c->own;
 	q->stall_dram += end - start > c->own ? end - start - c->own : 0;
 	timing_signal(t, &c->signal[0], completion);
 	timing_signal(t, &c->signal[1], completion);
-	timing_close_result(t, c, completion);
+	timing_close_result(t, c->seq, completion);
 	if (t->run->event)
 		report(t, queue, c, start, completion);
+	c->dispatch = end;
 	q->next = q->next + 1 == t->caps.queue_depth ? 0 : q->next + 1;
-	q->waiting--;
+	if (!--q->waiting)
+		t->heads &= ~(1u << queue);
 }
 
-/* Settle the head of a queue if its signals are known. True if that made way for the next. */
+static const uint8_t sharer[N_DRAM] = {TERN_Q_LOAD0, TERN_Q_LOAD1, TERN_Q_STORE};
+static const uint8_t transfer_of[TERN_NENGINES] = {
+	[TERN_Q_LOAD0] = 0, [TERN_Q_LOAD1] = 1, [TERN_Q_STORE] = 2};
+
+/* Settle the head of a queue, if it has one, which is not in DRAM's hands, and whose signals are known.
+ * True if that made way for the next. */
 static bool try_head(struct tern_timing *t, unsigned int queue)
 {
-	int i = timing_dram_index(queue);
 	struct queue *q = &t->q[queue];
 	const struct job_cmd *c = &q->ring[q->next];
 	uint64_t start, waited;
 
-	if (!q->waiting || (i >= 0 && t->dram.t[i].state != IDLE))
-		return false;
-	if (!timing_wait(t, c->wait, &waited))
+	if (!(t->heads & 1u << queue) || !timing_wait(t, c->wait, &waited))
 		return false;
 	start = q->free_at > c->dispatch ? q->free_at : c->dispatch;
 	if (waited > start) {
@@ -134,42 +137,39 @@ static bool try_head(struct tern_timing *t, unsigned int queue)
 		finish(t, queue, start, start + c->own);
 		return true;
 	}
-	timing_dram_start(&t->dram, i, start, c);
+	t->heads &= ~(1u << queue);
+	timing_dram_start(&t->dram, transfer_of[queue], start, c);
 	return false;
 }
 
 /* Everything that follows without an event of DRAM. */
 static void settle(struct tern_timing *t)
 {
-	while (t->recheck) {
-		unsigned int queue = (unsigned int)__builtin_ctz(t->recheck);
+	uint32_t set;
 
-		t->recheck &= t->recheck - 1;
+	while ((set = t->recheck & t->heads)) {
+		unsigned int queue = (unsigned int)__builtin_ctz(set);
+
+		t->recheck &= ~(1u << queue);
 		while (try_head(t, queue))
 			;
 	}
+	t->recheck = 0;
 }
-
-static const uint8_t sharer[N_DRAM] = {TERN_Q_LOAD0, TERN_Q_LOAD1, TERN_Q_STORE};
 
 /* To the next event of DRAM; false if there is none. */
 static bool step(struct tern_timing *t)
 {
-	uint64_t rate[N_DRAM];
 	unsigned int ended;
 
-	for (int i = 0; i < N_DRAM; i++) {
-		const struct queue *q = &t->q[sharer[i]];
-
-		rate[i] = q->ring[q->next].rate;
-	}
-	if (!timing_dram_step(&t->dram, rate, &ended))
+	if (!timing_dram_step(&t->dram, &ended))
 		return false;
-	for (int i = 0; i < N_DRAM; i++) {
-		if (!(ended & 1u << i))
-			continue;
-		finish(t, sharer[i], t->dram.t[i].start, t->dram.now);
+	for (; ended; ended &= ended - 1) {
+		unsigned int i = (unsigned int)__builtin_ctz(ended);
+
+		t->heads |= 1u << sharer[i];
 		t->recheck |= 1u << sharer[i];
+		finish(t, sharer[i], t->dram.t[i].start, t->dram.now);
 	}
 	return true;
 }
@@ -204,9 +204,9 @@ void tern_timing_cp(struct tern_timing *t, uint64_t cycles)
 	cp_spend(t, cycles * t->cost.cp_word);
 }
 
-void tern_timing_cp_jump(struct tern_timing *t)
+void tern_timing_cp_jumps(struct tern_timing *t, uint64_t n)
 {
-	cp_spend(t, t->cost.cp_jump);
+	cp_spend(t, n * t->cost.cp_jump);
 }
 
 /* Few and small, so they pass the server by: latency and the bursts at its full rate. */
@@ -249,11 +249,26 @@ static bool wait_for_place(struct tern_timing *t, struct queue *q)
 		if (!advance(t))
 			return false;
 	}
-	cp_wait_until(t, q->popped[q->tail]);
+	cp_wait_until(t, q->ring[q->tail].dispatch);
 	return true;
 }
 
-static void count(struct tern_timing *t, const struct tern_rcmd *cmd, const struct job_cmd *c)
+static void count(struct tern_timing *t, const struct tern_rcmd *cmd, const struct tern_rcost *cost)
+{
+	t->n.spm_bytes += cmd->spm_bytes;
+	t->n.dram_bursts += cmd->dram_bursts;
+	if (cmd->op == TERN_OP_LOAD)
+		t->n.dram_read += cmd->dram_bytes;
+	else if (cmd->op == TERN_OP_STORE)
+		t->n.dram_written += cmd->dram_bytes;
+	else if (cmd->op == TERN_OP_VECTOR)
+		t->n.vector_ops += cmd->elems;
+	else
+		t->n.macs[cost->mac_counter] += cost->macs;
+}
+
+static void count_op(struct tern_timing *t, const struct tern_rcmd *cmd,
+		     const struct tern_rcost *cost)
 {
 	struct tern_sim_op *op;
 
@@ -261,12 +276,26 @@ static void count(struct tern_timing *t, const struct tern_rcmd *cmd, const stru
 		return;
 	op = &t->run->ops[cmd->mark];
 	op->commands++;
-	op->busy[cmd->queue] += c->own >> TICK_SHIFT;
+	op->busy[cmd->queue] += cost->own >> TICK_SHIFT;
+	op->macs += cost->macs;
 	if (cmd->op == TERN_OP_LOAD || cmd->op == TERN_OP_STORE)
 		op->dram_bytes += cmd->dram_bytes;
 }
 
-void tern_timing_push(struct tern_timing *t, const struct tern_rcmd *cmd)
+static void fill(struct job_cmd *c, const struct tern_rcmd *cmd, const struct tern_rcost *cost)
+{
+	c->own = cost->own;
+	c->work = cost->work;
+	c->rate = cost->rate;
+	c->latency = cost->latency;
+	c->word = cmd->word;
+	c->mark = cmd->mark;
+	memcpy(c->wait, cmd->wait, sizeof(c->wait));
+	memcpy(c->signal, cmd->signal, sizeof(c->signal));
+}
+
+void tern_timing_push_at(struct tern_timing *t, const struct tern_rcmd *cmd,
+			 const struct tern_rcost *cost)
 {
 	struct queue *q = &t->q[cmd->queue];
 	struct job_cmd *c;
@@ -275,19 +304,27 @@ void tern_timing_push(struct tern_timing *t, const struct tern_rcmd *cmd)
 	if (!wait_for_place(t, q))
 		return;
 	c = &q->ring[q->tail];
-	timing_cost_of(t, cmd, c);
+	fill(c, cmd, cost);
 	c->dispatch = t->now;
-	c->word = cmd->word;
-	c->mark = cmd->mark;
 	c->seq = t->seq;
-	memcpy(c->wait, cmd->wait, sizeof(c->wait));
-	memcpy(c->signal, cmd->signal, sizeof(c->signal));
 	timing_open_result(t, cmd->mark);
-	count(t, cmd, c);
+	if (!cmd->empty)
+		count(t, cmd, cost);
+	count_op(t, cmd, cost);
 	q->commands++;
 	q->tail = q->tail + 1 == t->caps.queue_depth ? 0 : q->tail + 1;
-	if (!q->waiting++)
+	if (!q->waiting++) {
+		t->heads |= 1u << cmd->queue;
 		t->recheck |= 1u << cmd->queue;
+	}
+}
+
+void tern_timing_push(struct tern_timing *t, const struct tern_rcmd *cmd)
+{
+	struct tern_rcost cost;
+
+	tern_timing_cost(t, cmd, &cost);
+	tern_timing_push_at(t, cmd, &cost);
 }
 
 void tern_timing_drain(struct tern_timing *t)
@@ -308,10 +345,9 @@ static void reset_queues(struct tern_timing *t)
 {
 	for (int i = 0; i < TERN_NENGINES; i++) {
 		struct job_cmd *ring = t->q[i].ring;
-		uint64_t *popped = t->q[i].popped;
 
-		memset(popped, 0, t->caps.queue_depth * sizeof(*popped));
-		t->q[i] = (struct queue){.ring = ring, .popped = popped};
+		memset(ring, 0, t->caps.queue_depth * sizeof(*ring));
+		t->q[i] = (struct queue){.ring = ring};
 	}
 }
 
@@ -327,7 +363,7 @@ void tern_timing_start(struct tern_timing *t, const struct tern_image_sem sems[T
 	t->dram = (struct dram){.rate = t->caps.dram_x256};
 	reset_queues(t);
 	timing_sem_reset(t, sems);
-	t->recheck = 0;
+	t->recheck = t->heads = 0;
 }
 
 /* What came before has been counted and charged. */

@@ -32,17 +32,17 @@ struct semaphore {
 	struct signal *ring;
 	uint32_t cap; /* power of two */
 	uint32_t head, count;
+	uint32_t wakes;	    /* bit of the consumer, if it is an engine's queue */
 	uint64_t available; /* sum of n */
-	uint8_t consumer;
 };
 
-/* What the walk keeps of a command in a queue. */
+/* What the walk keeps of a command in a queue: a cache line. */
 struct job_cmd {
-	uint64_t dispatch; /* ticks */
-	uint64_t own;	   /* ticks it occupies its engine when DRAM does not hold it up */
-	uint64_t work;	   /* DRAM units; 0: none */
-	uint64_t rate;	   /* limit of its own, units per tick */
-	uint64_t latency;  /* ticks from the end of occupancy to completion */
+	uint64_t dispatch; /* ticks; of a place that its command has left: when it left */
+	uint64_t own;	   /* as in struct tern_rcost */
+	uint64_t work;
+	uint64_t rate;
+	uint64_t latency;
 	uint64_t seq;
 	uint32_t word, mark;
 	struct tern_rsync wait[2], signal[2];
@@ -50,7 +50,6 @@ struct job_cmd {
 
 struct queue {
 	struct job_cmd *ring;		      /* depth entries */
-	uint64_t *popped;		      /* when the last user of each entry left it */
 	uint32_t tail, next;		      /* ring indices: to push, oldest unresolved */
 	uint32_t waiting;		      /* pushed, not resolved */
 	uint64_t free_at;		      /* engine is free for the next command */
@@ -61,23 +60,26 @@ struct queue {
 
 /* One queue's current transfer. */
 struct transfer {
-	enum { IDLE, STARTING, MOVING } state;
 	uint64_t start; /* ticks */
-	uint64_t left;	/* units */
-	uint64_t share; /* units per tick, of the server */
+	uint64_t limit; /* units per tick, its own */
+	uint64_t left;	/* units, at `since` */
+	uint64_t share; /* units per tick, of the server; 0: none yet */
+	uint64_t since; /* it has had this share */
+	uint64_t end;	/* if it keeps it */
 };
 
 struct dram {
-	uint64_t now;  /* the fluid has been followed up to here */
-	uint64_t rate; /* units per tick */
+	uint64_t now;	       /* the fluid has been followed up to here */
+	uint64_t rate;	       /* units per tick */
+	unsigned int starting; /* transfers that begin later, */
+	unsigned int moving;   /* and those under way: bits */
+	bool changed;	       /* shares must be found anew */
 	struct transfer t[N_DRAM];
-	bool changed; /* shares must be found anew */
 };
 
 /* Completion of a command, until it can be attributed in stream order. */
 struct result {
 	uint64_t completion;
-	uint64_t seq;
 	uint32_t mark;
 	bool known;
 };
@@ -102,11 +104,12 @@ struct tern_timing {
 	uint64_t cp_busy, cp_stall;
 	uint64_t cp_words, cp_commands;
 	struct queue q[TERN_NENGINES];
+	uint32_t heads;	  /* queues whose head waits for signals only, or need not wait */
 	uint32_t recheck; /* queues whose head may have become resolvable */
 	struct dram dram;
 	struct semaphore sem[TERN_NSEMS];
 
-	uint64_t seq;	       /* engine commands dispatched */
+	uint64_t seq;	       /* engine commands dispatched: timing_results.h */
 	uint64_t attributed;   /* all before are */
 	uint64_t horizon;      /* ticks: latest completion attributed */
 	struct result *result; /* RESULT_SLOTS, by seq */
@@ -115,28 +118,19 @@ struct tern_timing {
 	bool nomem;
 };
 
-/* timing_cost.c: fill own, work, rate, latency from the command; count it. */
-void timing_costs(struct tern_timing *t);
-void timing_cost_of(struct tern_timing *t, const struct tern_rcmd *cmd, struct job_cmd *out);
+/* timing_cost.c */
+void timing_costs(struct tern_timing *t); /* constants to ticks */
 void timing_energy(const struct tern_timing *t, struct tern_counters *out);
 
-/* timing_dram.c: queue index among the sharers, or -1. */
-int timing_dram_index(unsigned int queue);
-void timing_dram_start(struct dram *d, int i, uint64_t start, const struct job_cmd *c);
-/* Follow the fluid to its next event. False if nothing is under way. Sets a bit per
- * transfer that ended at d->now. */
-bool timing_dram_step(struct dram *d, const uint64_t rate[N_DRAM], unsigned int *ended);
+/* timing_dram.c: the head of a queue begins its transfer; follow the fluid to its next event:
+ * false if nothing is under way, else a bit per transfer that ended at d->now. */
+void timing_dram_start(struct dram *d, unsigned int i, uint64_t start, const struct job_cmd *c);
+bool timing_dram_step(struct dram *d, unsigned int *ended);
 
-/* timing_sem.c: give a signal at a time; take what a command waits for, if the times of
- * all it needs are known, and tell when the last is given. */
+/* timing_sem.c; what every command does is in timing_sem.h */
 bool timing_sem_alloc(struct tern_timing *t);
 void timing_sem_free(struct tern_timing *t);
 void timing_sem_reset(struct tern_timing *t, const struct tern_image_sem *sems);
-void timing_signal(struct tern_timing *t, const struct tern_rsync *sync, uint64_t time);
-bool timing_wait(struct tern_timing *t, const struct tern_rsync wait[2], uint64_t *time);
-
-/* timing_results.c: the command t->seq is dispatched; command c->seq completes. */
-void timing_open_result(struct tern_timing *t, uint32_t mark);
-void timing_close_result(struct tern_timing *t, const struct job_cmd *c, uint64_t completion);
+bool timing_sem_grow(struct semaphore *s);
 
 #endif

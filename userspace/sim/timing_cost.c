@@ -82,7 +82,8 @@ void timing_costs(struct tern_timing *t)
 }
 
 /* ---- LOAD and STORE --------------------------------------------------------------- */
-static void cost_dma(struct tern_timing *t, const struct tern_rcmd *cmd, struct job_cmd *out)
+static void cost_dma(const struct tern_timing *t, const struct tern_rcmd *cmd,
+		     struct tern_rcost *out)
 {
 	bool store = cmd->op == TERN_OP_STORE;
 	uint32_t convert = store ? t->caps.store_encode : t->caps.load_decode;
@@ -97,16 +98,11 @@ static void cost_dma(struct tern_timing *t, const struct tern_rcmd *cmd, struct 
 	out->own = engine;
 	if (out->work)
 		out->own = max_u64(engine, ceil_div(out->work, min_u64(out->rate, t->dram.rate)));
-	if (store)
-		t->n.dram_written += cmd->dram_bytes;
-	else
-		t->n.dram_read += cmd->dram_bytes;
-	t->n.dram_bursts += cmd->dram_bursts;
 }
 
 /* ---- MATRIX --------------------------------------------------------------------------- */
 /* Rate divisor and the MAC counter of an operand type. */
-static uint32_t divisor(const struct tern_caps *c, unsigned int type, unsigned int *counter)
+static uint32_t divisor(const struct tern_caps *c, unsigned int type, uint8_t *counter)
 {
 	*counter = 0;
 	switch (type) {
@@ -142,15 +138,8 @@ static uint64_t out_bytes(const struct tern_rcmd *cmd, uint64_t outputs)
 	return cmd->flags & TERN_MATRIX_OUT && info ? mul_cycles(outputs, info->bytes) : 0;
 }
 
-static void count_macs(struct tern_timing *t, const struct tern_rcmd *cmd, unsigned int counter,
-		       uint64_t macs)
-{
-	t->n.macs[counter] += macs;
-	if (cmd->mark < t->run->nops)
-		t->run->ops[cmd->mark].macs += macs;
-}
-
-static void cost_matrix(struct tern_timing *t, const struct tern_rcmd *cmd, struct job_cmd *out)
+static void cost_matrix(const struct tern_timing *t, const struct tern_rcmd *cmd,
+			struct tern_rcost *out)
 {
 	const struct tern_caps *c = &t->caps;
 	bool kn = cmd->flags & TERN_MATRIX_KN;
@@ -158,8 +147,7 @@ static void cost_matrix(struct tern_timing *t, const struct tern_rcmd *cmd, stru
 	uint64_t n = size_of(&cmd->t[1], kn ? 0 : 1);
 	uint64_t batches = mul_cycles(size_of(&cmd->t[0], 2), size_of(&cmd->t[0], 3));
 	uint64_t outputs = mul_cycles(batches, mul_cycles(m, n)), quanta, steps;
-	unsigned int counter;
-	uint32_t div = divisor(c, cmd->t[1].type, &counter);
+	uint32_t div = divisor(c, cmd->t[1].type, &out->mac_counter);
 
 	quanta = mul_cycles(batches, mul_cycles(ceil_div(m, c->m0), ceil_div(n, c->n0)));
 	quanta = max_u64(mul_cycles(quanta, div), t->cost.matrix_chain);
@@ -167,24 +155,23 @@ static void cost_matrix(struct tern_timing *t, const struct tern_rcmd *cmd, stru
 	out->own = t->cost.matrix_issue +
 		   max_u64(ticks(steps), ticks_at(out_bytes(cmd, outputs), c->spm_matrix_out));
 	out->latency = t->cost.matrix_pipe;
-	count_macs(t, cmd, counter, mul_cycles(outputs, k));
+	out->macs = mul_cycles(outputs, k);
 }
 
 /* ---- VECTOR ------------------------------------------------------------------------------ */
-static void cost_vector(struct tern_timing *t, const struct tern_rcmd *cmd, struct job_cmd *out)
+static void cost_vector(const struct tern_timing *t, const struct tern_rcmd *cmd,
+			struct tern_rcost *out)
 {
 	out->own = t->cost.vector_issue +
 		   max_u64(ticks(cmd->vector_cost), ticks_at(cmd->spm_bytes, t->caps.spm_vector));
 	out->latency = t->cost.vector_pipe;
-	t->n.vector_ops += cmd->elems;
 }
 
-void timing_cost_of(struct tern_timing *t, const struct tern_rcmd *cmd, struct job_cmd *out)
+void tern_timing_cost(const struct tern_timing *t, const struct tern_rcmd *cmd,
+		      struct tern_rcost *out)
 {
-	out->work = 0;
-	out->rate = 0;
-	out->latency = 0;
-	out->own = 1 << TICK_SHIFT; /* a head that only waits and signals passes in a cycle */
+	/* a head that only waits and signals passes in a cycle */
+	*out = (struct tern_rcost){.own = 1 << TICK_SHIFT};
 	if (cmd->empty || cmd->op == TERN_OP_SYNC)
 		return;
 	if (cmd->queue == TERN_Q_MATRIX)
@@ -193,7 +180,6 @@ void timing_cost_of(struct tern_timing *t, const struct tern_rcmd *cmd, struct j
 		cost_vector(t, cmd, out);
 	else
 		cost_dma(t, cmd, out);
-	t->n.spm_bytes += cmd->spm_bytes;
 }
 
 /* ---- energy --------------------------------------------------------------------------------- */

@@ -2,59 +2,62 @@
 /*
  * DRAM: one server of a sustained rate, shared max-min fairly by the transfers under way,
  * each of which is also bound by a limit of its own. Between events (a transfer begins or
- * ends) every transfer moves at a constant rate.
+ * ends) every transfer moves at a constant rate, so the time at which it would end is found
+ * anew only when its share changes.
  */
 #include "sim/timing.h"
 
-int timing_dram_index(unsigned int queue)
-{
-	static const int8_t index[TERN_NENGINES] = {
-		[TERN_Q_LOAD0] = 0,   [TERN_Q_LOAD1] = 1, [TERN_Q_MATRIX] = -1,
-		[TERN_Q_VECTOR] = -1, [TERN_Q_STORE] = 2,
-	};
-
-	return index[queue];
-}
-
-void timing_dram_start(struct dram *d, int i, uint64_t start, const struct job_cmd *c)
+void timing_dram_start(struct dram *d, unsigned int i, uint64_t start, const struct job_cmd *c)
 {
 	struct transfer *x = &d->t[i];
 
-	x->state = start > d->now ? STARTING : MOVING;
 	x->start = start;
+	x->limit = c->rate;
 	x->left = c->work;
-	d->changed |= x->state == MOVING;
+	x->share = 0;
+	if (start > d->now) {
+		d->starting |= 1u << i;
+		return;
+	}
+	d->moving |= 1u << i;
+	d->changed = true;
+}
+
+static void set_share(const struct dram *d, struct transfer *x, uint64_t share)
+{
+	if (share == x->share)
+		return;
+	if (x->share)
+		x->left -= x->share * (d->now - x->since);
+	x->share = share;
+	x->since = d->now;
+	x->end = d->now + (x->left + share - 1) / share;
 }
 
 /* Max-min: whoever is bound by his own limit below the fair share gets that limit, and
  * the others divide what he leaves. */
-static void share(struct dram *d, const uint64_t limit[N_DRAM])
+static void share(struct dram *d)
 {
-	uint64_t rate = d->rate;
-	unsigned int open = 0, n = 0;
+	unsigned int open = d->moving, n = (open & 1) + (open >> 1 & 1) + (open >> 2);
+	uint64_t rate = d->rate, fair = 0;
 
-	for (int i = 0; i < N_DRAM; i++) {
-		if (d->t[i].state == MOVING) {
-			open |= 1u << i;
-			n++;
-		}
-	}
 	for (unsigned int before = 0; n && before != n;) {
-		uint64_t fair = rate / n;
-
+		fair = n == 1 ? rate : rate / n;
 		before = n;
-		for (int i = 0; i < N_DRAM; i++) {
-			if (!(open & 1u << i) || limit[i] > fair)
+		for (unsigned int i = 0; i < N_DRAM; i++) {
+			struct transfer *x = &d->t[i];
+
+			if (!(open & 1u << i) || x->limit > fair)
 				continue;
-			d->t[i].share = limit[i];
-			rate -= limit[i];
+			set_share(d, x, x->limit);
+			rate -= x->limit;
 			open &= ~(1u << i);
 			n--;
 		}
 	}
-	for (int i = 0; i < N_DRAM; i++) {
+	for (unsigned int i = 0; i < N_DRAM; i++) {
 		if (open & 1u << i)
-			d->t[i].share = rate / n ? rate / n : 1;
+			set_share(d, &d->t[i], fair ? fair : 1);
 	}
 	d->changed = false;
 }
@@ -63,56 +66,39 @@ static uint64_t next_event(const struct dram *d)
 {
 	uint64_t at = UINT64_MAX;
 
-	for (int i = 0; i < N_DRAM; i++) {
+	for (unsigned int i = 0; i < N_DRAM; i++) {
 		const struct transfer *x = &d->t[i];
-		uint64_t when = UINT64_MAX;
 
-		if (x->state == STARTING)
-			when = x->start;
-		else if (x->state == MOVING)
-			when = d->now + (x->left + x->share - 1) / x->share;
-		if (when < at)
-			at = when;
+		if (d->starting & 1u << i && x->start < at)
+			at = x->start;
+		else if (d->moving & 1u << i && x->end < at)
+			at = x->end;
 	}
 	return at;
 }
 
-static void move(struct dram *d, uint64_t until)
+bool timing_dram_step(struct dram *d, unsigned int *ended)
 {
-	for (int i = 0; i < N_DRAM; i++) {
-		struct transfer *x = &d->t[i];
-		uint64_t amount;
-
-		if (x->state != MOVING)
-			continue;
-		amount = x->share * (until - d->now);
-		x->left = amount < x->left ? x->left - amount : 0;
-	}
-	d->now = until;
-}
-
-bool timing_dram_step(struct dram *d, const uint64_t rate[N_DRAM], unsigned int *ended)
-{
+	unsigned int started = 0;
 	uint64_t at;
 
-	if (d->changed)
-		share(d, rate);
-	at = next_event(d);
-	if (at == UINT64_MAX)
+	if (!(d->starting | d->moving))
 		return false;
-	move(d, at);
+	if (d->changed)
+		share(d);
+	at = next_event(d);
+	d->now = at;
 	*ended = 0;
-	for (int i = 0; i < N_DRAM; i++) {
-		struct transfer *x = &d->t[i];
+	for (unsigned int i = 0; i < N_DRAM; i++) {
+		const struct transfer *x = &d->t[i];
 
-		if (x->state == STARTING && x->start <= at) {
-			x->state = MOVING;
-			d->changed = true;
-		} else if (x->state == MOVING && !x->left) {
-			x->state = IDLE;
+		if (d->moving & 1u << i && x->end <= at)
 			*ended |= 1u << i;
-			d->changed = true;
-		}
+		else if (d->starting & 1u << i && x->start <= at)
+			started |= 1u << i;
 	}
+	d->moving = (d->moving & ~*ended) | started;
+	d->starting &= ~started;
+	d->changed |= (*ended | started) != 0;
 	return true;
 }
