@@ -2,8 +2,9 @@
 /*
  * fuzz_stream.c - any bytes as a program for the model: run with a small budget and a
  * small memory, twice, with and without checking mode. Where checking finds nothing
- * undefined, both must meet the same fault, or none and leave the same memory: that compares
- * every deferred LOAD with one executed at once.
+ * undefined, both must count the same cycles and the rest, and meet the same fault, or none and
+ * leave the same memory: that compares every deferred LOAD with one executed at once, and every
+ * command resolved as it was the last time with one resolved from scratch.
  *
  * Input: byte 0 flags (below), byte 1 the number of words at the end that are
  * micro-programs, bytes 2..7 nothing, then 64-bit words: code behind a sound header, or
@@ -114,7 +115,7 @@ static void prepare(struct memory *m, const uint8_t *data, size_t size)
 		header(m, words, vectors < words ? vectors : 0);
 }
 
-static struct tern_fault run(struct tern_sim *sim, struct memory *m)
+static struct tern_sim_run run(struct tern_sim *sim, struct memory *m)
 {
 	struct tern_sim_run r = {
 		.job = {.image = MEM_VA, .args = MEM_VA + IMAGE_BYTES, .budget = BUDGET},
@@ -123,14 +124,21 @@ static struct tern_fault run(struct tern_sim *sim, struct memory *m)
 
 	if (tern_sim_run(sim, &r))
 		abort();
-	return r.fault;
+	return r;
+}
+
+static bool same(const struct tern_sim_run *x, const struct tern_sim_run *y)
+{
+	return x->fault.code == y->fault.code && x->fault.word == y->fault.word &&
+	       x->fault.queue == y->fault.queue && x->fault.cycle == y->fault.cycle &&
+	       !memcmp(&x->counters, &y->counters, sizeof(x->counters));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct tern_sim *fast, *checked;
 	static struct memory a, b;
-	struct tern_fault x, y;
+	struct tern_sim_run x, y;
 
 	if (size < 16)
 		return 0;
@@ -142,12 +150,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(&b, &a, sizeof(b));
 	x = run(fast, &a);
 	y = run(checked, &b);
-	if (y.class == TERN_CLASS_UNDEFINED)
+	if (y.fault.class == TERN_CLASS_UNDEFINED)
 		return 0;
-	if (x.code != y.code || x.word != y.word || x.queue != y.queue)
+	if (!same(&x, &y))
 		abort();
 	/* How far the command at fault came is nobody's promise. */
-	if (!x.code && memcmp(a.bytes, b.bytes, MEM_BYTES))
+	if (!x.fault.code && memcmp(a.bytes, b.bytes, MEM_BYTES))
 		abort();
 	return 0;
 }

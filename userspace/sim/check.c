@@ -176,7 +176,7 @@ int sim_check_cp(struct tern_sim *s, uint64_t addr, uint64_t len, bool spm, bool
 static int indexed(struct tern_sim *s, const struct tern_rcmd *c, struct tern_rtile *row,
 		   bool write)
 {
-	const struct sim_dma *p = &s->dma;
+	const struct sim_dma *p = &s->cur->dma;
 	uint64_t base = row->addr;
 	int64_t x[TERN_NDIMS], y;
 	int err = 0;
@@ -200,11 +200,11 @@ static int indexed(struct tern_sim *s, const struct tern_rcmd *c, struct tern_rt
 
 static int memory_side(struct tern_sim *s, const struct tern_rcmd *c, bool write)
 {
-	const struct sim_dma *p = &s->dma;
+	const struct sim_dma *p = &s->cur->dma;
 	struct tern_rtile t = c->t[1];
 	int64_t rows = 1;
 
-	if (p->mem.lo == p->mem.hi)
+	if (s->cur->range[1].lo == s->cur->range[1].hi)
 		return 0;
 	t.addr += (uint64_t)sim_elem_offset(&t, p->lo[0] + c->origin[0]);
 	t.size[0] = p->hi[0] - p->lo[0];
@@ -225,7 +225,7 @@ static int memory_side(struct tern_sim *s, const struct tern_rcmd *c, bool write
 static int check_dma(struct tern_sim *s, const struct tern_rcmd *c)
 {
 	bool store = c->op == TERN_OP_STORE;
-	int err = s->dma.rows ? reads(s, &s->dma.index) : 0;
+	int err = s->cur->dma.rows ? reads(s, &c->t[2]) : 0;
 
 	if (!err && store)
 		err = reads(s, &c->t[0]);

@@ -5,6 +5,7 @@
  * A command costs a CP cycle per word. Arithmetic wraps through unsigned types, because
  * registers hold whatever the program put there.
  */
+#include "sim/alu.h"
 #include "sim/internal.h"
 
 typedef int handler(struct tern_sim *s, struct sim_slot *slot, const uint64_t *w);
@@ -19,12 +20,14 @@ uint64_t sim_now(struct tern_sim *s)
 
 void sim_cp_flush(struct tern_sim *s)
 {
-	if (s->timing && s->cp_cycles)
+	if (s->timing) {
 		tern_timing_cp(s->timing, s->cp_cycles);
-	s->cp_cycles = 0;
+		tern_timing_cp_jumps(s->timing, s->cp_jumps);
+	}
+	s->cp_cycles = s->cp_jumps = 0;
 }
 
-int sim_spend(struct tern_sim *s, uint64_t cycles)
+int sim_overspend(struct tern_sim *s, uint64_t cycles)
 {
 	if (__builtin_add_overflow(s->steps, cycles, &s->steps))
 		s->steps = UINT64_MAX;
@@ -44,71 +47,12 @@ static uint64_t address(const struct tern_sim *s, unsigned int r, uint64_t offse
 }
 
 /* ---- arithmetic -------------------------------------------------------------------- */
-static bool quotient_defined(int64_t b, int64_t c)
-{
-	return c != 0 && !(b == INT64_MIN && c == -1);
-}
-
-/* false: division by zero, overflow, or CDIV of negative operands */
-static bool alu(unsigned int op, int64_t b, int64_t c, int64_t *out)
-{
-	uint64_t ub = (uint64_t)b, uc = (uint64_t)c;
-	unsigned int by = uc & 63;
-
-	switch (op) {
-	case TERN_ALU_ADD:
-		*out = (int64_t)(ub + uc);
-		return true;
-	case TERN_ALU_SUB:
-		*out = (int64_t)(ub - uc);
-		return true;
-	case TERN_ALU_MUL:
-		*out = (int64_t)(ub * uc);
-		return true;
-	case TERN_ALU_DIV:
-		*out = quotient_defined(b, c) ? b / c : 0;
-		return quotient_defined(b, c);
-	case TERN_ALU_REM:
-		*out = quotient_defined(b, c) ? b % c : 0;
-		return quotient_defined(b, c);
-	case TERN_ALU_MIN:
-		*out = b < c ? b : c;
-		return true;
-	case TERN_ALU_MAX:
-		*out = b > c ? b : c;
-		return true;
-	case TERN_ALU_AND:
-		*out = b & c;
-		return true;
-	case TERN_ALU_OR:
-		*out = b | c;
-		return true;
-	case TERN_ALU_XOR:
-		*out = b ^ c;
-		return true;
-	case TERN_ALU_SHL:
-		*out = (int64_t)(ub << by);
-		return true;
-	case TERN_ALU_SHR:
-		*out = (int64_t)(ub >> by);
-		return true;
-	case TERN_ALU_SAR:
-		*out = b >> by;
-		return true;
-	default: /* CDIV */
-		if (b < 0 || c <= 0)
-			return false;
-		*out = b / c + (b % c != 0);
-		return true;
-	}
-}
-
 static int do_alu(struct tern_sim *s, struct sim_slot *slot, const uint64_t *w)
 {
 	int64_t b = s->regs[slot->b];
 	int64_t c = slot->flags & TERN_F_IMM ? (int64_t)w[1] : s->regs[slot->c];
 
-	if (!alu(slot->flags & 0x1f, b, c, &s->regs[slot->a]))
+	if (!sim_alu(slot->flags & 0x1f, b, c, &s->regs[slot->a]))
 		return sim_fault(s, TERN_FAULT_ARITH, (uint64_t)b, (uint64_t)c);
 	return 0;
 }
@@ -130,41 +74,20 @@ static int do_ring(struct tern_sim *s, struct sim_slot *slot, const uint64_t *w)
 }
 
 /* ---- where to go next ---------------------------------------------------------------- */
-static int jumped(struct tern_sim *s)
-{
-	if (s->timing) {
-		sim_cp_flush(s);
-		tern_timing_cp_jumps(s->timing, 1);
-	}
-	return 0;
-}
-
 static int go(struct tern_sim *s, uint64_t word)
 {
 	if (word < TERN_IMAGE_HEADER_WORDS || word >= s->hdr.code_words)
 		return sim_fault(s, TERN_FAULT_FETCH, word, 0);
 	s->next = (uint32_t)word;
-	return jumped(s);
-}
-
-static bool holds(unsigned int cond, int64_t a, int64_t b)
-{
-	const bool table[TERN_COND_COUNT] = {
-		[TERN_COND_EQ] = a == b,
-		[TERN_COND_NE] = a != b,
-		[TERN_COND_LT] = a<b, [TERN_COND_LE] = a <= b, [TERN_COND_GT] = a> b,
-		[TERN_COND_GE] = a >= b,
-		[TERN_COND_ALWAYS] = true,
-	};
-
-	return table[cond];
+	s->cp_jumps++;
+	return 0;
 }
 
 static int do_br(struct tern_sim *s, struct sim_slot *slot, const uint64_t *w)
 {
 	int64_t b = slot->flags & TERN_F_IMM ? (int64_t)w[2] : reg_or_zero(s, slot->b);
 
-	return holds(slot->flags & 7, s->regs[slot->a], b) ? go(s, s->pc + w[1]) : 0;
+	return sim_holds(slot->flags & 7, s->regs[slot->a], b) ? go(s, s->pc + w[1]) : 0;
 }
 
 static int do_loop(struct tern_sim *s, struct sim_slot *slot, const uint64_t *w)
@@ -191,7 +114,8 @@ static int do_ret(struct tern_sim *s, struct sim_slot *slot, const uint64_t *w)
 	if (!s->depth)
 		return sim_fault(s, TERN_FAULT_STACK, 0, 0);
 	s->next = s->stack[--s->depth];
-	return jumped(s);
+	s->cp_jumps++;
+	return 0;
 }
 
 /* ---- memory ------------------------------------------------------------------------------ */
@@ -332,14 +256,30 @@ static int do_yield(struct tern_sim *s, struct sim_slot *slot, const uint64_t *w
 	return 0;
 }
 
+/* Fields that are set to what they were do not make another shape. */
 static int do_tile(struct tern_sim *s, struct sim_slot *slot, const uint64_t *w)
 {
 	struct sim_tile *t = &s->tiles[slot->a];
-	uint32_t mask = slot->flags;
+	uint32_t set = slot->flags, regs = slot->b | (uint32_t)slot->c << 8;
+	uint64_t other = (t->regs ^ regs) & set & ~SIM_TILE_PLACE;
 
-	for (; mask; mask &= mask - 1)
-		t->v[__builtin_ctz(mask)] = (int64_t) * ++w;
-	t->regs = (t->regs & ~(uint32_t)slot->flags) | slot->b | (uint32_t)slot->c << 8;
+	t->regs = (t->regs & ~set) | regs;
+	if (set & 1u << TERN_TILE_ADDR) {
+		t->v[TERN_TILE_ADDR] = (int64_t) * ++w;
+		t->addr = sim_tile_field(s, t, TERN_TILE_ADDR);
+	}
+	if (set & 1u << TERN_TILE_OFFS) {
+		t->v[TERN_TILE_OFFS] = (int64_t) * ++w;
+		t->offs = sim_tile_field(s, t, TERN_TILE_OFFS);
+	}
+	for (set &= ~SIM_TILE_PLACE; set; set &= set - 1) {
+		int64_t *field = &t->v[__builtin_ctz(set)];
+
+		other |= (uint64_t)*field ^ *++w;
+		*field = (int64_t)*w;
+	}
+	if (other)
+		t->shape = ++s->shapes;
 	return 0;
 }
 
@@ -356,53 +296,59 @@ static int do_mark(struct tern_sim *s, struct sim_slot *slot, const uint64_t *w)
 	return 0;
 }
 
-static int do_engine(struct tern_sim *s, struct sim_slot *slot, const uint64_t *w)
-{
-	int err;
-
-	(void)w;
-	err = sim_dispatch(s, slot);
-	s->dispatched++;
-	s->queue = TERN_Q_CP;
-	return err;
-}
-
 static handler *const handlers[] = {
-	[TERN_OP_NOP] = do_nop,	     [TERN_OP_END] = do_end,	   [TERN_OP_MOVI] = do_movi,
-	[TERN_OP_ALU] = do_alu,	     [TERN_OP_BR] = do_br,	   [TERN_OP_LOOP] = do_loop,
-	[TERN_OP_CALL] = do_call,    [TERN_OP_RET] = do_ret,	   [TERN_OP_LDR] = do_ldr,
-	[TERN_OP_SYNC] = do_engine,  [TERN_OP_FENCE] = do_fence,   [TERN_OP_STAMP] = do_stamp,
-	[TERN_OP_YIELD] = do_yield,  [TERN_OP_TILE] = do_tile,	   [TERN_OP_RING] = do_ring,
-	[TERN_OP_TRAP] = do_trap,    [TERN_OP_MARK] = do_mark,	   [TERN_OP_LOAD] = do_engine,
-	[TERN_OP_STORE] = do_engine, [TERN_OP_MATRIX] = do_engine, [TERN_OP_VECTOR] = do_engine,
+	/* scalar */
+	[TERN_OP_NOP] = do_nop,
+	[TERN_OP_END] = do_end,
+	[TERN_OP_MOVI] = do_movi,
+	[TERN_OP_ALU] = do_alu,
+	[TERN_OP_BR] = do_br,
+	[TERN_OP_LOOP] = do_loop,
+	[TERN_OP_CALL] = do_call,
+	[TERN_OP_RET] = do_ret,
+	[TERN_OP_LDR] = do_ldr,
+	[TERN_OP_FENCE] = do_fence,
+	[TERN_OP_STAMP] = do_stamp,
+	[TERN_OP_YIELD] = do_yield,
+	[TERN_OP_TILE] = do_tile,
+	[TERN_OP_RING] = do_ring,
+	[TERN_OP_TRAP] = do_trap,
+	[TERN_OP_MARK] = do_mark,
+	/* of queues */
+	[TERN_OP_SYNC] = sim_dispatch,
+	[TERN_OP_LOAD] = sim_dispatch,
+	[TERN_OP_STORE] = sim_dispatch,
+	[TERN_OP_MATRIX] = sim_dispatch,
+	[TERN_OP_VECTOR] = sim_dispatch,
 };
 
-static int step(struct tern_sim *s)
-{
-	struct sim_slot *slot = sim_fetch(s, s->pc);
-	int err;
-
-	if (!slot)
-		return s->nomem ? SIM_DONE : s->run->fault.code;
-	err = sim_stopped(s) ? sim_attend(s, slot) : 0;
-	if (err)
-		return err;
-	s->cp_cycles += slot->words;
-	err = sim_spend(s, slot->words);
-	if (err)
-		return err;
-	s->next = s->pc + slot->words;
-	err = handlers[slot->op](s, slot, s->image + s->pc);
-	s->pc = s->next;
-	return err;
-}
+static const volatile int never; /* stops */
 
 int sim_cp_run(struct tern_sim *s)
 {
-	int err;
+	/* None of these moves during a job. */
+	const volatile int *stop = s->run->stop ? s->run->stop : &never;
+	struct sim_slot *slots = s->slots;
+	const uint64_t *image = s->image;
+	int err = 0;
 
-	do
-		err = step(s);
-	while (!err);
+	for (; !err; s->pc = s->next) {
+		uint32_t pc = s->pc;
+		struct sim_slot *slot;
+
+		if ((pc >= s->hdr.code_words || !slots[pc].ready) && !sim_fetch(s, pc))
+			return s->nomem ? SIM_DONE : s->run->fault.code;
+		slot = &slots[pc];
+		if (__atomic_load_n(stop, __ATOMIC_RELAXED))
+			err = sim_attend(s, slot);
+		if (err)
+			return err;
+		s->cp_cycles += slot->words;
+		s->next = pc + slot->words;
+		err = sim_spend(s, slot->words);
+		if (err)
+			return err;
+		err = handlers[slot->op](s, slot, image + pc);
+	}
 	return err;
 }

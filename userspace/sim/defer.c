@@ -310,7 +310,7 @@ static bool packed(const struct tern_rtile *t)
 
 static bool worth_it(const struct tern_sim *s, const struct tern_rcmd *c)
 {
-	const struct sim_dma *p = &s->dma;
+	const struct sim_dma *p = &s->cur->dma;
 	unsigned int from = c->t[1].type, to = c->t[0].type;
 
 	if (!p->whole || p->rows || !p->host || c->spm_bytes < MIN_BYTES)
@@ -335,7 +335,8 @@ static void clear_unused_strides(struct tern_rtile *t)
 static void note(struct tern_sim *s, const struct tern_rcmd *c, struct sim_slot *slot,
 		 struct source *q)
 {
-	const struct sim_dma *p = &s->dma;
+	const struct sim_range *mem = &s->cur->range[1];
+	const struct sim_dma *p = &s->cur->dma;
 	uint64_t at = c->t[1].addr + (uint64_t)sim_elem_offset(&c->t[1], c->origin[0]);
 
 	for (unsigned int d = 1; d < TERN_NDIMS; d++)
@@ -345,9 +346,9 @@ static void note(struct tern_sim *s, const struct tern_rcmd *c, struct sim_slot 
 	memcpy(q->src.size, c->t[0].size, sizeof(q->src.size));
 	clear_unused_strides(&q->dst);
 	clear_unused_strides(&q->src);
-	q->host = p->host + (at - p->mem.lo);
+	q->host = p->host + (at - mem->lo);
 	q->lo = (uintptr_t)p->host;
-	q->hi = q->lo + (p->mem.hi - p->mem.lo);
+	q->hi = q->lo + (mem->hi - mem->lo);
 	q->slot = slot;
 	q->refs = 0;
 	if (q->lo < s->defer->lo)
@@ -359,7 +360,7 @@ static void note(struct tern_sim *s, const struct tern_rcmd *c, struct sim_slot 
 bool sim_defer_load(struct tern_sim *s, const struct tern_rcmd *c, struct sim_slot *slot)
 {
 	struct sim_defer *d = s->defer;
-	const struct sim_range *r = &s->range[0];
+	const struct sim_range *r = &s->cur->range[0];
 	unsigned int source;
 
 	if (slot->eager || !worth_it(s, c))

@@ -125,7 +125,7 @@ int sim_span_load(struct tern_sim *s, const struct sim_span *p)
 /* ---- rows ---------------------------------------------------------------------------------- */
 int sim_dma_index(struct tern_sim *s, const struct tern_rcmd *c, const int64_t *x, int64_t *out)
 {
-	const struct tern_rtile *t = &s->dma.index;
+	const struct tern_rtile *t = &c->t[2];
 	uint64_t at = t->addr + (uint64_t)x[1] * (uint64_t)t->stride[0];
 	unsigned char tmp[8];
 	const void *p;
@@ -151,7 +151,7 @@ int sim_dma_index(struct tern_sim *s, const struct tern_rcmd *c, const int64_t *
 static int row_address(struct tern_sim *s, struct tern_rcmd *c, const int64_t *x, uint64_t *va)
 {
 	const struct tern_rtile *t = &c->t[1];
-	const struct sim_dma *p = &s->dma;
+	const struct sim_dma *p = &s->cur->dma;
 	int64_t y = x[1] + c->origin[1];
 	int err = p->rows ? sim_dma_index(s, c, x, &y) : 0;
 
@@ -240,7 +240,7 @@ static unsigned int outside(const struct sim_dma *p, const int64_t *x)
 static int load_row(struct tern_sim *s, struct tern_rcmd *c, const int64_t *x)
 {
 	const struct tern_rtile *t = &c->t[0];
-	const struct sim_dma *p = &s->dma;
+	const struct sim_dma *p = &s->cur->dma;
 	unsigned char *row = spm_row(s, t, x);
 	unsigned int out = outside(p, x);
 	struct sim_span span = {c->t[1].type,
@@ -263,7 +263,7 @@ static int load_row(struct tern_sim *s, struct tern_rcmd *c, const int64_t *x)
 	if (err)
 		return err;
 	if (p->host)
-		span.host = p->host + (span.va - p->mem.lo);
+		span.host = p->host + (span.va - s->cur->range[1].lo);
 	return sim_span_load(s, &span);
 }
 
@@ -287,7 +287,7 @@ static int store_row(struct tern_sim *s, struct tern_rcmd *c, const int64_t *x)
 	unsigned char in[PIECE * 8] __attribute__((aligned(64)));
 	unsigned char out[PIECE * 8] __attribute__((aligned(64)));
 	const struct tern_rtile *from = &c->t[0], *to = &c->t[1];
-	const struct sim_dma *p = &s->dma;
+	const struct sim_dma *p = &s->cur->dma;
 	const unsigned char *row = spm_row(s, from, x);
 	uint64_t va;
 	int err;
@@ -341,14 +341,14 @@ static int each_row(struct tern_sim *s, struct tern_rcmd *c,
 /* All indices are checked before anything moves: a bad one leaves memory as it was. */
 static int check_indices(struct tern_sim *s, const struct tern_rcmd *c)
 {
-	const struct sim_dma *p = &s->dma;
+	const struct sim_dma *p = &s->cur->dma;
 	int64_t x[TERN_NDIMS], y;
 	int err = 0;
 
 	if (!p->rows || p->lo[0] == p->hi[0])
 		return 0;
-	if (p->index.spm)
-		sim_spm_reads(s, &p->index_range);
+	if (c->t[2].spm)
+		sim_spm_reads(s, &s->cur->range[2]);
 	for (x[3] = p->lo[3]; x[3] < p->hi[3]; x[3]++) {
 		for (x[2] = p->lo[2]; x[2] < p->hi[2]; x[2]++) {
 			err = stopped(s);
@@ -363,16 +363,17 @@ static int check_indices(struct tern_sim *s, const struct tern_rcmd *c)
 
 int sim_load(struct tern_sim *s, struct tern_rcmd *c, struct sim_slot *slot)
 {
-	struct sim_dma *p = &s->dma;
+	const struct sim_range *mem = &s->cur->range[1];
+	struct sim_dma *p = &s->cur->dma;
 	int err = check_indices(s, c);
 
 	if (err)
 		return err;
-	if (p->mem.lo < p->mem.hi && !p->rows)
-		p->host = sim_mem_whole(s, p->mem.lo, p->mem.hi - p->mem.lo, TERN_READ);
+	if (mem->lo < mem->hi && !p->rows)
+		p->host = sim_mem_whole(s, mem->lo, mem->hi - mem->lo, TERN_READ);
 	if (s->defer && sim_defer_load(s, c, slot))
 		return 0;
-	sim_spm_writes(s, &c->t[0], &s->range[0], true);
+	sim_spm_writes(s, &c->t[0], &s->cur->range[0], true);
 	return each_row(s, c, load_row);
 }
 
@@ -383,6 +384,6 @@ int sim_store(struct tern_sim *s, struct tern_rcmd *c, struct sim_slot *slot)
 	(void)slot;
 	if (err)
 		return err;
-	sim_spm_reads(s, &s->range[0]);
+	sim_spm_reads(s, &s->cur->range[0]);
 	return each_row(s, c, store_row);
 }

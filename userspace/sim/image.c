@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sim/internal.h"
+#include "sim/memo.h"
 
 static int refuse(struct tern_sim *s, uint64_t word)
 {
@@ -89,6 +89,9 @@ static void forget_decoded(struct tern_sim *s)
 {
 	memset(s->slots, 0, s->nslots * sizeof(*s->slots));
 	s->nvprogs = 0;
+	for (unsigned int i = 0; i < SIM_MEMOS && i < s->nmemos; i++)
+		s->memos[i].word = 0;
+	s->nmemos = 0;
 }
 
 /* The usual second job runs the same program: compare in place of copy. */
@@ -175,6 +178,8 @@ static int decode(struct tern_sim *s, uint32_t pc, struct sim_slot *slot)
 	slot->d = c.d;
 	slot->flags = c.flags;
 	slot->queue = queue_of(&c);
+	if (c.info->queue != TERN_Q_CP || c.op == TERN_OP_SYNC)
+		slot->memo = s->nmemos++ % SIM_MEMOS;
 	if (c.op == TERN_OP_VECTOR) {
 		s->queue = slot->queue;
 		err = sim_vprog_add(s, slot, s->image + pc);
@@ -192,7 +197,5 @@ struct sim_slot *sim_fetch(struct tern_sim *s, uint32_t pc)
 		return NULL;
 	}
 	slot = &s->slots[pc];
-	if (!slot->ready && decode(s, pc, slot))
-		return NULL;
-	return slot;
+	return decode(s, pc, slot) ? NULL : slot;
 }

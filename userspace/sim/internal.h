@@ -6,6 +6,7 @@
  *
  *   cp.c        fetch, scalar commands, and dispatch of engine commands
  *   sync.c      shadow counts of semaphores, roles, END
+ *   memo.c      resolved as it was the last time? Else:
  *   resolve.c   tiles and registers captured and checked (resolve_*.c per engine)
  *   dma.c matrix.c vector.c   what the command does to SPM and memory
  *   timing.c    what it costs
@@ -33,6 +34,7 @@
 #define SIM_DONE (-1) /* handler: the job has ended well */
 
 struct sim_pool;
+struct sim_memo;
 struct sim_defer;
 struct sim_check;
 
@@ -42,14 +44,21 @@ struct sim_slot {
 	uint8_t op, words, a, b, c, d;
 	uint8_t queue;
 	uint16_t flags;
-	uint8_t eager;	/* LOAD: what it brings is read as data, so do not defer it */
-	uint32_t vprog; /* VECTOR: index of its analysed micro-program */
+	uint16_t memo; /* engine commands: where in the table of memos */
+	union {
+		uint32_t eager; /* LOAD: what it brings is read as data, so do not defer it */
+		uint32_t vprog; /* VECTOR: index of its analysed micro-program */
+	};
 };
 
+#define SIM_TILE_PLACE (1u << TERN_TILE_ADDR | 1u << TERN_TILE_OFFS)
 /* A tile descriptor as TILE left it: `regs` says which values are register numbers. */
 struct sim_tile {
-	int64_t v[TERN_TILE_NFIELDS];
+	_Alignas(64) const int64_t *addr; /* where the value of ADDR is */
+	const int64_t *offs;
+	uint64_t shape; /* stands for all the other fields: another one, other fields */
 	uint32_t regs;
+	int64_t v[TERN_TILE_NFIELDS];
 };
 
 /* Bytes [lo, hi) that a tile's elements lie in, gaps included. */
@@ -79,10 +88,22 @@ struct sim_dma {
 	int64_t lo[TERN_NDIMS], hi[TERN_NDIMS]; /* SPM coordinates */
 	bool whole;				/* all of the SPM tile */
 	bool rows;
-	struct sim_range mem; /* rows: of all rows an index could name */
-	unsigned char *host;  /* of mem.lo when it is one piece, else NULL */
-	struct tern_rtile index;
-	struct sim_range index_range;
+	unsigned char *host; /* of range[1].lo when it is one piece, else NULL */
+};
+
+/* An engine command, resolved. */
+struct sim_resolved {
+	struct tern_rcmd cmd;
+	/* Of cmd.t[]. LOAD and STORE, [1]: of the part that moves; with ROWS, of all that an
+	 * index could name. */
+	struct sim_range range[TERN_VECTOR_TILES];
+	struct sim_dma dma;
+};
+
+/* A semaphore as the CP sees it. */
+struct sim_sem {
+	int32_t shadow;
+	uint8_t producer, consumer; /* TERN_NONE: of nobody */
 };
 
 struct sim_tlb_entry {
@@ -116,12 +137,14 @@ struct tern_sim {
 	size_t nslots;
 	struct sim_vprog *vprogs;
 	size_t nvprogs, vprogs_cap;
+	struct sim_memo *memos; /* memo.h */
+	unsigned int nmemos;	/* given out */
 
 	/* The job. */
 	struct tern_sim_run *run;
 	uint64_t budget, steps;
-	uint64_t dispatched; /* engine commands */
-	uint64_t cp_cycles;  /* not yet told to the timing walk */
+	uint64_t dispatched;	      /* engine commands */
+	uint64_t cp_cycles, cp_jumps; /* not yet told to the timing walk */
 	struct sim_tlb_entry tlb[SIM_TLB];
 	unsigned int tlb_next;
 	uint32_t pc, next, mark;
@@ -129,7 +152,8 @@ struct tern_sim {
 	unsigned int depth;
 	int64_t regs[TERN_NREGS];
 	struct sim_tile tiles[TERN_NTILES];
-	int32_t shadow[TERN_NSEMS];
+	uint64_t shapes; /* the last number given to one */
+	struct sim_sem sem[TERN_NSEMS];
 	bool nomem; /* the host ran out of memory */
 
 	/* Preemption. */
@@ -137,10 +161,7 @@ struct tern_sim {
 	uint64_t patience;	     /* steps at which the CP no longer looks for one; or 0 */
 	struct tern_counters before; /* of a resumed job */
 
-	/* The command being dispatched. */
-	struct tern_rcmd cmd;
-	struct sim_range range[TERN_VECTOR_TILES]; /* of cmd.t[] */
-	struct sim_dma dma;
+	struct sim_resolved *cur;	/* the command being dispatched */
 	uint8_t queue;			/* for faults */
 	uint32_t mac_div[TERN_T_COUNT]; /* of the full rate, by type of operand b */
 };
@@ -162,18 +183,39 @@ static inline bool sim_stopped_now(const struct tern_sim *s)
 int sim_fault(struct tern_sim *s, int code, uint64_t addr, uint64_t info);
 void sim_spm_clear(struct tern_sim *s);
 
+/* Where a field's value is, and so those of ADDR and OFFS once v[] and regs are set. */
+static inline const int64_t *sim_tile_field(const struct tern_sim *s, const struct sim_tile *t,
+					    unsigned int f)
+{
+	return t->regs >> f & 1 ? &s->regs[t->v[f]] : &t->v[f];
+}
+
+static inline void sim_tile_aim(const struct tern_sim *s, struct sim_tile *t)
+{
+	t->addr = sim_tile_field(s, t, TERN_TILE_ADDR);
+	t->offs = sim_tile_field(s, t, TERN_TILE_OFFS);
+}
+
 /* ---- image.c: the private copy of the program ------------------------------ */
 int sim_image_load(struct tern_sim *s);
-/* The command at image word pc, decoded; NULL after a fault. */
+/* Decode the command at image word pc into its slot; NULL after a fault. */
 struct sim_slot *sim_fetch(struct tern_sim *s, uint32_t pc);
 
 /* ---- cp.c, dispatch.c ------------------------------------------------------- */
 int sim_cp_run(struct tern_sim *s);
 void sim_cp_flush(struct tern_sim *s); /* tell timing about scalar work so far */
 uint64_t sim_now(struct tern_sim *s);
-int sim_dispatch(struct tern_sim *s, struct sim_slot *slot);
-int sim_spend(struct tern_sim *s, uint64_t cycles); /* BUDGET fault when used up */
-void sim_drain(struct tern_sim *s);		    /* the CP waits for every queue */
+int sim_dispatch(struct tern_sim *s, struct sim_slot *slot, const uint64_t *w);
+int sim_overspend(struct tern_sim *s, uint64_t cycles);
+/* BUDGET fault when used up */
+static inline int sim_spend(struct tern_sim *s, uint64_t cycles)
+{
+	if (cycles > s->budget - s->steps)
+		return sim_overspend(s, cycles);
+	s->steps += cycles;
+	return 0;
+}
+void sim_drain(struct tern_sim *s); /* the CP waits for every queue */
 
 /* ---- preempt.c ---------------------------------------------------------------- */
 /* Somebody set *stop; the command in `slot` comes next. */
@@ -183,8 +225,9 @@ void sim_preempt_counters(struct tern_sim *s); /* add those of before */
 
 /* ---- sync.c ------------------------------------------------------------------ */
 void sim_sync_start(struct tern_sim *s);
-/* Unpack the sync word into cmd, check roles, move the shadow counts. */
-int sim_sync(struct tern_sim *s, struct tern_rcmd *cmd, uint64_t word);
+void sim_sync_unpack(struct tern_rcmd *cmd, uint64_t word);
+/* Check roles, move the shadow counts. */
+int sim_sync(struct tern_sim *s, const struct tern_rcmd *cmd);
 int sim_sync_end(struct tern_sim *s);
 
 /* ---- mem.c: the context's memory ------------------------------------------- */
@@ -245,14 +288,23 @@ static inline bool sim_ranges_meet(const struct sim_range *a, const struct sim_r
  * operand of the command it is goes into faults. */
 int sim_capture(struct tern_sim *s, unsigned int which, unsigned int n, struct tern_rtile *t,
 		bool *empty);
-/* Type, strides, alignment and range of cmd.t[i]. */
+/* Type, strides, alignment and range of cur->cmd.t[i]. */
 int sim_check_tile(struct tern_sim *s, unsigned int i, bool spm);
 int sim_check_shape(struct tern_sim *s, unsigned int which, const struct tern_rtile *t, bool spm);
 int sim_check_place(struct tern_sim *s, const struct tern_rtile *t, const int64_t *size,
 		    struct sim_range *range);
 int sim_resolve_dma(struct tern_sim *s, const struct sim_slot *slot, struct tern_rcmd *c);
+/* Bursts of a resolved LOAD or STORE at its addresses. */
+void sim_dma_bursts(const struct tern_sim *s, struct tern_rcmd *c);
 int sim_resolve_matrix(struct tern_sim *s, const struct sim_slot *slot, struct tern_rcmd *c);
 int sim_resolve_vector(struct tern_sim *s, const struct sim_slot *slot, struct tern_rcmd *c);
+/* The values that S0..S7 start with. */
+void sim_vector_scalars(const struct tern_sim *s, const uint64_t *w, struct tern_rcmd *c);
+/* The tiles that a VECTOR command names: byte i for tile i of the micro-program. */
+static inline uint64_t sim_vector_tiles(const uint64_t *w)
+{
+	return w[0] >> 32 | w[2] << 32;
+}
 /* Analyse the micro-program of a VECTOR command. */
 int sim_vprog_add(struct tern_sim *s, struct sim_slot *slot, const uint64_t *w);
 

@@ -217,7 +217,7 @@ static void settle(struct tern_sim *s, const struct tern_rcmd *c, const struct j
 		   int64_t outputs)
 {
 	if (c->t[2].present)
-		sim_spm_writes(s, &c->t[2], &s->range[2], true);
+		sim_spm_writes(s, &c->t[2], &s->cur->range[2], true);
 	if ((j->mode == TO_ACC || j->mode == VIA_ACC) && (uint64_t)outputs > s->acc_dirty)
 		s->acc_dirty = (uint64_t)outputs;
 }

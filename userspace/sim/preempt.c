@@ -51,7 +51,7 @@ static void save(struct tern_sim *s, uint32_t flags)
 	memcpy(a->regs, s->regs, sizeof(a->regs));
 	save_tiles(s, a->tile);
 	for (unsigned int i = 0; i < TERN_NSEMS; i++)
-		a->sem[i] = (uint8_t)s->shadow[i];
+		a->sem[i] = (uint8_t)s->sem[i].shadow;
 	if (flags & TERN_SAVE_ENGINES) {
 		memcpy(spm, s->spm, s->caps.spm_bytes);
 		memcpy(spm + s->caps.spm_bytes, s->acc, 4ull * s->caps.acc);
@@ -148,6 +148,15 @@ static void restore_memories(struct tern_sim *s, const struct tern_save_area *a)
 	s->acc_dirty = s->caps.acc;
 }
 
+static void restore_tile(struct tern_sim *s, struct sim_tile *t, const struct tern_save_tile *a)
+{
+	for (unsigned int k = 0; k < TERN_TILE_NFIELDS; k++)
+		t->v[k] = (int64_t)a->field[k];
+	t->regs = (uint32_t)a->registers;
+	t->shape = ++s->shapes;
+	sim_tile_aim(s, t);
+}
+
 static void restore_cp(struct tern_sim *s, const struct tern_save_area *a)
 {
 	s->steps = s->budget - a->steps_left;
@@ -156,13 +165,10 @@ static void restore_cp(struct tern_sim *s, const struct tern_save_area *a)
 	s->depth = a->depth;
 	memcpy(s->stack, a->stack, sizeof(s->stack));
 	memcpy(s->regs, a->regs, sizeof(s->regs));
-	for (unsigned int i = 0; i < TERN_NTILES; i++) {
-		for (unsigned int k = 0; k < TERN_TILE_NFIELDS; k++)
-			s->tiles[i].v[k] = (int64_t)a->tile[i].field[k];
-		s->tiles[i].regs = (uint32_t)a->tile[i].registers;
-	}
+	for (unsigned int i = 0; i < TERN_NTILES; i++)
+		restore_tile(s, &s->tiles[i], &a->tile[i]);
 	for (unsigned int i = 0; i < TERN_NSEMS; i++)
-		s->shadow[i] = a->sem[i];
+		s->sem[i].shadow = a->sem[i];
 }
 
 /* The walk begins anew with idle engines, at the cycle where it ended, and each semaphore

@@ -12,7 +12,7 @@
 
 static int64_t field(const struct tern_sim *s, const struct sim_tile *t, unsigned int f)
 {
-	return t->regs >> f & 1 ? s->regs[t->v[f]] : t->v[f];
+	return *sim_tile_field(s, t, f);
 }
 
 /* Where a bad value stands: what faults carry as their second value. */
@@ -101,10 +101,10 @@ int sim_check_place(struct tern_sim *s, const struct tern_rtile *t, const int64_
 
 int sim_check_tile(struct tern_sim *s, unsigned int i, bool spm)
 {
-	struct tern_rtile *t = &s->cmd.t[i];
+	struct tern_rtile *t = &s->cur->cmd.t[i];
 	int err = sim_check_shape(s, i, t, spm);
 
-	return err ? err : sim_check_place(s, t, t->size, &s->range[i]);
+	return err ? err : sim_check_place(s, t, t->size, &s->cur->range[i]);
 }
 
 /* ---- MATRIX ------------------------------------------------------------------- */
@@ -185,13 +185,14 @@ static int check_accumulators(struct tern_sim *s, const struct tern_rcmd *c)
 static int check_result(struct tern_sim *s, const struct tern_rcmd *c)
 {
 	const struct tern_rtile *o = &c->t[2];
+	const struct sim_range *r = s->cur->range;
 
 	if (!o->present)
 		return 0;
 	if (!sim_tile_distinct(o, o->size))
 		return sim_fault(s, TERN_FAULT_SHAPE, o->addr, place(2, TERN_TILE_STRIDE0));
 	for (unsigned int i = 0; i < 2; i++) {
-		if (sim_ranges_meet(&s->range[2], &s->range[i]) && sim_tile_overlap(o, &c->t[i]))
+		if (sim_ranges_meet(&r[2], &r[i]) && sim_tile_overlap(o, &c->t[i]))
 			return sim_fault(s, TERN_FAULT_SHAPE, o->addr, place(i, TERN_TILE_ADDR));
 	}
 	return 0;
@@ -228,7 +229,6 @@ int sim_resolve_matrix(struct tern_sim *s, const struct sim_slot *slot, struct t
 	const uint8_t names[3] = {slot->a, slot->b, slot->c};
 	int err = 0;
 
-	c->t[2].present = false;
 	for (unsigned int i = 0; !err && i < 3; i++)
 		err = names[i] == TERN_NONE ? 0 : sim_capture(s, i, names[i], &c->t[i], &c->empty);
 	if (err || c->empty)

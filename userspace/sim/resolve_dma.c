@@ -65,7 +65,7 @@ static int shape_fault(struct tern_sim *s, int64_t value, unsigned int which, un
 /* Without ORIGIN all of the SPM tile must have a counterpart. */
 static int whole_box(struct tern_sim *s, const struct tern_rcmd *c)
 {
-	struct sim_dma *p = &s->dma;
+	struct sim_dma *p = &s->cur->dma;
 
 	for (unsigned int d = 0; d < TERN_NDIMS; d++) {
 		if (c->t[1].size[d] < c->t[0].size[d] && !(p->rows && d == 1))
@@ -79,7 +79,7 @@ static int whole_box(struct tern_sim *s, const struct tern_rcmd *c)
 
 static int shifted_box(struct tern_sim *s, const struct tern_rcmd *c)
 {
-	struct sim_dma *p = &s->dma;
+	struct sim_dma *p = &s->cur->dma;
 
 	if (c->origin[0] & ((1 << sim_types[c->t[1].type].shift) - 1))
 		return shape_fault(s, c->origin[0], 1, 0);
@@ -109,15 +109,15 @@ static bool box_empty(const struct sim_dma *p)
  * tile strides are checked over all of the memory tile, so products do not wrap unnoticed. */
 static int place_box(struct tern_sim *s, struct tern_rcmd *c)
 {
-	struct sim_dma *p = &s->dma;
+	struct sim_dma *p = &s->cur->dma;
+	struct sim_range all, *mem = &s->cur->range[1];
 	struct tern_rtile inner = c->t[1];
-	struct sim_range all;
 	int err = 0;
 
 	if (c->flags & (TERN_DMA_ORIGIN | TERN_DMA_ROWS))
 		err = sim_check_place(s, &c->t[1], c->t[1].size, &all);
 	p->host = NULL;
-	p->mem = (struct sim_range){0, 0};
+	*mem = (struct sim_range){0, 0};
 	if (err || box_empty(p))
 		return err;
 	inner.addr += (uint64_t)sim_elem_offset(&inner, p->lo[0] + c->origin[0]);
@@ -128,13 +128,13 @@ static int place_box(struct tern_sim *s, struct tern_rcmd *c)
 		inner.addr += (uint64_t)(p->lo[d] + c->origin[d]) * (uint64_t)inner.stride[d];
 		inner.size[d] = p->hi[d] - p->lo[d];
 	}
-	return sim_check_place(s, &inner, inner.size, &p->mem);
+	return sim_check_place(s, &inner, inner.size, mem);
 }
 
 /* ---- the index tile ---------------------------------------------------------------------- */
 static int resolve_index(struct tern_sim *s, const struct tern_rcmd *c)
 {
-	struct tern_rtile *t = &s->dma.index;
+	const struct tern_rtile *t = &c->t[2];
 	const int64_t *size = c->t[0].size;
 	int err;
 
@@ -149,7 +149,7 @@ static int resolve_index(struct tern_sim *s, const struct tern_rcmd *c)
 		if (t->size[d] != 1 && t->size[d] < size[d + 1])
 			return shape_fault(s, t->size[d], 2, d);
 	}
-	return sim_check_place(s, t, t->size, &s->dma.index_range);
+	return sim_check_place(s, t, t->size, &s->cur->range[2]);
 }
 
 /* ---- what it moves ---------------------------------------------------------------------------- */
@@ -200,8 +200,10 @@ static bool rows_alike(const struct tern_rtile *t, const struct sim_dma *p)
 }
 
 /* Bursts of the box. Rows that follow each other share the bursts at their ends. */
-static uint64_t box_bursts(const struct tern_rcmd *c, const struct sim_dma *p, uint64_t rows)
+static uint64_t box_bursts(const struct tern_sim *s, const struct tern_rcmd *c, uint64_t rows)
 {
+	const struct sim_range *mem = &s->cur->range[1];
+	const struct sim_dma *p = &s->cur->dma;
 	const struct tern_rtile *t = &c->t[1];
 	int64_t n = p->hi[0] - p->lo[0], inner = 1, x2, x3;
 	uint64_t row = (uint64_t)sim_row_bytes(t->type, n), base, sum = 0;
@@ -209,8 +211,8 @@ static uint64_t box_bursts(const struct tern_rcmd *c, const struct sim_dma *p, u
 	base = t->addr + (uint64_t)sim_elem_offset(t, p->lo[0] + c->origin[0]);
 	for (unsigned int d = 1; d < TERN_NDIMS; d++)
 		base += (uint64_t)(p->lo[d] + c->origin[d]) * (uint64_t)t->stride[d];
-	if (p->mem.hi - p->mem.lo == rows * row)
-		return bursts(p->mem.lo, p->mem.hi);
+	if (mem->hi - mem->lo == rows * row)
+		return bursts(mem->lo, mem->hi);
 	if (rows > MAX_ROWS || rows_alike(t, p))
 		return rows * row_bursts(t, base, n);
 	if (rows_adjacent(t, n, (int64_t)row)) {
@@ -250,17 +252,31 @@ static uint64_t product(const int64_t *lo, const int64_t *hi, unsigned int first
  * first. */
 static uint64_t rows_bursts(const struct tern_sim *s, const struct tern_rcmd *c, uint64_t rows)
 {
-	const struct sim_dma *p = &s->dma;
+	const struct sim_dma *p = &s->cur->dma;
 
-	return s->opt.time_only ? rows * row_bursts(&c->t[1], p->mem.lo, p->hi[0] - p->lo[0]) : 0;
+	return s->opt.time_only
+		       ? rows * row_bursts(&c->t[1], s->cur->range[1].lo, p->hi[0] - p->lo[0])
+		       : 0;
+}
+
+void sim_dma_bursts(const struct tern_sim *s, struct tern_rcmd *c)
+{
+	const struct sim_dma *p = &s->cur->dma;
+	uint64_t rows = product(p->lo, p->hi, 1), index = s->cur->range[2].lo;
+
+	if (!c->elems)
+		return;
+	c->dram_bursts = p->rows ? rows_bursts(s, c, rows) : box_bursts(s, c, rows);
+	if (p->rows && !c->t[2].spm)
+		c->dram_bursts += bursts(index, index + rows * sim_types[c->t[2].type].bytes);
 }
 
 static int count(struct tern_sim *s, struct tern_rcmd *c)
 {
 	static const int64_t zero[TERN_NDIMS];
-	const struct sim_dma *p = &s->dma;
+	const struct sim_dma *p = &s->cur->dma;
 	const struct sim_type *mem = &sim_types[c->t[1].type], *spm = &sim_types[c->t[0].type];
-	uint64_t rows = product(p->lo, p->hi, 1), all = product(zero, c->t[0].size, 0);
+	uint64_t all = product(zero, c->t[0].size, 0);
 	bool store = c->op == TERN_OP_STORE;
 	int err;
 
@@ -271,13 +287,10 @@ static int count(struct tern_sim *s, struct tern_rcmd *c)
 	c->elems = product(p->lo, p->hi, 0);
 	c->dram_bytes = (c->elems >> mem->shift) * mem->bytes;
 	c->spm_bytes = ((store ? c->elems : all) >> spm->shift) * spm->bytes;
-	c->dram_bursts = !c->elems ? 0 : p->rows ? rows_bursts(s, c, rows) : box_bursts(c, p, rows);
-	if (p->rows && c->elems && !p->index.spm) {
-		uint64_t n = rows * sim_types[p->index.type].bytes;
-
-		c->dram_bytes += n;
-		c->dram_bursts += bursts(p->index_range.lo, p->index_range.lo + n);
-	}
+	if (p->rows && !c->t[2].spm)
+		c->dram_bytes +=
+			c->elems ? product(p->lo, p->hi, 1) * sim_types[c->t[2].type].bytes : 0;
+	sim_dma_bursts(s, c);
 	return 0;
 }
 
@@ -288,11 +301,8 @@ static int capture_all(struct tern_sim *s, const struct sim_slot *slot, struct t
 
 	if (!err)
 		err = sim_capture(s, 1, slot->b, &c->t[1], &c->empty);
-	if (!err && s->dma.rows)
-		err = sim_capture(s, 2, slot->c, &s->dma.index, &c->empty);
-	c->t[2].present = false;
-	if (s->dma.rows)
-		c->t[2] = s->dma.index;
+	if (!err && s->cur->dma.rows)
+		err = sim_capture(s, 2, slot->c, &c->t[2], &c->empty);
 	return err;
 }
 
@@ -311,12 +321,12 @@ static int check_tiles(struct tern_sim *s, struct tern_rcmd *c)
 	/* Blocks in memory are read or written whole. */
 	if (c->t[0].size[0] & ((1 << sim_types[c->t[1].type].shift) - 1))
 		return shape_fault(s, c->t[0].size[0], 0, 0);
-	return s->dma.rows ? resolve_index(s, c) : 0;
+	return s->cur->dma.rows ? resolve_index(s, c) : 0;
 }
 
 static int check_target(struct tern_sim *s, const struct tern_rcmd *c)
 {
-	const struct sim_dma *p = &s->dma;
+	const struct sim_dma *p = &s->cur->dma;
 	const struct tern_rtile *t = &c->t[c->op == TERN_OP_STORE];
 	int64_t size[TERN_NDIMS];
 
@@ -331,7 +341,7 @@ static int check_target(struct tern_sim *s, const struct tern_rcmd *c)
 int sim_resolve_dma(struct tern_sim *s, const struct sim_slot *slot, struct tern_rcmd *c)
 {
 	const uint64_t *w = s->image + s->pc;
-	struct sim_dma *p = &s->dma;
+	struct sim_dma *p = &s->cur->dma;
 	int err;
 
 	p->rows = c->flags & TERN_DMA_ROWS;

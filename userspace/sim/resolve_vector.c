@@ -142,14 +142,9 @@ static struct sim_vprog *append(struct tern_sim *s)
 	return &s->vprogs[s->nvprogs++];
 }
 
-static uint64_t tile_names(const uint64_t *w)
-{
-	return w[0] >> 32 | w[2] << 32;
-}
-
 int sim_vprog_add(struct tern_sim *s, struct sim_slot *slot, const uint64_t *w)
 {
-	uint64_t first = w[3], n = w[2] >> 32, names = tile_names(w);
+	uint64_t first = w[3], n = w[2] >> 32, names = sim_vector_tiles(w);
 	struct scan k = {.loop = -1};
 	size_t bad = 0;
 
@@ -237,7 +232,7 @@ static bool type_ok(const struct tern_rtile *t, bool quantised)
 static int capture_all(struct tern_sim *s, const struct sim_vprog *v, const uint64_t *w,
 		       struct tern_rcmd *c)
 {
-	uint64_t names = tile_names(w);
+	uint64_t names = sim_vector_tiles(w);
 	int err = 0;
 
 	for (unsigned int i = 0; !err && i < TERN_VECTOR_TILES; i++) {
@@ -245,6 +240,15 @@ static int capture_all(struct tern_sim *s, const struct sim_vprog *v, const uint
 			err = sim_capture(s, i, names >> 8 * i & 0xff, &c->t[i], &c->empty);
 	}
 	return err;
+}
+
+void sim_vector_scalars(const struct tern_sim *s, const uint64_t *w, struct tern_rcmd *c)
+{
+	for (unsigned int i = 0; i < 8; i++) {
+		unsigned int r = w[4] >> 8 * i & 0xff;
+
+		c->s[i] = r == TERN_NONE ? 0 : (uint32_t)s->regs[r];
+	}
 }
 
 int sim_resolve_vector(struct tern_sim *s, const struct sim_slot *slot, struct tern_rcmd *c)
@@ -257,11 +261,7 @@ int sim_resolve_vector(struct tern_sim *s, const struct sim_slot *slot, struct t
 		return err;
 	c->prog = v->first;
 	c->ninstr = v->n;
-	for (unsigned int i = 0; i < 8; i++) {
-		unsigned int r = w[4] >> 8 * i & 0xff;
-
-		c->s[i] = r == TERN_NONE ? 0 : (uint32_t)s->regs[r];
-	}
+	sim_vector_scalars(s, w, c);
 	for (unsigned int i = 0; !err && i < TERN_VECTOR_TILES; i++) {
 		if (!c->t[i].present)
 			continue;

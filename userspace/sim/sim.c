@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "sim/internal.h"
+#include "sim/memo.h"
 
 /* Engines may read a little past what they use. */
 #define SPM_PAD 256
@@ -73,7 +73,8 @@ static bool allocate(struct tern_sim *s)
 	s->spm = aligned_alloc(64, spm);
 	s->acc = aligned_alloc(64, (s->caps.acc * sizeof(*s->acc) + 64 + 63) / 64 * 64);
 	s->pool = sim_pool_create(thread_count(&s->opt));
-	if (!s->spm || !s->acc || !s->pool)
+	s->memos = calloc(SIM_MEMOS, sizeof(*s->memos));
+	if (!s->spm || !s->acc || !s->pool || !s->memos)
 		return false;
 	memset(s->spm, 0, spm);
 	memset(s->acc, 0, s->caps.acc * sizeof(*s->acc));
@@ -99,9 +100,10 @@ int tern_sim_create(const struct tern_caps *caps, const struct tern_sim_options 
 
 	if (rc)
 		return rc;
-	s = calloc(1, sizeof(*s));
+	s = aligned_alloc(_Alignof(struct tern_sim), sizeof(*s));
 	if (!s)
 		return -ENOMEM;
+	memset(s, 0, sizeof(*s));
 	s->caps = *caps;
 	if (opt)
 		s->opt = *opt;
@@ -130,6 +132,7 @@ void tern_sim_destroy(struct tern_sim *s)
 	sim_check_destroy(s->check);
 	sim_defer_destroy(s->defer);
 	tern_timing_destroy(s->timing);
+	free(s->memos);
 	free(s->vprogs);
 	free(s->slots);
 	free(s->image);
@@ -143,6 +146,13 @@ const struct tern_caps *tern_sim_caps(const struct tern_sim *s)
 	return &s->caps;
 }
 
+static void forget_tiles(struct tern_sim *s)
+{
+	memset(s->tiles, 0, sizeof(s->tiles));
+	for (unsigned int i = 0; i < TERN_NTILES; i++)
+		sim_tile_aim(s, &s->tiles[i]);
+}
+
 /* ---- a job -------------------------------------------------------------------------- */
 static void reset(struct tern_sim *s, struct tern_sim_run *run)
 {
@@ -150,7 +160,7 @@ static void reset(struct tern_sim *s, struct tern_sim_run *run)
 	s->budget = run->job.budget ? run->job.budget : TERN_DEFAULT_BUDGET;
 	s->steps = 0;
 	s->dispatched = 0;
-	s->cp_cycles = 0;
+	s->cp_cycles = s->cp_jumps = 0;
 	s->pc = 0;
 	s->mark = 0;
 	s->depth = 0;
@@ -161,7 +171,7 @@ static void reset(struct tern_sim *s, struct tern_sim_run *run)
 	run->preempted = false;
 	memset(&s->before, 0, sizeof(s->before));
 	memset(s->tlb, 0, sizeof(s->tlb));
-	memset(s->tiles, 0, sizeof(s->tiles));
+	forget_tiles(s);
 	memset(s->regs, 0, sizeof(s->regs));
 	s->regs[TERN_REG_ARGS] = (int64_t)run->job.args;
 	s->regs[TERN_REG_IMAGE] = (int64_t)run->job.image;

@@ -10,31 +10,35 @@
 
 void sim_sync_start(struct tern_sim *s)
 {
-	for (unsigned int i = 0; i < TERN_NSEMS; i++)
-		s->shadow[i] = s->hdr.sem[i].initial;
+	for (unsigned int i = 0; i < TERN_NSEMS; i++) {
+		const struct tern_image_sem *h = &s->hdr.sem[i];
+
+		s->sem[i] = (struct sim_sem){h->initial, h->used ? h->producer : TERN_NONE,
+					     h->used ? h->consumer : TERN_NONE};
+	}
 }
 
 static int wait(struct tern_sim *s, unsigned int queue, const struct tern_rsync *r)
 {
-	const struct tern_image_sem *sem = &s->hdr.sem[r->sem];
+	struct sim_sem *sem = &s->sem[r->sem];
 
-	if (!sem->used || sem->consumer != queue)
-		return sim_fault(s, TERN_FAULT_SEM_ROLE, r->sem, sem->consumer);
-	if (s->shadow[r->sem] < r->n)
-		return sim_fault(s, TERN_FAULT_DEADLOCK, r->sem, (uint64_t)s->shadow[r->sem]);
-	s->shadow[r->sem] -= r->n;
+	if (sem->consumer != queue)
+		return sim_fault(s, TERN_FAULT_SEM_ROLE, r->sem, s->hdr.sem[r->sem].consumer);
+	if (sem->shadow < r->n)
+		return sim_fault(s, TERN_FAULT_DEADLOCK, r->sem, (uint64_t)sem->shadow);
+	sem->shadow -= r->n;
 	return 0;
 }
 
 static int signal(struct tern_sim *s, unsigned int queue, const struct tern_rsync *r)
 {
-	const struct tern_image_sem *sem = &s->hdr.sem[r->sem];
+	struct sim_sem *sem = &s->sem[r->sem];
 
-	if (!sem->used || sem->producer != queue)
-		return sim_fault(s, TERN_FAULT_SEM_ROLE, r->sem, sem->producer);
-	if (s->shadow[r->sem] + r->n > TERN_SEM_MAX)
-		return sim_fault(s, TERN_FAULT_SEM_OVERFLOW, r->sem, (uint64_t)s->shadow[r->sem]);
-	s->shadow[r->sem] += r->n;
+	if (sem->producer != queue)
+		return sim_fault(s, TERN_FAULT_SEM_ROLE, r->sem, s->hdr.sem[r->sem].producer);
+	if (sem->shadow + r->n > TERN_SEM_MAX)
+		return sim_fault(s, TERN_FAULT_SEM_OVERFLOW, r->sem, (uint64_t)sem->shadow);
+	sem->shadow += r->n;
 	return 0;
 }
 
@@ -46,19 +50,18 @@ static void unpack(struct tern_rsync *r, uint64_t word, unsigned int shift)
 	r->n = (uint8_t)TERN_SYNC_COUNT(f);
 }
 
-int sim_sync(struct tern_sim *s, struct tern_rcmd *cmd, uint64_t word)
+void sim_sync_unpack(struct tern_rcmd *cmd, uint64_t word)
 {
-	int err = 0;
-
-	if (!word) {
-		memset(cmd->wait, 0, sizeof(cmd->wait));
-		memset(cmd->signal, 0, sizeof(cmd->signal));
-		return 0;
-	}
 	unpack(&cmd->wait[0], word, TERN_SYNC_WAIT0_SHIFT);
 	unpack(&cmd->wait[1], word, TERN_SYNC_WAIT1_SHIFT);
 	unpack(&cmd->signal[0], word, TERN_SYNC_SIGNAL0_SHIFT);
 	unpack(&cmd->signal[1], word, TERN_SYNC_SIGNAL1_SHIFT);
+}
+
+int sim_sync(struct tern_sim *s, const struct tern_rcmd *cmd)
+{
+	int err = 0;
+
 	for (unsigned int i = 0; !err && i < 2; i++)
 		err = cmd->wait[i].n ? wait(s, cmd->queue, &cmd->wait[i]) : 0;
 	for (unsigned int i = 0; !err && i < 2; i++)
@@ -69,8 +72,8 @@ int sim_sync(struct tern_sim *s, struct tern_rcmd *cmd, uint64_t word)
 int sim_sync_end(struct tern_sim *s)
 {
 	for (unsigned int i = 0; i < TERN_NSEMS; i++) {
-		if (s->shadow[i] != s->hdr.sem[i].initial)
-			return sim_fault(s, TERN_FAULT_SEM_END, i, (uint64_t)s->shadow[i]);
+		if (s->sem[i].shadow != s->hdr.sem[i].initial)
+			return sim_fault(s, TERN_FAULT_SEM_END, i, (uint64_t)s->sem[i].shadow);
 	}
 	return 0;
 }

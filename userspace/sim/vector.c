@@ -58,7 +58,8 @@ static bool rows_independent(struct tern_sim *s, const struct tern_rcmd *c,
 			return false;
 		for (unsigned int i = 0; i < TERN_VECTOR_TILES; i++) {
 			if (i != w && c->t[i].present &&
-			    sim_ranges_meet(&s->range[i], &s->range[w]) && !same_place(&c->t[i], t))
+			    sim_ranges_meet(&s->cur->range[i], &s->cur->range[w]) &&
+			    !same_place(&c->t[i], t))
 				return false;
 		}
 	}
@@ -98,12 +99,12 @@ static void announce(struct tern_sim *s, const struct tern_rcmd *c, const struct
 {
 	for (unsigned int i = 0; i < TERN_VECTOR_TILES; i++) {
 		if (v->read >> i & 1)
-			sim_spm_reads(s, &s->range[i]);
+			sim_spm_reads(s, &s->cur->range[i]);
 	}
 	/* How much of a row is written only the interpreter knows: count on nothing. */
 	for (unsigned int i = 0; i < TERN_VECTOR_TILES; i++) {
 		if (v->written >> i & 1)
-			sim_spm_writes(s, &c->t[i], &s->range[i], false);
+			sim_spm_writes(s, &c->t[i], &s->cur->range[i], false);
 	}
 }
 
