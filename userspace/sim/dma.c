@@ -171,62 +171,6 @@ static unsigned char *spm_row(struct tern_sim *s, const struct tern_rtile *t, co
 	return s->spm + t->addr + x[1] * t->stride[1] + x[2] * t->stride[2] + x[3] * t->stride[3];
 }
 
-/* A group with every value f: q = 1 and scale f, so that any constant is exact. */
-static void fill_operand(unsigned int type, unsigned char *dst, int64_t groups, float f)
-{
-	int64_t size = unit_bytes(type);
-	unsigned int scales = sim_types[type].group == 16 ? 2 : 1;
-
-	for (int64_t g = 0; g < groups; g++, dst += size) {
-		memset(dst, 0, (size_t)size);
-		if (f == 0)
-			continue;
-		memset(dst, 1, TERN_GROUP);
-		for (unsigned int i = 0; i < scales; i++)
-			memcpy(dst + TERN_GROUP + 4 * i, &f, sizeof(f));
-	}
-}
-
-/* The constant as an element: integers get it truncated, saturating. */
-static void fill_element(const struct tern_simd *simd, unsigned int type, float f,
-			 unsigned char *out)
-{
-	int64_t size = unit_bytes(type);
-	double limit = (double)(1ull << (8 * size - 1));
-	int64_t v;
-
-	if (type == TERN_T_F32 || type == TERN_T_F16 || type == TERN_T_BF16) {
-		simd->from_f32(type, &f, out, 1);
-		return;
-	}
-	if (f != f)
-		v = 0;
-	else if ((double)f >= limit)
-		v = INT64_MAX >> (64 - 8 * size);
-	else if ((double)f < -limit)
-		v = INT64_MIN >> (64 - 8 * size);
-	else
-		v = (int64_t)f;
-	memcpy(out, &v, (size_t)size);
-}
-
-static void fill(struct tern_sim *s, const struct tern_rtile *t, unsigned char *row, int64_t lo,
-		 int64_t hi, float f)
-{
-	unsigned char one[8] __attribute__((aligned(8)));
-
-	if (lo >= hi)
-		return;
-	row += sim_elem_offset(t, lo);
-	if (!is_plain(t->type)) {
-		fill_operand(t->type, row, (hi - lo) / TERN_GROUP, f);
-		return;
-	}
-	fill_element(s->simd, t->type, f, one);
-	for (int64_t i = 0; i < hi - lo; i++)
-		memcpy(row + i * t->stride[0], one, (size_t)unit_bytes(t->type));
-}
-
 /* The lowest of dimensions 1..3 in which x is outside; 0: none. */
 static unsigned int outside(const struct sim_dma *p, const int64_t *x)
 {
@@ -237,7 +181,8 @@ static unsigned int outside(const struct sim_dma *p, const int64_t *x)
 	return 0;
 }
 
-static int load_row(struct tern_sim *s, struct tern_rcmd *c, const int64_t *x)
+/* `rows` rows from x on, as one: more than one only if they follow each other (together()). */
+static int load_rows(struct tern_sim *s, struct tern_rcmd *c, const int64_t *x, int64_t rows)
 {
 	const struct tern_rtile *t = &c->t[0];
 	const struct sim_dma *p = &s->cur->dma;
@@ -250,13 +195,15 @@ static int load_row(struct tern_sim *s, struct tern_rcmd *c, const int64_t *x)
 				c->t[1].stride[0],
 				row + sim_elem_offset(t, p->lo[0]),
 				t->stride[0],
-				p->hi[0] - p->lo[0]};
+				(p->hi[0] - p->lo[0]) * rows};
 	int err;
 
-	fill(s, t, row, 0, p->lo[0], c->fill[0]);
-	fill(s, t, row, p->hi[0], t->size[0], c->fill[0]);
+	if (!p->whole) {
+		sim_fill(s->simd, t, row, 0, p->lo[0], c->fill[0]);
+		sim_fill(s->simd, t, row, p->hi[0], t->size[0], c->fill[0]);
+	}
 	if (out)
-		fill(s, t, row, p->lo[0], p->hi[0], c->fill[out]);
+		sim_fill(s->simd, t, row, p->lo[0], p->hi[0], c->fill[out]);
 	if (out || !span.n)
 		return 0;
 	err = row_address(s, c, x, &span.va);
@@ -282,23 +229,24 @@ static int put(struct tern_sim *s, const struct tern_rtile *t, uint64_t va,
 	return err;
 }
 
-static int store_row(struct tern_sim *s, struct tern_rcmd *c, const int64_t *x)
+static int store_rows(struct tern_sim *s, struct tern_rcmd *c, const int64_t *x, int64_t rows)
 {
 	unsigned char in[PIECE * 8] __attribute__((aligned(64)));
 	unsigned char out[PIECE * 8] __attribute__((aligned(64)));
 	const struct tern_rtile *from = &c->t[0], *to = &c->t[1];
 	const struct sim_dma *p = &s->cur->dma;
 	const unsigned char *row = spm_row(s, from, x);
+	int64_t end = p->lo[0] + (p->hi[0] - p->lo[0]) * rows;
 	uint64_t va;
 	int err;
 
 	if (outside(p, x) || p->lo[0] == p->hi[0])
 		return 0;
 	err = row_address(s, c, x, &va);
-	for (int64_t at = p->lo[0], n; !err && at < p->hi[0]; at += n) {
+	for (int64_t at = p->lo[0], n; !err && at < end; at += n) {
 		const unsigned char *src = row + sim_elem_offset(from, at);
 
-		n = shorter(p->hi[0] - at);
+		n = shorter(end - at);
 		if (!packed(from->type, from->stride[0])) {
 			gather(src, from->stride[0], in, unit_bytes(from->type), n);
 			src = in;
@@ -319,18 +267,36 @@ static int stopped(struct tern_sim *s)
 	return sim_stopped_now(s) ? sim_fault(s, TERN_FAULT_ABORT, 0, 0) : 0;
 }
 
+/* How many rows of dimension 1 can be moved as one: all, if they lie end to end on both sides. */
+static int64_t together(const struct tern_sim *s, const struct tern_rcmd *c)
+{
+	const struct sim_dma *p = &s->cur->dma;
+
+	if (!p->whole || p->rows)
+		return 1;
+	for (unsigned int i = 0; i < 2; i++) {
+		const struct tern_rtile *t = &c->t[i];
+
+		if (!packed(t->type, t->stride[0]) ||
+		    t->stride[1] != sim_row_bytes(t->type, c->t[0].size[0]))
+			return 1;
+	}
+	return c->t[0].size[1];
+}
+
 static int each_row(struct tern_sim *s, struct tern_rcmd *c,
-		    int (*fn)(struct tern_sim *s, struct tern_rcmd *c, const int64_t *x))
+		    int (*fn)(struct tern_sim *s, struct tern_rcmd *c, const int64_t *x,
+			      int64_t rows))
 {
 	const int64_t *n = c->t[0].size;
-	int64_t x[TERN_NDIMS] = {0};
+	int64_t x[TERN_NDIMS] = {0}, rows = together(s, c);
 	int err = 0;
 
 	for (x[3] = 0; x[3] < n[3]; x[3]++) {
 		for (x[2] = 0; x[2] < n[2]; x[2]++) {
 			err = stopped(s);
-			for (x[1] = 0; !err && x[1] < n[1]; x[1]++)
-				err = fn(s, c, x);
+			for (x[1] = 0; !err && x[1] < n[1]; x[1] += rows)
+				err = fn(s, c, x, rows);
 			if (err)
 				return err;
 		}
@@ -374,7 +340,7 @@ int sim_load(struct tern_sim *s, struct tern_rcmd *c, struct sim_slot *slot)
 	if (s->defer && sim_defer_load(s, c, slot))
 		return 0;
 	sim_spm_writes(s, &c->t[0], &s->cur->range[0], true);
-	return each_row(s, c, load_row);
+	return each_row(s, c, load_rows);
 }
 
 int sim_store(struct tern_sim *s, struct tern_rcmd *c, struct sim_slot *slot)
@@ -385,5 +351,5 @@ int sim_store(struct tern_sim *s, struct tern_rcmd *c, struct sim_slot *slot)
 	if (err)
 		return err;
 	sim_spm_reads(s, &s->cur->range[0]);
-	return each_row(s, c, store_row);
+	return each_row(s, c, store_rows);
 }

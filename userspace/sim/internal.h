@@ -329,6 +329,9 @@ struct sim_span {
 	int64_t n;
 };
 int sim_span_load(struct tern_sim *s, const struct sim_span *p);
+/* Elements [lo, hi) of a row of an SPM tile: the constant f. */
+void sim_fill(const struct tern_simd *simd, const struct tern_rtile *t, unsigned char *row,
+	      int64_t lo, int64_t hi, float f);
 
 /* ---- spm.c: what touches SPM says so here first ----------------------------------- */
 void sim_spm_reads(struct tern_sim *s, const struct sim_range *r);
