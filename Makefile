@@ -105,7 +105,7 @@ CHECK = $(shell pkg-config --libs check)
 DRM = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags libdrm))
 
 # Targets -------------------------------------------------------------------
-.PHONY: all tests fuzzers deps run check check-unit check-san check-llama \
+.PHONY: all tests fuzzers deps run check check-all check-unit check-san check-llama \
 	check-vm check-uml check-ggml bench fuzz format-check install clean help \
 	firmware device selftests modules modules_install FORCE
 .DELETE_ON_ERROR:
@@ -138,6 +138,9 @@ run: deps                          ## print text that the sample model writes
 
 check: deps                        ## all of the checks below, one sum
 	@tests/run format unit san fuzz llama vm
+
+check-all: check                   ## those, and guests that take longer
+	@tests/vm/check m32
 
 check-unit: deps                   ## unit tests
 	@tests/run unit

@@ -3,6 +3,7 @@
  * What DRM sees: the driver, files, ioctls.
  */
 #include <linux/capability.h>
+#include <linux/compat.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/pci.h>

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Does on purpose what the debugging kernel has to find: a lane that says nothing about this
+ * module says nothing about any other. Each bug is written to the parameter "bug".
+ */
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/slab.h>
+
+static DEFINE_MUTEX(first);
+static DEFINE_MUTEX(second);
+
+/* Two locks in one order, then in the other: no deadlock yet, but one day. */
+static void lock_in_both_orders(void)
+{
+	mutex_lock(&first);
+	mutex_lock(&second);
+	mutex_unlock(&second);
+	mutex_unlock(&first);
+	mutex_lock(&second);
+	mutex_lock(&first);
+	mutex_unlock(&first);
+	mutex_unlock(&second);
+}
+
+/* Several, because a word of some stack may look like a pointer to one of them. */
+static void leak(void)
+{
+	void *object;
+	int i;
+
+	for (i = 0; i < 16; i++) {
+		object = kmalloc(192, GFP_KERNEL);
+		OPTIMIZER_HIDE_VAR(object);
+	}
+	object = NULL;
+	OPTIMIZER_HIDE_VAR(object);
+}
+
+static void use_after_free(void)
+{
+	char *object = kmalloc(64, GFP_KERNEL);
+
+	if (!object)
+		return;
+	kfree(object);
+	OPTIMIZER_HIDE_VAR(object);
+	pr_info("broken: reads %d\n", READ_ONCE(object[8]));
+}
+
+static const struct {
+	const char *name;
+	void (*commit)(void);
+} bugs[] = {
+	{ "lock-order", lock_in_both_orders },
+	{ "leak", leak },
+	{ "use-after-free", use_after_free },
+};
+
+static int set_bug(const char *value, const struct kernel_param *param)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(bugs); i++) {
+		if (sysfs_streq(value, bugs[i].name)) {
+			bugs[i].commit();
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+static const struct kernel_param_ops bug_ops = { .set = set_bug };
+
+module_param_cb(bug, &bug_ops, NULL, 0200);
+MODULE_PARM_DESC(bug, "lock-order, leak or use-after-free, done as soon as it is written");
+MODULE_DESCRIPTION("Bugs that a debugging kernel has to find");
+MODULE_LICENSE("GPL");
