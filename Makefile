@@ -107,7 +107,7 @@ DRM = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags libdrm))
 # Targets -------------------------------------------------------------------
 .PHONY: all tests fuzzers deps run check check-all check-unit check-san check-llama \
 	check-vm check-uml check-ggml bench fuzz format-check install clean help \
-	firmware device selftests modules modules_install FORCE
+	firmware device selftests modules modules_install dkms_install FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -125,8 +125,17 @@ KERNEL ?= $(shell uname -r)
 KDIR ?= /lib/modules/$(KERNEL)/build
 modules:                           ## tern.ko for the kernel that runs, or KERNEL=
 	$(MAKE) -C $(KDIR) M=$(CURDIR) W=1 modules
-modules_install:                   ## the same, to /lib/modules
-	$(MAKE) -C $(KDIR) M=$(CURDIR) modules_install
+modules_install: firmware          ## the same, to /lib/modules; firmware, udev rule
+	$(MAKE) -C $(KDIR) M=$(CURDIR) $(if $(DESTDIR),INSTALL_MOD_PATH=$(DESTDIR)) modules_install
+	install -D -m 644 $(FW)/tern.fw $(DESTDIR)/lib/firmware/tern/tern.fw
+	install -D -m 644 -t $(DESTDIR)/lib/udev/rules.d driver/60-tern.rules
+DKMS := $(DESTDIR)/usr/src/tern-$(VERSION)
+dkms_install: firmware             ## sources for DKMS; firmware, udev rule
+	install -d $(DKMS)
+	cp -r Kbuild COPYING driver uapi $(DKMS)
+	sed 's/@VERSION@/$(VERSION)/' driver/dkms.conf >$(DKMS)/dkms.conf
+	install -D -m 644 $(FW)/tern.fw $(DESTDIR)/lib/firmware/tern/tern.fw
+	install -D -m 644 -t $(DESTDIR)/lib/udev/rules.d driver/60-tern.rules
 
 deps:                              ## install missing Debian packages
 	@tests/deps
