@@ -196,7 +196,7 @@ clean:                             ## remove build/
 	rm -rf build
 
 help:                              ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
+	@sed -n 's/^\([a-z_-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
 
 fuzzers: $(FUZZERS)
 
