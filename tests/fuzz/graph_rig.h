@@ -96,7 +96,7 @@ struct snapshot {
 
 static struct snapshot snapshot(const struct memory *m)
 {
-	struct snapshot s;
+	struct snapshot s = {0};
 
 	for (uint32_t i = 0; i < g.desc.nstorages; i++) {
 		s.bytes[i] = malloc(g.storages[i].size + 64);
