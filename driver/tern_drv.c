@@ -25,6 +25,7 @@
 #include "tern_drv.h"
 #include "tern_file.h"
 #include "tern_gem.h"
+#include "tern_info.h"
 #include "tern_job.h"
 #include "tern_query.h"
 #include "tern_queue.h"
@@ -189,6 +190,7 @@ const struct drm_driver tern_driver = {
 			   DRIVER_SYNCOBJ_TIMELINE | TERN_GPUVA_FEATURE,
 	.open = file_open,
 	.postclose = file_close,
+	.show_fdinfo = tern_show_fdinfo,
 	.gem_create_object = tern_gem_create_object,
 	.gem_prime_import_sg_table = drm_gem_shmem_prime_import_sg_table,
 	.ioctls = ioctls,

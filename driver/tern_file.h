@@ -19,15 +19,18 @@ struct tern_device;
 #define TERN_VM_BINDS 4096
 
 /**
- * struct tern_account - What a file has used of its limits; buffers may outlive the file
+ * struct tern_account - What a file has used of its limits, and of the device; buffers and queues
+ * may outlive the file
  */
 struct tern_account {
-	/** @kref: Held by the file and each buffer */
+	/** @kref: Held by the file, each buffer and each queue */
 	struct kref kref;
 	/** @buffers: Buffers */
 	atomic_t buffers;
 	/** @bytes: Of buffers but user memory and imports */
 	atomic64_t bytes;
+	/** @cycles: The file's queues have run, as far as known */
+	atomic64_t cycles;
 };
 
 /**

@@ -11,6 +11,7 @@
 
 #include "tern_device.h"
 #include "tern_drv.h"
+#include "tern_info.h"
 
 static void pci_master(struct tern_device *tdev, bool on)
 {
@@ -106,6 +107,7 @@ static int pci_init(struct tern_device *tdev, struct pci_dev *pdev)
 	ret = tern_device_init(tdev);
 	if (ret)
 		goto err_irqs;
+	tern_debugfs_init(tdev);
 	ret = drm_dev_register(&tdev->drm, 0);
 	if (ret)
 		goto err_device;

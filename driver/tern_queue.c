@@ -268,6 +268,7 @@ static void queue_release(struct work_struct *work)
 	tern_kmem_free(tdev, &queue->memory);
 	tern_save_free(tdev, &queue->save, &queue->save_node);
 	tern_vm_put(queue->vm);
+	tern_account_put(queue->account);
 	mutex_destroy(&queue->submit_lock);
 	kfree(queue);
 	drm_dev_put(&tdev->drm);
@@ -403,7 +404,7 @@ err_memory:
 	return ret;
 }
 
-static struct tern_runqueue *queue_create(struct tern_vm *vm,
+static struct tern_runqueue *queue_create(struct tern_file *file, struct tern_vm *vm,
 					  const struct drm_tern_queue_create *args)
 {
 	struct tern_runqueue *queue = queue_alloc(vm, args);
@@ -417,6 +418,8 @@ static struct tern_runqueue *queue_create(struct tern_vm *vm,
 		return ERR_PTR(ret);
 	}
 	queue->vm = tern_vm_get(vm);
+	queue->account = file->account;
+	kref_get(&queue->account->kref);
 	drm_dev_get(&queue->tdev->drm);
 	mutex_lock(&queue->tdev->objects.lock);
 	list_add_tail(&queue->node, &queue->tdev->objects.queues);
@@ -463,7 +466,7 @@ static int add_queue(struct drm_file *drm_file, struct tern_vm *vm,
 
 	if (vm->error)
 		return -ENOTRECOVERABLE;
-	queue = queue_create(vm, args);
+	queue = queue_create(file, vm, args);
 	if (IS_ERR(queue))
 		return PTR_ERR(queue);
 	if (tern_queue_is_user(queue))

@@ -17,6 +17,7 @@
 #include "tern_mmu.h"
 
 struct drm_file;
+struct tern_account;
 struct tern_bo;
 struct tern_device;
 struct tern_doorbell;
@@ -61,6 +62,8 @@ struct tern_runqueue {
 	struct tern_device *tdev;
 	/** @vm: Address space; a reference */
 	struct tern_vm *vm;
+	/** @account: Where its cycles are counted; a reference */
+	struct tern_account *account;
 	/** @node: In struct tern_device.objects.queues */
 	struct list_head node;
 	/** @id: Number in its file */
@@ -141,6 +144,8 @@ struct tern_runqueue {
 	/** @leaving: Its slot is being taken away */
 	bool leaving;
 
+	/** @counted: Cycles of the slot it has that @account knows. With struct tern_slots.lock */
+	u64 counted;
 	/** @seen_done: Jobs ended when the watchdog looked last */
 	u64 seen_done;
 	/** @seen_progress: How far it had got then */

@@ -18,6 +18,7 @@
 #include <linux/dma-fence.h>
 
 #include "tern_device.h"
+#include "tern_file.h"
 #include "tern_gem.h"
 #include "tern_queue.h"
 #include "tern_vm.h"
@@ -85,6 +86,20 @@ static void take_slot(struct tern_device *tdev, unsigned int slot)
 	}
 }
 
+/**
+ * tern_slot_count_cycles() - Add what a queue has run since the last time to its file's account
+ * @queue: Queue with a slot; struct tern_slots.lock is held, the device is awake
+ */
+void tern_slot_count_cycles(struct tern_runqueue *queue)
+{
+	u64 now = tern_read64(queue->tdev, tern_slot_reg(queue->slot, TERN_SLOT_REG_CYCLES));
+
+	/* It never goes back while a slot is VALID; a device that is gone says all ones. */
+	if (now > queue->counted && now != U64_MAX)
+		atomic64_add(now - queue->counted, &queue->account->cycles);
+	queue->counted = now;
+}
+
 static void forget_holder(struct tern_device *tdev, struct tern_runqueue *queue)
 {
 	unsigned long flags;
@@ -125,6 +140,7 @@ void tern_slot_leave_locked(struct tern_runqueue *queue, bool abort)
 	if (ret && tdev->ready)
 		tern_reset_request(tdev, TERN_RUNG_FIRMWARE, "the firmware does not answer");
 	queue->restore = !abort && slot_state(tdev, slot) == TERN_SLOT_SAVED;
+	tern_slot_count_cycles(queue);
 	take_slot(tdev, slot);
 	if (!abort && !queue->restore)
 		tern_queue_skip_lost(queue);
@@ -157,6 +173,7 @@ static void write_slot(struct tern_runqueue *queue, unsigned int slot)
 		     memory + offsetof(struct tern_queue_memory, fault));
 	tern_write(tdev, tern_slot_reg(slot, TERN_SLOT_REG_CONTROL),
 		   control_of(queue, queue->vm->space.asid));
+	queue->counted = 0;
 	/* A message is memory, and may overtake a posted write: the slot is VALID before it. */
 	tern_read(tdev, tern_slot_reg(slot, TERN_SLOT_REG_CONTROL));
 	queue->restore = false;
@@ -546,6 +563,7 @@ void tern_slots_before_reset(struct tern_device *tdev)
 
 		if (!queue)
 			continue;
+		tern_slot_count_cycles(queue);
 		state = slot_state(tdev, slot);
 		queue->restore = state == TERN_SLOT_SAVED;
 		queue->interrupted = state != TERN_SLOT_SAVED && state != TERN_SLOT_IDLE;

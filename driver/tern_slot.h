@@ -52,6 +52,7 @@ void tern_slots_stop_stale(struct tern_device *tdev);
 struct tern_runqueue *tern_slot_holder(struct tern_device *tdev, unsigned int slot);
 int tern_slot_choose_locked(struct tern_runqueue *queue, unsigned int turn_ms);
 int tern_slot_bind_locked(struct tern_runqueue *queue, unsigned int slot);
+void tern_slot_count_cycles(struct tern_runqueue *queue);
 void tern_slot_leave_locked(struct tern_runqueue *queue, bool abort);
 
 #endif /* TERN_SLOT_H */
