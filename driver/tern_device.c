@@ -10,6 +10,7 @@
 #include <drm/drm_managed.h>
 
 #include "tern_device.h"
+#include "tern_drv.h"
 #include "tern_gem.h"
 #include "tern_queue.h"
 #include "tern_vm.h"
@@ -155,8 +156,8 @@ static int init_software(struct tern_device *tdev)
 	/* Fences wait for the first two, so memory reclaim may. */
 	tdev->wq = make_wq(tdev, "tern-recovery", WQ_MEM_RECLAIM | WQ_UNBOUND, 1);
 	tdev->sched_wq = make_wq(tdev, "tern-sched", WQ_MEM_RECLAIM | WQ_UNBOUND | WQ_HIGHPRI, 0);
-	tdev->cleanup_wq = make_wq(tdev, "tern-cleanup", WQ_UNBOUND, 0);
-	return tdev->wq && tdev->sched_wq && tdev->cleanup_wq ? 0 : -ENOMEM;
+	tdev->cleanup_wq = tern_cleanup_wq();
+	return tdev->wq && tdev->sched_wq ? 0 : -ENOMEM;
 }
 
 static void detach_objects(struct tern_device *tdev)

@@ -87,7 +87,7 @@ struct tern_device {
 	struct workqueue_struct *wq;
 	/** @sched_wq: Where schedulers run jobs and bind operations */
 	struct workqueue_struct *sched_wq;
-	/** @cleanup_wq: What may wait and allocate: releasing queues, VMs, buffers */
+	/** @cleanup_wq: What may wait and allocate: releasing queues, VMs, buffers. The module's */
 	struct workqueue_struct *cleanup_wq;
 
 	/** @irq: Interrupts */

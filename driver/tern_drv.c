@@ -9,6 +9,7 @@
 #include <linux/pci.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include <linux/workqueue.h>
 
 #include <drm/drm_accel.h>
 #include <drm/drm_drv.h>
@@ -202,14 +203,39 @@ const struct drm_driver tern_driver = {
 	.minor = TERN_DRIVER_MINOR,
 };
 
+/*
+ * The module's and not a device's: a work item that releases something may put the last reference
+ * to its device, which could not wait for that same item to end.
+ */
+static struct workqueue_struct *cleanup_wq;
+
+/**
+ * tern_cleanup_wq() - Where what may wait and allocate is done
+ *
+ * Return: the workqueue
+ */
+struct workqueue_struct *tern_cleanup_wq(void)
+{
+	return cleanup_wq;
+}
+
 static int __init tern_init(void)
 {
-	return tern_pci_register();
+	int ret;
+
+	cleanup_wq = alloc_workqueue("tern-cleanup", WQ_UNBOUND, 0);
+	if (!cleanup_wq)
+		return -ENOMEM;
+	ret = tern_pci_register();
+	if (ret)
+		destroy_workqueue(cleanup_wq);
+	return ret;
 }
 
 static void __exit tern_exit(void)
 {
 	tern_pci_unregister();
+	destroy_workqueue(cleanup_wq);
 	rcu_barrier(); /* fences are freed by callbacks of ours */
 }
 

@@ -4,12 +4,15 @@
 
 #include <drm/drm_drv.h>
 
+struct workqueue_struct;
+
 /* Of drm/tern_accel.h: each addition raises the minor. */
 #define TERN_DRIVER_MAJOR 1
 #define TERN_DRIVER_MINOR 0
 
 extern const struct drm_driver tern_driver;
 
+struct workqueue_struct *tern_cleanup_wq(void);
 int tern_pci_register(void);
 void tern_pci_unregister(void);
 

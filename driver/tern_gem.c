@@ -279,6 +279,17 @@ int tern_save_alloc(struct tern_device *tdev, struct tern_bo **bo, struct drm_mm
 }
 
 /**
+ * tern_save_unmap() - The device finds it no more
+ * @tdev: Device
+ * @node: Its address; nothing happens if it has none
+ */
+void tern_save_unmap(struct tern_device *tdev, struct drm_mm_node *node)
+{
+	if (drm_mm_node_allocated(node))
+		tern_kernel_unmap(tdev, node);
+}
+
+/**
  * tern_save_free() - Release it
  * @tdev: Device
  * @bo: Its memory; nothing happens if there is none
@@ -288,7 +299,7 @@ void tern_save_free(struct tern_device *tdev, struct tern_bo **bo, struct drm_mm
 {
 	if (!*bo)
 		return;
-	tern_kernel_unmap(tdev, node);
+	tern_save_unmap(tdev, node);
 	drm_gem_object_put(&(*bo)->base.base);
 	*bo = NULL;
 }

@@ -74,6 +74,7 @@ struct sg_table *tern_bo_sgt(struct tern_bo *bo);
 void tern_bo_detach(struct tern_bo *bo);
 
 int tern_save_alloc(struct tern_device *tdev, struct tern_bo **bo, struct drm_mm_node *node);
+void tern_save_unmap(struct tern_device *tdev, struct drm_mm_node *node);
 void tern_save_free(struct tern_device *tdev, struct tern_bo **bo, struct drm_mm_node *node);
 void tern_save_clear(struct tern_bo *bo);
 

@@ -236,6 +236,13 @@ struct tern_runqueue *tern_queue_get(struct tern_runqueue *queue)
 	return queue;
 }
 
+/* With struct tern_device.objects.lock; buffers are put later, because that takes it. */
+static void detach_memory(struct tern_runqueue *queue)
+{
+	tern_kmem_free(queue->tdev, &queue->memory);
+	tern_save_unmap(queue->tdev, &queue->save_node);
+}
+
 /**
  * tern_queues_detach() - The device has left: its memory for queues goes, too
  * @tdev: Device, off the bus; every queue is dead, and nobody looks at rings
@@ -245,10 +252,8 @@ void tern_queues_detach(struct tern_device *tdev)
 	struct tern_runqueue *queue;
 
 	mutex_lock(&tdev->objects.lock);
-	list_for_each_entry(queue, &tdev->objects.queues, node) {
-		tern_kmem_free(tdev, &queue->memory);
-		tern_save_free(tdev, &queue->save, &queue->save_node);
-	}
+	list_for_each_entry(queue, &tdev->objects.queues, node)
+		detach_memory(queue);
 	mutex_unlock(&tdev->objects.lock);
 }
 
@@ -257,15 +262,16 @@ static void queue_release(struct work_struct *work)
 	struct tern_runqueue *queue = container_of(work, struct tern_runqueue, release);
 	struct tern_device *tdev = queue->tdev;
 
-	mutex_lock(&tdev->objects.lock);
-	list_del(&queue->node);
-	mutex_unlock(&tdev->objects.lock);
 	if (tern_queue_is_user(queue))
 		tern_user_queue_fini(queue);
 	drm_sched_entity_destroy(&queue->entity);
 	drm_sched_fini(&queue->sched);
 	synchronize_rcu(); /* the interrupt may still look at the ring */
-	tern_kmem_free(tdev, &queue->memory);
+	/* One step, so that a device that leaves meanwhile finds all of it or nothing. */
+	mutex_lock(&tdev->objects.lock);
+	detach_memory(queue);
+	list_del(&queue->node);
+	mutex_unlock(&tdev->objects.lock);
 	tern_save_free(tdev, &queue->save, &queue->save_node);
 	tern_vm_put(queue->vm);
 	tern_account_put(queue->account);

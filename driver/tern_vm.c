@@ -38,13 +38,13 @@ static void vm_release(struct work_struct *work)
 	struct tern_vm *vm = container_of(work, struct tern_vm, release);
 	struct tern_device *tdev = to_tern_device(vm->base.drm);
 
-	mutex_lock(&tdev->objects.lock);
-	list_del(&vm->node);
-	mutex_unlock(&tdev->objects.lock);
 	drm_sched_entity_destroy(&vm->entity);
 	drm_sched_fini(&vm->sched);
-	drop_number(tdev, vm);
-	free_tables(tdev, vm);
+	/* One step, so that a device that leaves meanwhile finds all of it or nothing. */
+	mutex_lock(&tdev->objects.lock);
+	tern_vm_detach(vm);
+	list_del(&vm->node);
+	mutex_unlock(&tdev->objects.lock);
 	tern_vm_unbind_all(vm);
 	drm_gpuvm_put(&vm->base);
 }

@@ -146,7 +146,8 @@ static void watchdog_fn(struct work_struct *work)
  */
 void tern_watchdog_arm(struct tern_device *tdev)
 {
-	if (!delayed_work_pending(&tdev->watchdog.work))
+	/* Once it has left, nobody would wait for the timer before freeing it. */
+	if (READ_ONCE(tdev->ready) && !delayed_work_pending(&tdev->watchdog.work))
 		queue_delayed_work(tdev->wq, &tdev->watchdog.work, msecs_to_jiffies(PERIOD_MS));
 }
 
