@@ -32,6 +32,8 @@ struct tern_doorbell {
 	struct drm_gem_object base;
 	/** @queue: Queue; NULL once that is gone. Protected by struct tern_user.lock */
 	struct tern_runqueue *queue;
+	/** @file: Who may map it while it has a queue; a name, never looked into */
+	struct drm_file *file;
 };
 
 static struct tern_doorbell *to_doorbell(struct drm_gem_object *obj)
@@ -143,6 +145,7 @@ struct tern_doorbell *tern_doorbell_create(struct tern_runqueue *queue, struct d
 		return ERR_PTR(ret);
 	}
 	doorbell->queue = queue;
+	doorbell->file = file;
 	*offset = queue->tdev->doorbell_phys ?
 		drm_vma_node_offset_addr(&doorbell->base.vma_node) : 0;
 	return doorbell;
@@ -174,5 +177,6 @@ void tern_doorbell_revoke(struct tern_doorbell *doorbell)
 	tern_doorbell_zap(doorbell);
 	tern_user_forget(tdev, doorbell);
 	mutex_unlock(&tdev->user.lock);
+	drm_vma_node_revoke(&doorbell->base.vma_node, doorbell->file);
 	drm_gem_object_put(&doorbell->base);
 }

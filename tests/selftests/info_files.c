@@ -89,18 +89,16 @@ static void memory_is_told(void)
 	close(fd);
 }
 
-/* A file of accel0, whose folder is called after its device, or on older kernels by number. */
+/* A file of the device, whose folder is called after it, or on older kernels by number. */
 static const char *path_of(const char *name)
 {
 	static char path[256];
 	char device[128];
-	ssize_t n = readlink("/sys/class/accel/accel0/device", device, sizeof(device) - 1);
 
-	CHECK(n > 0);
-	device[n] = 0;
-	snprintf(path, sizeof(path), DEBUGFS "/accel/%s/%s", strrchr(device, '/') + 1, name);
+	device_link(device, sizeof(device));
+	snprintf(path, sizeof(path), DEBUGFS "/accel/%s/%s", device, name);
 	if (access(path, F_OK))
-		snprintf(path, sizeof(path), DEBUGFS "/accel/0/%s", name);
+		snprintf(path, sizeof(path), DEBUGFS "/accel/%d/%s", device_number(), name);
 	return path;
 }
 

@@ -144,9 +144,12 @@ static void kick_rings(void)
 /* The device may sleep between two rings, and the mapping leads nowhere then. */
 static bool asleep(void)
 {
-	FILE *file = fopen("/sys/class/accel/accel0/device/power/runtime_status", "r");
-	char status[32] = "";
+	char path[128], status[32] = "";
+	FILE *file;
 
+	snprintf(path, sizeof(path), "/sys/class/accel/accel%d/device/power/runtime_status",
+		 device_number());
+	file = fopen(path, "r");
 	CHECK(file);
 	CHECK(fgets(status, sizeof(status), file));
 	fclose(file);

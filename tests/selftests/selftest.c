@@ -88,19 +88,42 @@ int run_tests(const struct test *tests, size_t count)
 }
 
 /* ---- The device ---- */
+/* A device that came back has another number for as long as somebody holds the old one. */
+int device_number(void)
+{
+	char path[64];
+
+	for (int i = 0; i < 64; i++) {
+		snprintf(path, sizeof(path), "/dev/accel/accel%d", i);
+		if (!access(path, F_OK))
+			return i;
+	}
+	return -1;
+}
+
+void device_link(char *name, size_t size)
+{
+	char path[64], target[256];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/sys/class/accel/accel%d/device", device_number());
+	n = readlink(path, target, sizeof(target) - 1);
+	if (n <= 0)
+		skip("no /dev/accel/accel*");
+	target[n] = 0;
+	snprintf(name, size, "%s", strrchr(target, '/') + 1);
+}
+
 int device_open(void)
 {
-	char path[32];
+	char path[64];
 	int fd;
 
-	/* Not always 0: a device that left keeps its number while somebody has it open. */
-	for (int i = 0; i < 8; i++) {
-		snprintf(path, sizeof(path), "/dev/accel/accel%d", i);
-		fd = open(path, O_RDWR | O_CLOEXEC);
-		if (fd >= 0)
-			return fd;
-	}
-	skip("no /dev/accel/accel*");
+	snprintf(path, sizeof(path), "/dev/accel/accel%d", device_number());
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		skip("no /dev/accel/accel* that may be opened");
+	return fd;
 }
 
 int try_ioctl(int fd, unsigned long request, void *args)

@@ -14,17 +14,6 @@
 
 static char device[64]; /* 0000:00:03.0 */
 
-static void find_device(void)
-{
-	char link[256];
-	ssize_t n = readlink("/sys/class/accel/accel0/device", link, sizeof(link) - 1);
-
-	if (n <= 0)
-		skip("no /dev/accel/accel0");
-	link[n] = 0;
-	snprintf(device, sizeof(device), "%s", strrchr(link, '/') + 1);
-}
-
 static void write_to(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY);
@@ -40,7 +29,7 @@ static void write_to(const char *path, const char *text)
 static void unbind_driver(void)
 {
 	write_to("/sys/bus/pci/drivers/tern/unbind", device);
-	CHECK(access("/sys/class/accel/accel0", F_OK));
+	EQUAL(device_number(), -1);
 }
 
 /* And it works as before. */
@@ -59,7 +48,7 @@ static void bind_driver(void)
 
 static void with_nothing_held(void)
 {
-	find_device();
+	device_link(device, sizeof(device));
 	for (int i = 0; i < 3; i++) {
 		unbind_driver();
 		bind_driver();
@@ -103,7 +92,7 @@ static void with_everything_held(void)
 	struct buffer memory;
 	struct context c;
 
-	find_device();
+	device_link(device, sizeof(device));
 	context_open(&c);
 	image_loop(&c.image, 2, INT64_MAX);
 	image_end(&c.image, c.code.map);
@@ -148,12 +137,12 @@ static void with_everything_held(void)
 	close(file.fd);
 	close(c.fd);
 	/* Its number is free again once nothing of it is left. */
-	for (int i = 0; i < 20 && access("/dev/accel/accel0", F_OK); i++) {
+	for (int i = 0; i < 20 && device_number(); i++) {
 		usleep(100000);
 		unbind_driver();
 		bind_driver();
 	}
-	CHECK(!access("/dev/accel/accel0", F_OK));
+	EQUAL(device_number(), 0);
 }
 
 static const struct test tests[] = {
