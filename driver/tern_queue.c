@@ -38,6 +38,8 @@ static void end_task(struct tern_runqueue *queue, struct tern_task *task, int er
 	lockdep_assert_held(&queue->lock);
 	list_del_init(&task->node);
 	queue->ended = task->number;
+	if (!queue->destroyed)
+		queue->reached = task->number;
 	if (error == -ENODATA)
 		queue->lost++;
 	if (error && !queue->error_job) {

@@ -116,6 +116,8 @@ struct tern_runqueue {
 	u64 submitted;
 	/** @ended: Number of the last job that ended */
 	u64 ended;
+	/** @reached: The same for those who wait: stands still once the queue is destroyed */
+	u64 reached;
 	/** @error_job: First one that ended with an error */
 	u64 error_job;
 	/** @error: How it did */

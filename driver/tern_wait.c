@@ -89,7 +89,7 @@ static int why_never(struct tern_wait *wait)
 static int state_of(struct tern_wait *wait)
 {
 	if (!wait->bo)
-		wait->seen = READ_ONCE(wait->queue->ended);
+		wait->seen = READ_ONCE(wait->queue->reached);
 	else if (!look_at_memory(wait))
 		return -ENODEV;
 	return reached(wait) ? 0 : why_never(wait);
