@@ -146,7 +146,7 @@ run: deps                          ## print text that the sample model writes
 		-p "Memory is allocated by" -n 64 --temp 0 --stats
 
 check: deps                        ## all of the checks below, one sum
-	@tests/run format unit san fuzz llama vm
+	@tests/run format unit san fuzz llama vm uml
 
 check-all: check                   ## those, and guests that take longer
 	@tests/vm/check m32
