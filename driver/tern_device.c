@@ -24,15 +24,15 @@
  */
 u64 tern_read64(struct tern_device *tdev, u32 reg)
 {
-	u32 high = tern_read(tdev, reg + 4), low, again;
+	u32 high, low, again = tern_read(tdev, reg + 4);
+	int tries = 4; /* a counter needs two; a device that needs more lies */
 
-	for (;;) {
+	do {
+		high = again;
 		low = tern_read(tdev, reg);
 		again = tern_read(tdev, reg + 4);
-		if (again == high)
-			return (u64)high << 32 | low;
-		high = again;
-	}
+	} while (again != high && --tries);
+	return (u64)again << 32 | low;
 }
 
 /**

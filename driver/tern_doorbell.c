@@ -51,11 +51,15 @@ static vm_fault_t map_slot(struct vm_fault *vmf, struct tern_doorbell *doorbell)
 	struct tern_runqueue *queue = doorbell->queue;
 	struct tern_device *tdev = to_tern_device(doorbell->base.dev);
 	phys_addr_t page;
+	int slot;
 
-	if (!queue || !tdev->doorbell_phys || tern_user_bind(queue))
+	if (!queue || !tdev->doorbell_phys)
 		return map_nothing(vmf, tdev);
-	tern_user_mapped(queue);
-	page = tdev->doorbell_phys + (phys_addr_t)queue->slot * tdev->caps.doorbell_stride;
+	slot = tern_user_bind(queue);
+	if (slot < 0)
+		return map_nothing(vmf, tdev);
+	tern_user_mapped(queue, slot);
+	page = tdev->doorbell_phys + (phys_addr_t)slot * tdev->caps.doorbell_stride;
 	return vmf_insert_pfn(vmf->vma, vmf->address, page >> PAGE_SHIFT);
 }
 
@@ -98,8 +102,8 @@ static const struct vm_operations_struct doorbell_vm_ops = {
 /* Exactly one page, writable and shared: anything else is a mistake of the caller's. */
 static int doorbell_mmap(struct drm_gem_object *obj, struct vm_area_struct *vma)
 {
-	if (!(vma->vm_flags & VM_SHARED) || vma->vm_end - vma->vm_start != PAGE_SIZE ||
-	    vma->vm_flags & VM_EXEC)
+	if ((vma->vm_flags & (VM_SHARED | VM_WRITE | VM_EXEC)) != (VM_SHARED | VM_WRITE) ||
+	    vma->vm_end - vma->vm_start != PAGE_SIZE)
 		return -EINVAL;
 	vm_flags_set(vma, VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP | VM_DONTCOPY);
 	vm_flags_clear(vma, VM_MAYEXEC);

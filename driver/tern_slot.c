@@ -111,6 +111,8 @@ static void forget_holder(struct tern_device *tdev, struct tern_runqueue *queue)
 	spin_lock_irqsave(&queue->lock, flags);
 	queue->slot = -1;
 	spin_unlock_irqrestore(&queue->lock, flags);
+	/* Interrupts look at holders only: who waits looks for what it did last. */
+	wake_up_all(&queue->wait);
 	tern_asid_put(tdev, &queue->vm->space);
 	tern_queue_put(queue);
 }

@@ -71,11 +71,12 @@ bool tern_user_skip_lost(struct tern_runqueue *queue)
 
 /**
  * tern_user_mapped() - A queue's doorbell leads to its slot from now on
- * @queue: User-owned queue with a slot; struct tern_user.lock is held
+ * @queue: User-owned queue; struct tern_user.lock is held
+ * @slot: What tern_user_bind() has just returned
  */
-void tern_user_mapped(struct tern_runqueue *queue)
+void tern_user_mapped(struct tern_runqueue *queue, unsigned int slot)
 {
-	queue->tdev->user.mapped[queue->slot] = queue->doorbell;
+	queue->tdev->user.mapped[slot] = queue->doorbell;
 }
 
 /**
@@ -113,6 +114,21 @@ void tern_user_zap_all(struct tern_device *tdev)
 
 /* ---- Slots ------------------------------------------------------------------------ */
 
+static void wait_since(struct tern_runqueue *queue, unsigned long since)
+{
+	struct tern_device *tdev = queue->tdev;
+	unsigned long flags;
+
+	spin_lock_irqsave(&tdev->slots.wait_lock, flags);
+	if (list_empty(&queue->wait_node)) {
+		tern_queue_get(queue);
+		queue->waits_since = since;
+		list_add_tail(&queue->wait_node, &tdev->user.waiting);
+	}
+	spin_unlock_irqrestore(&tdev->slots.wait_lock, flags);
+	queue_delayed_work(tdev->cleanup_wq, &tdev->user.work, msecs_to_jiffies(TURN_MS));
+}
+
 /**
  * tern_user_want() - A queue has lost its slot and still has work
  * @queue: User-owned queue
@@ -121,17 +137,7 @@ void tern_user_zap_all(struct tern_device *tdev)
  */
 void tern_user_want(struct tern_runqueue *queue)
 {
-	struct tern_device *tdev = queue->tdev;
-	unsigned long flags;
-
-	spin_lock_irqsave(&tdev->slots.wait_lock, flags);
-	if (list_empty(&queue->wait_node)) {
-		tern_queue_get(queue);
-		queue->waits_since = jiffies;
-		list_add_tail(&queue->wait_node, &tdev->user.waiting);
-	}
-	spin_unlock_irqrestore(&tdev->slots.wait_lock, flags);
-	queue_delayed_work(tdev->cleanup_wq, &tdev->user.work, msecs_to_jiffies(TURN_MS));
+	wait_since(queue, jiffies);
 }
 
 /* With struct tern_user.lock. The holder's mapping goes before its slot does. */
@@ -171,19 +177,23 @@ static int choose(struct tern_runqueue *queue, bool now)
  * tern_user_bind() - Get a queue a slot, another's if need be
  * @queue: User-owned queue; struct tern_user.lock is held, the device is awake
  *
- * Return: 0 or a negative errno
+ * Return: the slot, which nobody else gets while struct tern_user.lock is held, though the queue
+ * may lose it at once by dying; or a negative errno
  */
 int tern_user_bind(struct tern_runqueue *queue)
 {
-	int slot;
+	int slot = READ_ONCE(queue->slot), ret;
 
 	lockdep_assert_held(&queue->tdev->user.lock);
 	if (queue->dead || queue->destroyed)
 		return -EIO;
-	if (queue->slot >= 0)
-		return 0;
+	if (slot >= 0)
+		return slot;
 	slot = choose(queue, true);
-	return slot < 0 ? -EBUSY : take_and_bind(queue, slot);
+	if (slot < 0)
+		return -EBUSY;
+	ret = take_and_bind(queue, slot);
+	return ret ?: slot;
 }
 
 static struct tern_runqueue *pop_waiting(struct tern_device *tdev)
@@ -221,8 +231,8 @@ static void serve(struct tern_device *tdev)
 	mutex_lock(&tdev->user.lock);
 	while (goes_on && (queue = pop_waiting(tdev))) {
 		goes_on = !tdev->ready || give_turn(queue);
-		if (!goes_on)
-			tern_user_want(queue);
+		if (!goes_on) /* and has waited for as long as before */
+			wait_since(queue, queue->waits_since);
 		tern_queue_put(queue);
 	}
 	mutex_unlock(&tdev->user.lock);
@@ -247,14 +257,14 @@ static void user_work(struct work_struct *work)
 static int kick_awake(struct tern_runqueue *queue)
 {
 	struct tern_device *tdev = queue->tdev;
-	int ret;
+	int slot;
 
 	mutex_lock(&tdev->user.lock);
-	ret = tern_user_bind(queue);
-	if (!ret)
-		tern_ring_doorbell(tdev, queue->slot);
+	slot = tern_user_bind(queue);
+	if (slot >= 0)
+		tern_ring_doorbell(tdev, slot);
 	mutex_unlock(&tdev->user.lock);
-	return ret;
+	return min(slot, 0);
 }
 
 static int kick(struct tern_runqueue *queue)

@@ -43,7 +43,7 @@ void tern_user_queue_fini(struct tern_runqueue *queue);
 void tern_user_queue_destroy(struct tern_runqueue *queue);
 
 int tern_user_bind(struct tern_runqueue *queue);
-void tern_user_mapped(struct tern_runqueue *queue);
+void tern_user_mapped(struct tern_runqueue *queue, unsigned int slot);
 void tern_user_forget(struct tern_device *tdev, struct tern_doorbell *doorbell);
 void tern_user_zap_all(struct tern_device *tdev);
 void tern_user_want(struct tern_runqueue *queue);

@@ -91,7 +91,6 @@ static void issue_query(struct firmware *fw)
 	unsigned int slot = next_query(fw);
 
 	s->query &= ~SLOT_BIT(slot);
-
 	/* One the kernel took away would show what was pending before. */
 	if (!is_valid(slot) || s->lost & SLOT_BIT(slot)) {
 		set_pending(fw, slot, 0);

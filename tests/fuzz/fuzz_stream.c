@@ -129,8 +129,7 @@ static struct tern_sim_run run(struct tern_sim *sim, struct memory *m)
 
 static bool same(const struct tern_sim_run *x, const struct tern_sim_run *y)
 {
-	return x->fault.code == y->fault.code && x->fault.word == y->fault.word &&
-	       x->fault.queue == y->fault.queue && x->fault.cycle == y->fault.cycle &&
+	return !memcmp(&x->fault, &y->fault, sizeof(x->fault)) &&
 	       !memcmp(&x->counters, &y->counters, sizeof(x->counters));
 }
 

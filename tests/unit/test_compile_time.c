@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Compiling takes time in proportion to the number of operators. Twelve times the operators may
- * cost thirty times as much, for caches and noise; quadratic would be 144. CPU time, the
- * least of some tries, so that a loaded machine does not matter.
+ * Compiling takes far less than quadratic time. Twelve times the operators may cost thirty times
+ * as much, for caches and noise; quadratic would be 144. How near to linear it is, `make bench`
+ * shows. CPU time, the least of some tries, so that a loaded machine does not matter.
  */
 #include "graph_fixture.h"
 

@@ -131,7 +131,7 @@ TERN_API uint64_t tern_dtype_row_bytes(enum tern_dtype type, uint64_t n);
 	X(GET_ROWS, "s0 s1", "d[:,i,j,k] = s0[:, s1[i,j,k], j, k]; s1 i32") \
 	X(SET_ROWS, "s0 s1", "d[:, s1[i,j,k], j, k] = s0[:,i,j,k]; s1 i32 or i64, no row twice; d is a view of its storage") \
 	X(RMS_NORM, "s0 s1?", "d = s0 / sqrt(mean(s0^2) + eps) [* s1]; eps = f[0]") \
-	X(NORM,	   "s0 s1? s2?", "d = (s0 - mean) / sqrt(var + eps) [* s1 + s2]; eps = f[0]") \
+	X(NORM,	   "s0 s1? s2?", "d = (s0 - mean) / sqrt(var + eps) [* s1] [+ s2]; eps = f[0]") \
 	X(L2_NORM, "s0", "d = s0 / max(sqrt(sum(s0^2)), eps)") \
 	X(ROPE,	   "s0 s1 s2?", "rotate pairs of s0[:,h,t,b] by position s1[t], with sections by s1[t,section] (i32); s2 frequency divisors; enum tern_rope_param") \
 	X(SOFT_MAX, "s0 s1? s2?", "softmax(s0 * scale + slope * s1[mask]) over ne0; s2 sinks; scale = f[0], max_bias = f[1]") \

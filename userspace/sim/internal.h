@@ -167,7 +167,6 @@ struct tern_sim {
 };
 
 /* ---- sim.c ---------------------------------------------------------------- */
-/* Record the first fault of the job; returns code. */
 /* Another thread or a signal handler may set it at any time. */
 static inline bool sim_stopped(const struct tern_sim *s)
 {
@@ -180,6 +179,7 @@ static inline bool sim_stopped_now(const struct tern_sim *s)
 	return !s->run->attend && sim_stopped(s);
 }
 
+/* Record the first fault of the job; returns code. */
 int sim_fault(struct tern_sim *s, int code, uint64_t addr, uint64_t info);
 void sim_spm_clear(struct tern_sim *s);
 
