@@ -145,7 +145,7 @@ run: deps                          ## print text that the sample model writes
 	@$(B)/bin/tern-run tests/data/kdoc-q8_0.gguf \
 		-p "Memory is allocated by" -n 64 --temp 0 --stats
 
-check: deps                        ## all of the checks below, one sum
+check: deps                        ## format, unit, san, fuzz, llama, vm, uml; one sum
 	@tests/run format unit san fuzz llama vm uml
 
 check-all: check                   ## those, and guests that take longer
