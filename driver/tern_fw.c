@@ -32,6 +32,10 @@ static unsigned int boot_timeout_ms = 10000;
 module_param(boot_timeout_ms, uint, 0644);
 MODULE_PARM_DESC(boot_timeout_ms, "Longest time from starting the firmware to its being ready");
 
+static unsigned int preempt_us = 10000;
+module_param(preempt_us, uint, 0444);
+MODULE_PARM_DESC(preempt_us, "Longest time preemption may take, else the engines are reset; 100 to 10000000");
+
 #define RESET_TIMEOUT_US 1000000
 
 #define OFFERED (TERN_FW_FEATURE_PREEMPT | TERN_FW_FEATURE_POWER | TERN_FW_FEATURE_TRACE)
@@ -373,6 +377,8 @@ static void usual_params(struct tern_fw *fw)
 #define X(name, code, low, high, usual, text) fw->param[TERN_FW_PARAM_##name] = usual;
 	TERN_FW_PARAMS(X)
 #undef X
+	/* The firmware refuses what lies outside of fw.h's limits. */
+	fw->param[TERN_FW_PARAM_PREEMPT_US] = preempt_us;
 }
 
 /**
