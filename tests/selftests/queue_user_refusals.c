@@ -131,9 +131,9 @@ static void mappings(void)
 	int other;
 
 	begin();
-	if (!good.doorbell_offset) { /* none can be mapped here, and DEV_QUERY says so */
+	if (!good.doorbell_offset) {
 		context_close(&c);
-		return;
+		skip("no doorbell can be mapped here");
 	}
 	CHECK(good.doorbell_offset >> 12 <= UINT32_MAX);
 	CHECK(!map(PAGE, PROT_WRITE, MAP_PRIVATE, 0));

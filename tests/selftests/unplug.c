@@ -69,8 +69,65 @@ static void check_gone(struct context *c, uint32_t user_queue)
 		.timeout_ns = INT64_MAX);
 }
 
+/* A user-owned queue, with one job in its ring that says it has begun and then never ends. */
+struct user_queue {
+	uint32_t id;
+	struct buffer memory;
+	volatile uint32_t *doorbell; /* if one can be mapped */
+};
+
+#define BEGUN 4711
+
+static void user_queue_open(struct user_queue *user, struct context *c)
+{
+	struct drm_tern_queue_create args = {.vm_id = c->vm,
+					     .flags = DRM_TERN_QUEUE_USER,
+					     .priority = DRM_TERN_PRIORITY_NORMAL,
+					     .ring_va = RING_VA};
+	struct tern_ring *ring;
+
+	image_begin(&c->image);
+	image_fence(&c->image, TERN_REG_ARGS, 16, BEGUN);
+	image_loop(&c->image, 2, INT64_MAX);
+	image_end(&c->image, (char *)c->code.map + PAGE);
+	*user = (struct user_queue){.memory = make_buffer(c->fd, PAGE)};
+	bind(c->fd, c->vm, user->memory.handle, RING_VA, PAGE, DRM_TERN_BIND_WRITE);
+	ring = user->memory.map;
+	ring->entries = RING_VA + sizeof(*ring);
+	ring->count = 1;
+	*(struct tern_job *)(ring + 1) =
+		(struct tern_job){.image = CODE_VA + PAGE, .args = DATA_VA};
+	args.ring_bo = user->memory.handle;
+	do_ioctl(c->fd, DRM_IOCTL_TERN_QUEUE_CREATE, &args);
+	user->id = args.queue_id;
+	if (!args.doorbell_offset)
+		return;
+	user->doorbell =
+		mmap(NULL, PAGE, PROT_WRITE, MAP_SHARED, c->fd, (off_t)args.doorbell_offset);
+	CHECK(user->doorbell != MAP_FAILED);
+}
+
+static void user_queue_runs(struct user_queue *user, struct context *c)
+{
+	struct drm_tern_queue_kick kick = {.queue_id = user->id};
+	volatile uint64_t *begun = (uint64_t *)c->data.map + 2;
+	struct tern_ring *ring = user->memory.map;
+
+	__atomic_store_n(&ring->write, 1, __ATOMIC_RELEASE);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (user->doorbell)
+		*user->doorbell = 1;
+	else
+		do_ioctl(c->fd, DRM_IOCTL_TERN_QUEUE_KICK, &kick);
+	for (int i = 0; i < 600 && *begun != BEGUN; i++)
+		usleep(100000);
+	EQUAL(*begun, BEGUN);
+	EQUAL(queue_state(c->fd, user->id).error, 0);
+	EQUAL(__atomic_load_n(&ring->done, __ATOMIC_ACQUIRE), 0);
+}
+
 /* A running job, jobs behind it, a fence in a syncobj and in a sync_file, an armed event, a bind
- * operation that waits, a user-owned queue with its doorbell, an exported buffer. */
+ * operation that waits, a user-owned queue that runs a job, its doorbell, an exported buffer. */
 static void with_everything_held(void)
 {
 	struct drm_tern_sync sync = {.flags = DRM_TERN_SYNC_SIGNAL}, wait = {0};
@@ -80,22 +137,20 @@ static void with_everything_held(void)
 	struct drm_tern_submit call = {.jobs = DRM_TERN_ARRAY(3, job)};
 	struct drm_tern_queue_wait event = {
 		.flags = DRM_TERN_WAIT_EVENT, .value = 3, .timeout_ns = INT64_MAX};
-	struct drm_tern_queue_create user = {.flags = DRM_TERN_QUEUE_USER, .ring_va = RING_VA};
+	struct user_queue user;
 	struct drm_prime_handle prime = {.flags = DRM_CLOEXEC | DRM_RDWR};
 	struct drm_syncobj_handle file = {.flags = DRM_SYNCOBJ_HANDLE_TO_FD_FLAGS_EXPORT_SYNC_FILE};
 	struct drm_tern_vm_bind_op op = {.va = 0x50000000, .size = PAGE};
 	struct drm_tern_vm_bind late = {.flags = DRM_TERN_VM_BIND_ASYNC,
 					.ops = DRM_TERN_ARRAY(1, &op)};
-	volatile uint32_t *doorbell = NULL;
-	struct tern_ring *ring;
 	struct pollfd pollfd;
-	struct buffer memory;
 	struct context c;
 
 	device_link(device, sizeof(device));
 	context_open(&c);
 	image_loop(&c.image, 2, INT64_MAX);
 	image_end(&c.image, c.code.map);
+	user_queue_open(&user, &c); /* before anything of the VM waits */
 	sync.handle = wait.handle = file.handle = make_syncobj(c.fd);
 	call.queue_id = event.queue_id = c.queue;
 	do_ioctl(c.fd, DRM_IOCTL_TERN_SUBMIT, &call);
@@ -103,34 +158,22 @@ static void with_everything_held(void)
 	do_ioctl(c.fd, DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD, &file);
 	op.bo_handle = prime.handle = c.data.handle;
 	op.syncs = (struct drm_tern_array)DRM_TERN_ARRAY(1, &wait);
-	late.vm_id = user.vm_id = c.vm;
+	late.vm_id = c.vm;
 	do_ioctl(c.fd, DRM_IOCTL_TERN_VM_BIND, &late);
 	do_ioctl(c.fd, DRM_IOCTL_PRIME_HANDLE_TO_FD, &prime);
-	memory = make_buffer(c.fd, PAGE);
-	bind(c.fd, make_vm(c.fd), memory.handle, RING_VA, PAGE, 0);
-	user.ring_bo = memory.handle;
-	ring = memory.map;
-	ring->entries = RING_VA + sizeof(*ring);
-	ring->count = 1;
-	do_ioctl(c.fd, DRM_IOCTL_TERN_QUEUE_CREATE, &user);
-	if (user.doorbell_offset) {
-		doorbell =
-			mmap(NULL, PAGE, PROT_WRITE, MAP_SHARED, c.fd, (off_t)user.doorbell_offset);
-		CHECK(doorbell != MAP_FAILED);
-		*doorbell = 1;
-	}
+	user_queue_runs(&user, &c);
 
 	unbind_driver();
 	EQUAL(wait_syncobj(c.fd, sync.handle, 0, 60000), -ENODEV);
 	pollfd = (struct pollfd){.fd = file.fd, .events = POLLIN};
 	EQUAL(poll(&pollfd, 1, 60000), 1);
-	check_gone(&c, user.queue_id);
-	if (doorbell)
-		*doorbell = 1; /* to nobody */
-	bind_driver();	       /* while all of it is still held */
-	if (doorbell)
-		munmap((void *)doorbell, PAGE);
-	munmap(memory.map, memory.size);
+	check_gone(&c, user.id);
+	if (user.doorbell)
+		*user.doorbell = 1; /* to nobody */
+	bind_driver();		    /* while all of it is still held */
+	if (user.doorbell)
+		munmap((void *)user.doorbell, PAGE);
+	munmap(user.memory.map, user.memory.size);
 	munmap(c.code.map, c.code.size);
 	munmap(c.data.map, c.data.size);
 	close(prime.fd);
