@@ -140,6 +140,8 @@ static void mappings(void)
 	CHECK(!map(2 * PAGE, PROT_WRITE, MAP_SHARED, 0));
 	CHECK(!map(PAGE, PROT_WRITE, MAP_SHARED, PAGE));
 	CHECK(!map(PAGE, PROT_WRITE | PROT_EXEC, MAP_SHARED, 0));
+	CHECK(!map(PAGE, PROT_READ, MAP_SHARED, 0));
+	EQUAL(errno, EINVAL);
 	CHECK(map(PAGE, PROT_WRITE, MAP_SHARED, 0));
 	other = device_open();
 	CHECK(mmap(NULL, PAGE, PROT_WRITE, MAP_SHARED, other, (off_t)good.doorbell_offset) ==
