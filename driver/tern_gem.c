@@ -164,23 +164,36 @@ void tern_bo_detach(struct tern_bo *bo)
 /* ---- Words that the kernel looks at ---------------------------------------------- */
 
 /**
- * tern_bo_pin() - Keep the pages where they are, so that words of them can be looked at
- * @bo: Buffer, tern_bo_is_own()
+ * tern_bo_pin() - Take a buffer of which words can be looked at from now on
+ * @file: File
+ * @handle: Its handle there
  *
- * Return: 0 or a negative errno
+ * Return: the buffer, for tern_bo_unpin(); or -ENOENT, -EINVAL if its pages are not ours, -ENOMEM
  */
-int tern_bo_pin(struct tern_bo *bo)
+struct tern_bo *tern_bo_pin(struct drm_file *file, u32 handle)
 {
-	return drm_gem_shmem_pin(&bo->base);
+	struct drm_gem_object *obj = drm_gem_object_lookup(file, handle);
+	struct tern_bo *bo;
+	int ret;
+
+	if (!obj)
+		return ERR_PTR(-ENOENT);
+	bo = to_tern_bo(obj);
+	ret = tern_bo_is_own(bo) ? drm_gem_shmem_pin(&bo->base) : -EINVAL;
+	if (!ret)
+		return bo;
+	drm_gem_object_put(obj);
+	return ERR_PTR(ret);
 }
 
 /**
- * tern_bo_unpin() - Undo tern_bo_pin()
+ * tern_bo_unpin() - Undo tern_bo_pin(); the reference goes, too
  * @bo: Buffer
  */
 void tern_bo_unpin(struct tern_bo *bo)
 {
 	drm_gem_shmem_unpin(&bo->base);
+	drm_gem_object_put(&bo->base.base);
 }
 
 /* Where the device finds an offset; 0 if it never looked at the buffer. */

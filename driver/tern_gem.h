@@ -65,7 +65,7 @@ static inline bool tern_bo_is_own(const struct tern_bo *bo)
 
 void tern_bo_list(struct tern_device *tdev, struct tern_bo *bo);
 void tern_bo_unlist(struct tern_bo *bo);
-int tern_bo_pin(struct tern_bo *bo);
+struct tern_bo *tern_bo_pin(struct drm_file *file, u32 handle);
 void tern_bo_unpin(struct tern_bo *bo);
 u64 tern_bo_peek(struct tern_bo *bo, u64 offset);
 void tern_bo_poke(struct tern_bo *bo, u64 offset, u64 value);

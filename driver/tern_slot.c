@@ -23,8 +23,6 @@
 #include "tern_queue.h"
 #include "tern_vm.h"
 
-/* How long a holder may keep its slot while somebody waits for one. */
-#define TURN_MS 20
 /* How long priority counts among those who wait. */
 #define PATIENCE_MS 1000
 /* From clearing VALID to the slot's being idle: a drain of what is in flight. */
@@ -217,12 +215,9 @@ int tern_slot_bind_locked(struct tern_runqueue *queue, unsigned int slot)
 }
 
 /* May @queue take the slot of @other, which has work? */
-static bool turn_is_over(struct tern_runqueue *queue, struct tern_runqueue *other,
-			 unsigned int turn_ms)
+static bool turn_is_over(struct tern_runqueue *queue, struct tern_runqueue *other)
 {
-	if (!turn_ms)
-		return true;
-	if (time_before(jiffies, other->bound_at + msecs_to_jiffies(turn_ms)))
+	if (time_before(jiffies, other->bound_at + msecs_to_jiffies(TERN_TURN_MS)))
 		return false;
 	return other->priority <= queue->priority ||
 	       time_after(jiffies, queue->waits_since + msecs_to_jiffies(PATIENCE_MS));
@@ -231,11 +226,11 @@ static bool turn_is_over(struct tern_runqueue *queue, struct tern_runqueue *othe
 /**
  * tern_slot_choose_locked() - Find a slot for a queue
  * @queue: Queue; struct tern_slots.lock is held
- * @turn_ms: How long who has work may keep a slot
+ * @now: Whoever works may lose its slot before its turn is over
  *
  * Return: a free slot, one whose holder is idle, or the one that was held for longest; or -1
  */
-int tern_slot_choose_locked(struct tern_runqueue *queue, unsigned int turn_ms)
+int tern_slot_choose_locked(struct tern_runqueue *queue, bool now)
 {
 	struct tern_slots *slots = &queue->tdev->slots;
 	bool user = tern_queue_is_user(queue);
@@ -251,7 +246,7 @@ int tern_slot_choose_locked(struct tern_runqueue *queue, unsigned int turn_ms)
 		if (!other)
 			return slot;
 		works = tern_queue_has_work(other);
-		if (works && (!best_works || !turn_is_over(queue, other, turn_ms)))
+		if (works && (!best_works || !(now || turn_is_over(queue, other))))
 			continue;
 		if (best < 0 || (best_works && !works) ||
 		    time_before(other->bound_at, holder(slots, best)->bound_at)) {
@@ -270,7 +265,7 @@ static bool give_slot(struct tern_runqueue *queue)
 
 	if (queue->slot >= 0 || tern_queue_is_user(queue) || !tern_queue_has_work(queue))
 		return true;
-	slot = tern_slot_choose_locked(queue, TURN_MS);
+	slot = tern_slot_choose_locked(queue, false);
 	if (slot < 0)
 		return false;
 	if (holder(&tdev->slots, slot)) {
@@ -358,7 +353,7 @@ static void serve_waiting(struct tern_device *tdev)
 		tern_queue_put(queue);
 	}
 	if (again)
-		mod_delayed_work(tdev->wq, &slots->turn, msecs_to_jiffies(TURN_MS));
+		mod_delayed_work(tdev->wq, &slots->turn, msecs_to_jiffies(TERN_TURN_MS));
 }
 
 /* ---- Faults ---------------------------------------------------------------------- */

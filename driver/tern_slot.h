@@ -13,6 +13,9 @@
 struct tern_device;
 struct tern_runqueue;
 
+/* How long a queue with work keeps its slot while others wait. */
+#define TERN_TURN_MS 20
+
 /**
  * struct tern_slots - The device's slots and who holds them
  */
@@ -50,7 +53,7 @@ void tern_slots_fail(struct tern_device *tdev);
 void tern_slots_clear_stale(struct tern_device *tdev);
 void tern_slots_stop_stale(struct tern_device *tdev);
 struct tern_runqueue *tern_slot_holder(struct tern_device *tdev, unsigned int slot);
-int tern_slot_choose_locked(struct tern_runqueue *queue, unsigned int turn_ms);
+int tern_slot_choose_locked(struct tern_runqueue *queue, bool now);
 int tern_slot_bind_locked(struct tern_runqueue *queue, unsigned int slot);
 void tern_slot_count_cycles(struct tern_runqueue *queue);
 void tern_slot_leave_locked(struct tern_runqueue *queue, bool abort);

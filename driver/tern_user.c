@@ -28,9 +28,6 @@
 #include "tern_uapi_check.h"
 #include "tern_user.h"
 
-/* How long a queue with work keeps its slot while others wait. */
-#define TURN_MS 20
-
 /* ---- What the ring says ------------------------------------------------------ */
 
 static u64 peek(struct tern_runqueue *queue, size_t field)
@@ -126,7 +123,7 @@ static void wait_since(struct tern_runqueue *queue, unsigned long since)
 		list_add_tail(&queue->wait_node, &tdev->user.waiting);
 	}
 	spin_unlock_irqrestore(&tdev->slots.wait_lock, flags);
-	queue_delayed_work(tdev->cleanup_wq, &tdev->user.work, msecs_to_jiffies(TURN_MS));
+	queue_delayed_work(tdev->cleanup_wq, &tdev->user.work, msecs_to_jiffies(TERN_TURN_MS));
 }
 
 /**
@@ -168,7 +165,7 @@ static int choose(struct tern_runqueue *queue, bool now)
 	int slot;
 
 	mutex_lock(&tdev->slots.lock);
-	slot = tern_slot_choose_locked(queue, now ? 0 : TURN_MS);
+	slot = tern_slot_choose_locked(queue, now);
 	mutex_unlock(&tdev->slots.lock);
 	return slot;
 }
@@ -304,18 +301,14 @@ int tern_ioctl_queue_kick(struct drm_device *drm, void *data, struct drm_file *f
 static int take_ring(struct tern_runqueue *queue, const struct drm_tern_queue_create *args,
 		     struct drm_file *file)
 {
-	struct drm_gem_object *obj = drm_gem_object_lookup(file, args->ring_bo);
-	struct tern_bo *bo;
+	struct tern_bo *bo = tern_bo_pin(file, args->ring_bo);
 	int ret;
 
-	if (!obj)
-		return -ENOENT;
-	bo = to_tern_bo(obj);
-	ret = tern_bo_is_own(bo) ? tern_check_ring_bo(args, obj->size) : -EINVAL;
-	if (!ret)
-		ret = tern_bo_pin(bo);
+	if (IS_ERR(bo))
+		return PTR_ERR(bo);
+	ret = tern_check_ring_bo(args, bo->base.base.size);
 	if (ret) {
-		drm_gem_object_put(obj);
+		tern_bo_unpin(bo);
 		return ret;
 	}
 	queue->ring_bo = bo;
@@ -327,7 +320,6 @@ static int take_ring(struct tern_runqueue *queue, const struct drm_tern_queue_cr
 static void put_ring(struct tern_runqueue *queue)
 {
 	tern_bo_unpin(queue->ring_bo);
-	drm_gem_object_put(&queue->ring_bo->base.base);
 	queue->ring_bo = NULL;
 }
 

@@ -120,18 +120,14 @@ static int last_look(struct tern_wait *wait)
 static int take_buffer(struct tern_wait *wait, const struct drm_tern_queue_wait *args,
 		       struct drm_file *file)
 {
-	struct drm_gem_object *obj = drm_gem_object_lookup(file, args->bo_handle);
-	struct tern_bo *bo;
+	struct tern_bo *bo = tern_bo_pin(file, args->bo_handle);
 	int ret;
 
-	if (!obj)
-		return -ENOENT;
-	bo = to_tern_bo(obj);
-	ret = tern_bo_is_own(bo) ? tern_check_wait_bo(args, obj->size) : -EINVAL;
-	if (!ret)
-		ret = tern_bo_pin(bo);
+	if (IS_ERR(bo))
+		return PTR_ERR(bo);
+	ret = tern_check_wait_bo(args, bo->base.base.size);
 	if (ret) {
-		drm_gem_object_put(obj);
+		tern_bo_unpin(bo);
 		return ret;
 	}
 	wait->bo = bo;
@@ -158,10 +154,8 @@ static int wait_init(struct tern_wait *wait, const struct drm_tern_queue_wait *a
 
 static void wait_fini(struct tern_wait *wait)
 {
-	if (wait->bo) {
+	if (wait->bo)
 		tern_bo_unpin(wait->bo);
-		drm_gem_object_put(&wait->bo->base.base);
-	}
 	tern_queue_put(wait->queue);
 }
 
