@@ -29,6 +29,7 @@
 #include "tern_file.h"
 #include "tern_gem.h"
 #include "tern_sync.h"
+#include "tern_trace.h"
 #include "tern_uapi_check.h"
 #include "tern_vm.h"
 
@@ -195,6 +196,7 @@ static struct dma_fence *run_bind(struct drm_sched_job *job)
 		ret = apply(bind);
 		drm_dev_exit(cookie);
 	}
+	trace_tern_vm_bind(vm, bind->type, bind->va, bind->size, true, ret);
 	tern_fence_end(bind->fence, ret);
 	atomic64_inc(&vm->done);
 	wake_up_all(&vm->wait);
@@ -522,9 +524,10 @@ static int run_sync(struct bind_call *call)
 	int ret = 0;
 
 	while (call->done < call->ready && !ret) {
-		ret = commit(call->bind[call->done]);
-		if (!ret)
-			ret = apply(call->bind[call->done]);
+		struct tern_bind *bind = call->bind[call->done];
+
+		ret = commit(bind) ?: apply(bind);
+		trace_tern_vm_bind(bind->vm, bind->type, bind->va, bind->size, false, ret);
 		if (!ret)
 			call->done++;
 	}

@@ -86,6 +86,7 @@ static int file_open(struct drm_device *drm, struct drm_file *drm_file)
 		return -ENOMEM;
 	}
 	kref_init(&file->account->kref);
+	file->account->client = drm_file->client_id;
 	file->tdev = to_tern_device(drm);
 	xa_init_flags(&file->vms, XA_FLAGS_ALLOC1);
 	xa_init_flags(&file->queues, XA_FLAGS_ALLOC1);

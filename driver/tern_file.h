@@ -25,6 +25,8 @@ struct tern_device;
 struct tern_account {
 	/** @kref: Held by the file, each buffer and each queue */
 	struct kref kref;
+	/** @client: What DRM calls the file: drm-client-id of fdinfo */
+	u64 client;
 	/** @buffers: Buffers */
 	atomic_t buffers;
 	/** @bytes: Of buffers but user memory and imports */

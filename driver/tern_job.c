@@ -23,6 +23,7 @@
 #include "tern_job.h"
 #include "tern_queue.h"
 #include "tern_sync.h"
+#include "tern_trace.h"
 #include "tern_uapi_check.h"
 #include "tern_vm.h"
 
@@ -183,6 +184,7 @@ static void push_all(struct submission *submission, struct drm_exec *exec)
 		task->number = ++queue->submitted;
 		tern_fence_init(task->fence, queue->fence_context, task->number);
 		drm_sched_job_arm(&task->base);
+		trace_tern_job_queued(queue, task->number);
 		tern_sync_publish(&submission->signals, i, &task->fence->base);
 	}
 	/* The last fence stands for those before it: they end in order. */

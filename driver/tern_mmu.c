@@ -23,6 +23,7 @@
 #include <linux/slab.h>
 
 #include "tern_device.h"
+#include "tern_trace.h"
 
 /* An acknowledgement that has not come by then will not come: reset. */
 #define INVALIDATE_TIMEOUT_MS 1000
@@ -277,6 +278,7 @@ static bool try_ask(struct tern_device *tdev, unsigned int asid, u64 first, u64 
 	tern_write64(tdev, TERN_REG_INV_END, last);
 	tern_write(tdev, TERN_REG_INV_ASID, asid);
 	*seq = ++mmu->asked;
+	trace_tern_invalidate(tdev, asid, first, last, *seq);
 	tern_write(tdev, TERN_REG_INV_REQUEST, *seq);
 	return true;
 }
@@ -302,6 +304,8 @@ static int invalidate(struct tern_device *tdev, struct tern_space *space, u64 va
 			seq = mmu->done + 1;
 		spin_unlock_irqrestore(&mmu->lock, flags);
 		ret = await_or_reset(tdev, seq, locked);
+		if (asked)
+			trace_tern_invalidated(tdev, seq, ret);
 	} while (!asked && !ret);
 	return ret;
 }

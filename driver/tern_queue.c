@@ -26,6 +26,7 @@
 #include "tern_gem.h"
 #include "tern_job.h"
 #include "tern_queue.h"
+#include "tern_trace.h"
 #include "tern_uapi_check.h"
 #include "tern_user.h"
 #include "tern_vm.h"
@@ -46,6 +47,7 @@ static void end_task(struct tern_runqueue *queue, struct tern_task *task, int er
 		queue->error_job = task->number;
 		queue->error = error;
 	}
+	trace_tern_job_ended(queue, task->number, error);
 	tern_fence_end(task->fence, error);
 	wake_up_all(&queue->wait);
 }
@@ -219,6 +221,7 @@ void tern_queue_push(struct tern_runqueue *queue, struct tern_task *task)
 		if (queue->dead)
 			end_task(queue, task, tdev->ready ? -ECANCELED : -ENODEV);
 	} else {
+		trace_tern_job_pushed(queue, task->number);
 		write_entry(queue, task);
 		wants_slot = queue->slot < 0;
 		if (!wants_slot)

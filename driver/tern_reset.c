@@ -15,6 +15,7 @@
 #include <linux/dma-fence.h>
 
 #include "tern_device.h"
+#include "tern_trace.h"
 
 #define RESET_TIMEOUT_US 1000000
 #define IDLE_TIMEOUT_US 1000000
@@ -120,11 +121,13 @@ static int climb_from(struct tern_device *tdev, enum tern_rung rung, const char 
 	static const char *const names[] = { "engines", "firmware", "everything" };
 
 	for (; rung < TERN_RUNG_OFF; rung++) {
+		trace_tern_reset(tdev, rung, why);
 		drm_warn(&tdev->drm, "reset of %s: %s\n", names[rung], why);
 		if (!climb(tdev, rung))
 			break;
 	}
 	if (rung == TERN_RUNG_OFF) {
+		trace_tern_reset(tdev, rung, why);
 		drm_err(&tdev->drm, "%s, and no reset helps: the device is switched off\n", why);
 		tern_device_fail(tdev);
 		return -ENODEV;

@@ -21,6 +21,7 @@
 #include "tern_file.h"
 #include "tern_gem.h"
 #include "tern_queue.h"
+#include "tern_trace.h"
 #include "tern_vm.h"
 
 /* How long priority counts among those who wait. */
@@ -103,6 +104,7 @@ static void forget_holder(struct tern_device *tdev, struct tern_runqueue *queue)
 	unsigned long flags;
 	unsigned int slot = queue->slot;
 
+	trace_tern_slot_unbound(queue, slot);
 	if (tdev->pm.asleep)
 		__set_bit(slot, tdev->slots.stale);
 	rcu_assign_pointer(tdev->slots.queue[slot], NULL);
@@ -203,6 +205,7 @@ int tern_slot_bind_locked(struct tern_runqueue *queue, unsigned int slot)
 
 	if (asid < 0)
 		return asid;
+	trace_tern_slot_bound(queue, slot, queue->restore);
 	write_slot(queue, slot);
 	spin_lock_irqsave(&queue->lock, flags);
 	queue->slot = slot;
@@ -409,6 +412,7 @@ static void handle_fault(struct tern_runqueue *queue)
 		tern_reset_request(tdev, TERN_RUNG_POWER, "a fault record makes no sense");
 		fault = (struct drm_tern_fault) {};
 	}
+	trace_tern_fault(queue, queue->slot, &fault);
 	tern_queue_die(queue, queue->destroyed ? -ECANCELED : error_of(&fault), &fault);
 }
 

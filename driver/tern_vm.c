@@ -236,6 +236,7 @@ static int add_vm(struct tern_file *file, struct drm_tern_vm_create *args)
 	vm = vm_create(file->tdev);
 	ret = PTR_ERR_OR_ZERO(vm);
 	if (!ret) {
+		vm->client = file->account->client;
 		ret = xa_alloc(&file->vms, &vm->id, vm, xa_limit_31b, GFP_KERNEL_ACCOUNT);
 		if (ret)
 			tern_vm_put(vm);

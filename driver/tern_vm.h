@@ -30,6 +30,8 @@ struct tern_vm {
 	struct list_head node;
 	/** @id: Number in its file */
 	u32 id;
+	/** @client: What DRM calls the file */
+	u64 client;
 	/** @release: Runs where waiting is allowed, once nobody has a reference */
 	struct work_struct release;
 
