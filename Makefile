@@ -191,6 +191,10 @@ install: all                       ## to PREFIX=/usr/local, below DESTDIR
 	for page in $(wildcard userspace/man/*.[1-9]); do \
 		install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man$${page##*.} \
 			$$page || exit; done
+	cd $(DESTDIR)$(PREFIX)/share/man/man3 && for page in *.3; do \
+		for name in $$(sed -n '/^\.Nd/q; s/^\.Nm \([a-z0-9_]*\).*/\1/p' $$page); do \
+			[ -e $$name.3 ] || echo ".so man3/$$page" >$$name.3 || exit; \
+		done; done
 
 clean:                             ## remove build/
 	rm -rf build

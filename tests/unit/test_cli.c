@@ -60,6 +60,7 @@ static pid_t start(const char *const *args, const char *out, const char *err)
 
 	for (int i = 0; args[i]; i++)
 		argv[i + 1] = args[i];
+	signal(SIGINT, SIG_DFL); /* of Check's handler nothing is left in the child */
 	pid = fork();
 	if (pid)
 		return pid;
@@ -69,8 +70,27 @@ static pid_t start(const char *const *args, const char *out, const char *err)
 	_exit(98);
 }
 
-/* Runs to the end with standard output to `to` (NULL: to r.out); SIGINT after `interrupt_ms` if
- * that is not 0. */
+/* Waits until the process catches SIGINT, as long as that may take on a loaded machine. */
+static void await_handler(pid_t pid)
+{
+	unsigned long long caught = 0;
+	char path[64], line[256];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	while (!(caught >> (SIGINT - 1) & 1)) {
+		usleep(1000);
+		f = fopen(path, "r");
+		ck_assert_msg(f != NULL, "no %s", path);
+		while (fgets(line, sizeof(line), f))
+			sscanf(line, "SigCgt: %llx", &caught);
+		fclose(f);
+		ck_assert_msg(waitpid(pid, NULL, WNOHANG) == 0, "ended before it was interrupted");
+	}
+}
+
+/* Runs to the end with standard output to `to` (NULL: to r.out); with SIGINT `interrupt_ms` after
+ * that is caught, unless < 0. */
 static void run_to(const char *to, int interrupt_ms, const char *const *args)
 {
 	char out[PATH_MAX + 8], err[PATH_MAX + 8];
@@ -80,7 +100,8 @@ static void run_to(const char *to, int interrupt_ms, const char *const *args)
 	snprintf(out, sizeof(out), "%s.out", tmp);
 	snprintf(err, sizeof(err), "%s.err", tmp);
 	pid = start(args, to ? to : out, err);
-	if (interrupt_ms) {
+	if (interrupt_ms >= 0) {
+		await_handler(pid);
 		usleep((useconds_t)interrupt_ms * 1000);
 		kill(pid, SIGINT);
 	}
@@ -91,7 +112,7 @@ static void run_to(const char *to, int interrupt_ms, const char *const *args)
 	slurp(err, r.err, sizeof(r.err));
 }
 
-#define RUN(...) run_to(NULL, 0, (const char *const[]){__VA_ARGS__, NULL})
+#define RUN(...) run_to(NULL, -1, (const char *const[]){__VA_ARGS__, NULL})
 
 static const char *model(const char *type)
 {
@@ -228,12 +249,12 @@ START_TEST(full_disks)
 	if (access("/dev/full", W_OK))
 		return;
 	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
-		run_to("/dev/full", 0,
+		run_to("/dev/full", -1,
 		       (const char *const[]){model("q8_0"), "-p", "The", "-n", "2", ways[i][0],
 					     ways[i][1], ways[i][2], NULL});
 		refused(1, "standard output");
 	}
-	run_to("/dev/full", 0, (const char *const[]){"--help", NULL});
+	run_to("/dev/full", -1, (const char *const[]){"--help", NULL});
 	refused(1, "standard output");
 	RUN(model("q8_0"), "-p", "The", "-n", "2", "--json", "--trace", "/dev/full");
 	ck_assert(json_ok(r.out));
@@ -361,10 +382,25 @@ START_TEST(time_only_is_the_same_time)
 }
 END_TEST
 
+/* Whatever it was doing: it begins, it loads, it generates. */
 START_TEST(interrupt_ends_cleanly)
 {
-	run_to(NULL, 700, (const char *const[]){model("f16"), "--bench", "p256,n200,r100", NULL});
+	static const int after_ms[] = {0, 20, 700};
+
+	run_to(NULL, after_ms[_i],
+	       (const char *const[]){model("f16"), "--bench", "p256,n200,r100", NULL});
 	ck_assert_int_eq(r.status, 130);
+	ck_assert_str_eq(r.err, "");
+}
+END_TEST
+
+START_TEST(context_beyond_the_trained_is_told)
+{
+	RUN(model("q8_0"), "-p", "The", "-n", "1", "--ctx", "300");
+	ck_assert_int_eq(r.status, 0);
+	ck_assert_ptr_nonnull(strstr(r.err, "trained with 256 tokens"));
+	RUN(model("q8_0"), "-p", "The", "-n", "1", "--ctx", "256");
+	ck_assert_int_eq(r.status, 0);
 	ck_assert_str_eq(r.err, "");
 }
 END_TEST
@@ -391,7 +427,8 @@ int main(void)
 	tcase_add_test(good, json_is_utf8);
 	tcase_add_test(good, reports);
 	tcase_add_test(good, time_only_is_the_same_time);
-	tcase_add_test(good, interrupt_ends_cleanly);
+	tcase_add_loop_test(good, interrupt_ends_cleanly, 0, 3);
+	tcase_add_test(good, context_beyond_the_trained_is_told);
 	suite_add_tcase(s, bad);
 	suite_add_tcase(s, good);
 	sr = srunner_create(s);

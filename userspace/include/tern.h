@@ -132,7 +132,7 @@ TERN_API uint64_t tern_dtype_row_bytes(enum tern_dtype type, uint64_t n);
 	X(SET_ROWS, "s0 s1", "d[:, s1[i,j,k], j, k] = s0[:,i,j,k]; s1 i32 or i64, no row twice; d is a view of its storage") \
 	X(RMS_NORM, "s0 s1?", "d = s0 / sqrt(mean(s0^2) + eps) [* s1]; eps = f[0]") \
 	X(NORM,	   "s0 s1? s2?", "d = (s0 - mean) / sqrt(var + eps) [* s1] [+ s2]; eps = f[0]") \
-	X(L2_NORM, "s0", "d = s0 / max(sqrt(sum(s0^2)), eps)") \
+	X(L2_NORM, "s0", "d = s0 / max(sqrt(sum(s0^2)), eps); eps = f[0]") \
 	X(ROPE,	   "s0 s1 s2?", "rotate pairs of s0[:,h,t,b] by position s1[t], with sections by s1[t,section] (i32); s2 frequency divisors; enum tern_rope_param") \
 	X(SOFT_MAX, "s0 s1? s2?", "softmax(s0 * scale + slope * s1[mask]) over ne0; s2 sinks; scale = f[0], max_bias = f[1]") \
 	X(ATTENTION, "q k v mask? sinks?", "d[dv,h,t,b] = softmax(scale q.k + mask) v; q[dk,t,h,b] k[dk,n,hk,b] v[dv,n,hk,b]; enum tern_attention_param") \
@@ -235,7 +235,7 @@ struct tern_storage_desc {
 struct tern_tensor_desc {
 	uint32_t storage;
 	enum tern_dtype type;
-	int64_t ne[4];	    /* sizes; a symbolic one holds its upper bound */
+	int64_t ne[4];	    /* sizes, unused ones 1; a symbolic one holds its upper bound */
 	uint64_t nb[4];	    /* strides in bytes, ggml's: nb[0] is the block size */
 	uint64_t offset;    /* bytes into the storage */
 	uint8_t ne_sym[4];  /* 0, or symbol number + 1: the size is that symbol's value */
@@ -245,7 +245,7 @@ struct tern_tensor_desc {
 };
 struct tern_op_desc {
 	enum tern_opcode op;
-	uint32_t src[TERN_MAX_SRC]; /* tensor numbers or TERN_NO_TENSOR */
+	uint32_t src[TERN_MAX_SRC]; /* tensor numbers; TERN_NO_TENSOR: absent, and past the last */
 	uint32_t dst;
 	int32_t i[8];
 	float f[6];
@@ -351,7 +351,7 @@ struct tern_stats {
 	uint64_t cpu_ns;	   /* of it, in CPU kernels */
 	uint64_t npu_ops, cpu_ops; /* operators run */
 	/* what the graph itself asks for, counted from its shapes and never from the program
-	 * (README: "Shares") */
+	 * (userspace/lib/README.md: "Shares") */
 	double graph_mac_cycles; /* sum of MACs / peak rate of their operand type */
 	uint64_t graph_bytes;	 /* weights in file bytes + KV read and written + inputs, outputs */
 	/* Sum over two phases of the larger of MAC and DRAM time: the operators at the end that

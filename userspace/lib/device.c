@@ -143,8 +143,8 @@ static int open_named(struct tern_device *dev)
 			return kinds[i].open(dev, dev->name + len + (dev->name[len] == ':'));
 	}
 	return tern_fail(-ENODEV,
-			 "there is no device '%s'; devices are accel:NUMBER, sim:small, sim:ref, "
-			 "sim:large, sim:PARAMETERS and cpu",
+			 "there is no device '%s'; devices are default, accel, accel:NUMBER, "
+			 "sim:small, sim:ref, sim:large, sim:PARAMETERS and cpu",
 			 dev->name);
 }
 

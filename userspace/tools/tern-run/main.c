@@ -227,7 +227,6 @@ static int with_reports(struct run *r)
 static int run(struct options *opt)
 {
 	struct run r = {.opt = opt, .prefill = {.name = "prefill"}, .decode = {.name = "decode"}};
-	struct sigaction sa = {.sa_handler = on_interrupt};
 	struct decoder_params p;
 	char name[256];
 	int status;
@@ -236,6 +235,11 @@ static int run(struct options *opt)
 		return run_fail(&r);
 	if (!opt->ctx)
 		opt->ctx = r.model->ctx_train < DEFAULT_CTX ? r.model->ctx_train : DEFAULT_CTX;
+	if (opt->ctx > r.model->ctx_train)
+		fprintf(stderr,
+			"tern-run: warning: the model was trained with %u tokens of context; past "
+			"them it makes little sense\n",
+			r.model->ctx_train);
 	p = (struct decoder_params){
 		.device = device_name(opt, name, sizeof(name)),
 		.ctx = opt->ctx,
@@ -246,9 +250,7 @@ static int run(struct options *opt)
 		status = run_fail(&r);
 	} else {
 		stop_target = r.dec;
-		sigaction(SIGINT, &sa, NULL);
 		status = with_reports(&r);
-		signal(SIGINT, SIG_DFL);
 		stop_target = NULL;
 	}
 	decoder_destroy(r.dec);
@@ -262,8 +264,10 @@ int main(int argc, char **argv)
 		.n_predict = DEFAULT_PREDICT,
 		.sampling = {.temperature = 0.8f, .top_k = 40, .top_p = 0.95f},
 	};
+	struct sigaction sa = {.sa_handler = on_interrupt};
 	int rc = parse_options(argc, argv, &opt);
 
+	sigaction(SIGINT, &sa, NULL);
 	rc = rc ? rc - 1 : run(&opt);
 	/* What was printed may still wait in the buffer. */
 	if ((fflush(stdout) || ferror(stdout)) && (rc == 0 || rc == 130)) {

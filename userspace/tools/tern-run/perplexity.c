@@ -124,9 +124,9 @@ static int run_chunks(struct run *r, struct token_list *list)
 	if (chunks < 1)
 		return gguf_fail(
 			-EINVAL, r->err, sizeof(r->err),
-			"the text has %zu tokens, fewer than one chunk of %u; give a longer "
+			"the text has %zu token%s, fewer than one chunk of %u; give a longer "
 			"one or lower --ctx",
-			list->n, r->opt->ctx);
+			list->n, list->n == 1 ? "" : "s", r->opt->ctx);
 	phase_begin(r);
 	for (uint32_t i = 0; i < chunks && !rc && !run_interrupted; i++) {
 		rc = run_chunk(r, list->ids + (size_t)i * r->opt->ctx, &s);
