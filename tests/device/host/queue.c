@@ -50,6 +50,8 @@ void queue_bind(struct host *h, struct host_queue *q, uint32_t flags)
 	reg_set(h, slot_reg(q, TERN_SLOT_REG_CONTROL),
 		TERN_SLOT_VALID | (q->kernel ? TERN_SLOT_KERNEL : 0) | flags |
 			q->space->asid << TERN_SLOT_ASID_SHIFT);
+	/* A message is memory, and may overtake a posted write: the slot is VALID before it. */
+	reg_get(h, slot_reg(q, TERN_SLOT_REG_CONTROL));
 }
 
 uint32_t queue_state(struct host *h, struct host_queue *q)
