@@ -73,7 +73,7 @@ bool firmware_pass(struct firmware *fw)
 {
 	uint64_t bells;
 
-	fw->now = hal_load64(HAL_REG(TIMESTAMP));
+	fw->now = hal_load64(HAL_REG(CLOCK));
 	fw->again = false;
 	bells = take_interrupts(fw);
 	slots_bells(fw, bells);

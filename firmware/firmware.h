@@ -14,7 +14,7 @@
 
 /* All there is to know; one of these on the MCU, one per test on a host. */
 struct firmware {
-	uint64_t now;	   /* TIMESTAMP when this pass began */
+	uint64_t now;	   /* CLOCK when this pass began */
 	uint32_t events;   /* TERN_EVENT_*, cleared in the device, not dealt with yet */
 	bool again;	   /* this pass left something to do */
 	uint64_t features; /* taken */

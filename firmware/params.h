@@ -4,9 +4,9 @@
 
 #include "hal.h"
 
-/* enum tern_fw_param as the kernel gave them, and those that are times in ticks of TIMESTAMP. */
+/* enum tern_fw_param as the kernel gave them, and those that are times in ticks of CLOCK. */
 struct params {
-	uint32_t khz; /* of TIMESTAMP */
+	uint32_t khz; /* of CLOCK */
 	uint32_t value[TERN_FW_NPARAMS];
 	uint64_t ticks[TERN_FW_NPARAMS];
 };

@@ -99,7 +99,7 @@ void power_idle(struct firmware *fw)
 		return;
 	p->idle_told = true;
 	ipc_revoke(fw, TERN_FW_EVENT_ACTIVE);
-	ipc_event(fw, TERN_FW_EVENT_IDLE, 0, fw->slots.job_end);
+	ipc_event(fw, TERN_FW_EVENT_IDLE, 0, fw->slots.job_end_timestamp);
 }
 
 uint64_t power_deadline(const struct firmware *fw)

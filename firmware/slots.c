@@ -123,6 +123,7 @@ static void job_ended(struct firmware *fw, unsigned int slot, uint32_t state)
 	uint32_t left = s->pending[slot] ? s->pending[slot] - 1 : 0;
 
 	s->job_end = fw->now;
+	s->job_end_timestamp = hal_load64(HAL_REG(TIMESTAMP));
 	s->saved &= ~SLOT_BIT(slot);
 	trace(fw, TERN_FW_TRACE_END, slot, left);
 	if (state == TERN_SLOT_FAULTED || s->lost & SLOT_BIT(slot))

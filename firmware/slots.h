@@ -15,7 +15,8 @@ struct slots {
 	uint64_t barren; /* RUN found nothing, though QUERY had */
 	uint64_t lost;	 /* their job vanished from stuck engines; not run until started anew */
 	uint32_t pending[TERN_NSLOTS]; /* jobs there are at least */
-	uint64_t job_end;	       /* TIMESTAMP of the last */
+	uint64_t job_end;	       /* CLOCK of the last ... */
+	uint64_t job_end_timestamp;    /* ... and TIMESTAMP */
 };
 
 struct firmware;

@@ -44,7 +44,7 @@ void firmware_boot(struct firmware *fw)
 		fail(TERN_FW_STAGE_STARTED, TERN_FW_ERROR_SELFTEST);
 	sched_init(&fw->sched);
 	engine_init(&fw->engine);
-	fw->now = hal_load64(HAL_REG(TIMESTAMP));
+	fw->now = hal_load64(HAL_REG(CLOCK));
 	error = handshake(fw);
 	if (error)
 		fail(TERN_FW_STATUS_STAGE(hal_load(HAL_REG(BOOT_STATUS))), error);

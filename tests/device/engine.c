@@ -21,6 +21,19 @@ static void forget(struct model *m)
 	pthread_cond_broadcast(&m->changed);
 }
 
+/* What runs is at work; what has been asked to leave is on its way out. */
+static void hold_clock(struct model *m)
+{
+	struct engine *e = &m->engine;
+
+	if (!e->running || e->hung)
+		return;
+	if (e->reset || e->take || e->abort || e->command == TERN_SLOT_PREEMPT)
+		clock_leave(&m->clock, CLOCK_ENGINE);
+	else
+		clock_work(&m->clock, CLOCK_ENGINE);
+}
+
 static enum tern_sim_attend attend(void *ctx)
 {
 	struct model *m = ctx;
@@ -30,10 +43,14 @@ static enum tern_sim_attend attend(void *ctx)
 	pthread_mutex_lock(&m->lock);
 	forget(m);
 	/* Hung engines do no more, but the MMU beside them answers. */
+	e->hung = true;
 	while (faults_on(&m->faults, FAULT_HANG) && !e->reset && !e->quit) {
+		clock_free(&m->clock, CLOCK_ENGINE);
 		pthread_cond_wait(&m->changed, &m->lock);
 		forget(m);
 	}
+	e->hung = false;
+	hold_clock(m);
 	if (e->reset || e->take || e->abort || e->quit)
 		want = TERN_SIM_ABORT;
 	else if (e->command == TERN_SLOT_PREEMPT)
@@ -158,6 +175,7 @@ static void run_job(struct model *m)
 	}
 	/* From here on nothing is translated but under the lock. */
 	e->running = false;
+	clock_free(&m->clock, CLOCK_ENGINE);
 	profile_close(m, !e->reset && !e->take);
 	end(m, rc);
 	tell(m);
@@ -205,6 +223,7 @@ static void start(struct model *m, unsigned int slot)
 	e->running = e->started = true;
 	e->attention = faults_on(&m->faults, FAULT_HANG);
 	m->slot[slot].state = TERN_SLOT_RUNNING;
+	hold_clock(m);
 	pthread_cond_broadcast(&m->changed);
 }
 
@@ -248,24 +267,30 @@ void engine_attend(struct model *m)
 	pthread_cond_broadcast(&m->changed);
 }
 
+static void leave(struct model *m)
+{
+	hold_clock(m);
+	engine_attend(m);
+}
+
 void engine_preempt(struct model *m)
 {
 	m->engine.command = TERN_SLOT_PREEMPT;
 	m->slot[m->engine.slot].state = TERN_SLOT_SAVING;
-	engine_attend(m);
+	leave(m);
 }
 
 void engine_abort(struct model *m)
 {
 	m->engine.abort = true;
 	m->engine.command = TERN_SLOT_ABORT;
-	engine_attend(m);
+	leave(m);
 }
 
 void engine_take(struct model *m)
 {
 	m->engine.take = true;
-	engine_attend(m);
+	leave(m);
 }
 
 void engine_reset(struct model *m)
@@ -273,7 +298,7 @@ void engine_reset(struct model *m)
 	if (!m->engine.running)
 		return;
 	m->engine.reset = true;
-	engine_attend(m);
+	leave(m);
 }
 
 void engine_flush(struct model *m)
@@ -308,6 +333,8 @@ int engine_create(struct model *m, const struct tern_sim_options *opt, char *err
 		free(e->save);
 		return -1;
 	}
+	pthread_setname_np(e->thread, "engines");
+	clock_of(&m->clock, CLOCK_ENGINE, e->thread);
 	return 0;
 }
 

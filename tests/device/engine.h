@@ -29,6 +29,7 @@ struct engine {
 	volatile int attention; /* attend() is wanted at the next boundary */
 	/* Why. */
 	bool flush, take, abort, reset;
+	bool hung;	  /* by a fault: not at work */
 	uint32_t command; /* enum tern_slot_command under way: PREEMPT, ABORT; or 0 */
 	enum tern_power power;
 	unsigned char *save; /* caps.save_bytes: a save area on its way */

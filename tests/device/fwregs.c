@@ -60,6 +60,9 @@ static bool wide(struct model *m, uint32_t reg, uint64_t *v)
 	case TERN_FW_REG_TIMESTAMP:
 		*v = model_now(m);
 		return true;
+	case TERN_FW_REG_CLOCK:
+		*v = clock_now(&m->clock);
+		return true;
 	default:
 		return false;
 	}
@@ -78,7 +81,7 @@ static uint32_t narrow(struct model *m, uint32_t reg)
 	case TERN_FW_REG_HOST_KICK:
 		return c->kick;
 	case TERN_FW_REG_WATCHDOG:
-		return c->watchdog ? (uint32_t)((c->watchdog - model_now(m)) / 1000) : 0;
+		return c->watchdog ? (uint32_t)((c->watchdog - clock_now(&m->clock)) / 1000) : 0;
 	case TERN_FW_REG_MCU_EVENTS:
 		return c->events;
 	case TERN_FW_REG_COMMAND_SLOT:
@@ -148,7 +151,7 @@ static void write_by_mcu(struct model *m, uint32_t offset, uint32_t v)
 		}
 		break;
 	case TERN_FW_REG_WATCHDOG:
-		c->watchdog = v ? model_now(m) + 1000ull * v : 0;
+		c->watchdog = v ? clock_now(&m->clock) + 1000ull * v : 0;
 		break;
 	case TERN_FW_REG_HALT:
 		mcu_halt(m);

@@ -24,7 +24,8 @@
 #define MIE_MEIE       (1u << 11)
 #define NOWHERE	       0xfffffffeull /* where no program ends */
 #define WINDOW_BYTES   0x80000000u
-#define LOOK_EVERY     256u /* blocks between two looks at the clock */
+#define LOOK_EVERY     256u    /* blocks between two looks at the clock */
+#define NAP	       100000u /* nanoseconds: the shortest sleep */
 
 static uint32_t get(struct mcu *c, int reg)
 {
@@ -228,18 +229,26 @@ static void flush_window(struct model *m)
 	pthread_cond_broadcast(&m->changed);
 }
 
-static void sleep_until(struct model *m, uint64_t when)
+/* CLOCK may come to it later than the host's. */
+static void wait_for_clock(struct model *m, uint64_t when)
 {
+	uint64_t now = clock_now(&m->clock), host = clock_host();
 	struct timespec t;
 
-	if (when == UINT64_MAX) {
-		pthread_cond_wait(&m->changed, &m->lock);
-		return;
-	}
-	when += m->epoch;
-	t.tv_sec = (time_t)(when / 1000000000u);
-	t.tv_nsec = (long)(when % 1000000000u);
+	host += when > now + NAP ? when - now : NAP;
+	t.tv_sec = (time_t)(host / 1000000000u);
+	t.tv_nsec = (long)(host % 1000000000u);
 	pthread_cond_timedwait(&m->changed, &m->lock, &t);
+}
+
+static void sleep_until(struct model *m, uint64_t when)
+{
+	clock_sleep(&m->clock, CLOCK_MCU, when);
+	if (when == UINT64_MAX)
+		pthread_cond_wait(&m->changed, &m->lock);
+	else
+		wait_for_clock(m, when);
+	clock_work(&m->clock, CLOCK_MCU);
 }
 
 static bool goes_on(const struct model *m)

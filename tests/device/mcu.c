@@ -17,6 +17,7 @@ bool mcu_line(const struct model *m)
 void mcu_wake(struct model *m)
 {
 	m->mcu.attention = 1;
+	clock_rouse(&m->clock, CLOCK_MCU);
 	pthread_cond_broadcast(&m->changed);
 }
 
@@ -43,7 +44,7 @@ void mcu_doorbell(struct model *m, unsigned int slot)
 uint64_t mcu_clock(struct model *m)
 {
 	struct mcu *c = &m->mcu;
-	uint64_t now = model_now(m), next;
+	uint64_t now = clock_now(&m->clock), next;
 
 	if (now >= c->timer) {
 		c->timer = UINT64_MAX;
@@ -119,10 +120,12 @@ static void *mcu_thread(void *arg)
 			continue;
 		}
 		c->running = true;
+		clock_work(&m->clock, CLOCK_MCU);
 		pthread_mutex_unlock(&m->lock);
 		hart_run(m, c->entry);
 		pthread_mutex_lock(&m->lock);
 		c->running = c->flush = false;
+		clock_free(&m->clock, CLOCK_MCU);
 		mmu_waited(m, WAIT_MCU);
 		reset_progress(m);
 		pthread_cond_broadcast(&m->changed);
@@ -134,12 +137,21 @@ static void *mcu_thread(void *arg)
 int mcu_create(struct model *m)
 {
 	struct mcu *c = &m->mcu;
+	int err;
 
 	c->tcm = mmap(NULL, TCM_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (c->tcm == MAP_FAILED)
 		return -1;
 	mcu_reset_registers(m);
-	return pthread_create(&c->thread, NULL, mcu_thread, m) ? -1 : 0;
+	/* The thread looks at its clock only after it got the lock. */
+	pthread_mutex_lock(&m->lock);
+	err = pthread_create(&c->thread, NULL, mcu_thread, m);
+	if (!err) {
+		pthread_setname_np(c->thread, "mcu");
+		clock_of(&m->clock, CLOCK_MCU, c->thread);
+	}
+	pthread_mutex_unlock(&m->lock);
+	return err ? -1 : 0;
 }
 
 void mcu_destroy(struct model *m)

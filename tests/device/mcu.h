@@ -28,7 +28,7 @@ struct mcu {
 	uint32_t boot_status, heartbeat, kick, events, command_slot;
 	uint32_t low; /* half of a 64-bit write */
 	uint64_t timer, doorbells, pending;
-	uint64_t watchdog; /* TIMESTAMP at which it stops the MCU; 0: off */
+	uint64_t watchdog; /* CLOCK at which it stops the MCU; 0: off */
 
 	/* The thread's own. */
 	struct uc_struct *uc;
@@ -52,7 +52,7 @@ bool mcu_line(const struct model *m); /* of its interrupt */
 bool mcu_uses_memory(const struct model *m);
 void mcu_flush(struct model *m);
 void mcu_reset_registers(struct model *m);
-/* TIMER and WATCHDOG at their times; returns the next TIMESTAMP that matters. */
+/* TIMER and WATCHDOG at their times; returns the next CLOCK that matters. */
 uint64_t mcu_clock(struct model *m);
 
 /* ---- hart.c: the emulated core, on the MCU's thread --------------------------------------------- */

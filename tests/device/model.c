@@ -5,21 +5,12 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define ROOM_TEMPERATURE 45000
 
-static uint64_t monotonic(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 uint64_t model_now(const struct model *m)
 {
-	return monotonic() - m->epoch;
+	return clock_host() - m->epoch;
 }
 
 void model_log(struct model *m, const char *format, ...)
@@ -55,7 +46,8 @@ int model_create(const struct tern_caps *caps, const struct tern_sim_options *op
 	if (!m)
 		return -ENOMEM;
 	m->caps = *caps;
-	m->epoch = monotonic();
+	m->epoch = clock_host();
+	clock_start(&m->clock);
 	m->clock_khz = caps->clock_khz;
 	m->temperature = ROOM_TEMPERATURE;
 	pthread_mutex_init(&m->lock, NULL);

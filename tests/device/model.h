@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <tern/fw.h>
 
+#include "clock.h"
 #include "engine.h"
 #include "faults.h"
 #include "irq.h"
@@ -46,7 +47,8 @@ struct model {
 	struct door door;
 	struct tern_caps caps;
 	uint64_t epoch; /* CLOCK_MONOTONIC at TIMESTAMP 0 */
-	FILE *log;	/* of touched pages; or NULL */
+	struct clock clock;
+	FILE *log; /* of touched pages; or NULL */
 
 	struct pci pci;
 	struct memory memory;

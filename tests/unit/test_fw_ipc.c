@@ -36,7 +36,7 @@ START_TEST(ping_tells_the_time)
 	m = fake_ask(f, TERN_FW_PING, 0, 0xdeadbeefcafeull, 0);
 	ck_assert_uint_eq(m.status, TERN_FW_STATUS_OK);
 	ck_assert_uint_eq(m.arg[0], 0xdeadbeefcafeull);
-	ck_assert_uint_eq(m.arg[1], 4 * MS);
+	ck_assert_uint_eq(m.arg[1], FAKE_TIMESTAMP(4 * MS));
 	for (size_t i = 2; i < 6; i++)
 		ck_assert_uint_eq(m.arg[i], 0);
 	ck_assert_uint_eq(m.slot, 0);

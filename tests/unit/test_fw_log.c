@@ -48,7 +48,7 @@ START_TEST(records_say_when_and_what)
 	log_text(&f->fw, TERN_FW_LOG_WARN, "slot %u: %s, %x", 63u, "stuck", 0xbeefu);
 	ck_assert_uint_eq(r->seq, 1);
 	ck_assert_uint_eq(r->level, TERN_FW_LOG_WARN);
-	ck_assert_uint_eq(r->timestamp, 123456);
+	ck_assert_uint_eq(r->timestamp, FAKE_TIMESTAMP(123456));
 	ck_assert_uint_eq(r->bytes, strlen("slot 63: stuck, beef"));
 	ck_assert_int_eq(memcmp(r->text, "slot 63: stuck, beef", r->bytes), 0);
 	ck_assert_uint_eq(r->reserved, 0);
@@ -104,7 +104,8 @@ static bool is_whole(const struct tern_fw_log_record *r, uint32_t i)
 
 	for (unsigned int k = 0; k < 12; k++)
 		snprintf(want + 4 * k, 5, "%u", 1000 + i);
-	return r->level == TERN_FW_LOG_WARN && r->timestamp == 0x0101010101010101ull * (i % 100) &&
+	return r->level == TERN_FW_LOG_WARN &&
+	       r->timestamp == FAKE_TIMESTAMP(0x0101010101010101ull * (i % 100)) &&
 	       r->bytes == 48 && !memcmp(r->text, want, 48);
 }
 

@@ -77,7 +77,7 @@ START_TEST(idle_is_told_once)
 	end = f->fw.slots.job_end;
 	fake_for(f, 2 * MS);
 	ck_assert_uint_eq(events(f, TERN_FW_EVENT_IDLE), 1);
-	ck_assert_uint_eq(f->last[TERN_FW_EVENT_IDLE].arg[0], end);
+	ck_assert_uint_eq(f->last[TERN_FW_EVENT_IDLE].arg[0], FAKE_TIMESTAMP(end));
 	ck_assert_uint_ge(f->now - end, 5 * MS);
 	fake_for(f, 1000 * MS);
 	fake_ring(f, 0); /* without work behind it */

@@ -38,6 +38,13 @@
  * between them.
  */
 
+/*
+ * Time. TIMESTAMP is the world's and never stops. CLOCK is for whoever gives others a time to do
+ * something in: it counts as fast, but stands still as long as the engines have work and are not
+ * clocked, throttled for their heat or emulated by a host that is busy with something else. It
+ * does go on while they are clocked and do nothing.
+ */
+
 /* ---- Registers ------------------------------------------------------------------ */
 /*
  * 64-bit ones are two words: written low half first, the high half takes effect; reading the
@@ -54,7 +61,7 @@
 	X(WATCHDOG,	 0x0018, 32, RW,  "microseconds until the MCU stops, unless written again; 0: off") \
 	X(HALT,		 0x001c, 32, WO,  "any write stops the MCU until its reset; IRQ MCU") \
 	X(MCU_EVENTS,	 0x0020, 32, W1C, "TERN_EVENT_*") \
-	X(TIMER,	 0x0028, 64, RW,  "TIMESTAMP at which the timer event comes; all ones: never") \
+	X(TIMER,	 0x0028, 64, RW,  "CLOCK at which the timer event comes; all ones: never") \
 	X(DOORBELLS,	 0x0030, 64, W1C, "slots whose doorbell rang") \
 	X(VALID_SLOTS,	 0x0038, 64, RO,  "slots the kernel has bound") \
 	X(KERNEL_SLOTS,	 0x0040, 64, RO,  "those of them with a kernel ring") \
@@ -69,8 +76,9 @@
 	X(PROGRESS,	 0x0068, 64, RO,  "engine commands completed by the running job") \
 	X(BUDGET_LEFT,	 0x0070, 64, RO,  "steps the running job has left") \
 	X(POWER,	 0x0078, 32, RW,  "enum tern_power: engines and SPM") \
-	X(TIMESTAMP_KHZ, 0x007c, 32, RO,  "rate of TIMESTAMP") \
-	X(TIMESTAMP,	 0x0080, 64, RO,  "the clock of TIMER, logs and traces")
+	X(TIMESTAMP_KHZ, 0x007c, 32, RO,  "rate of TIMESTAMP and CLOCK") \
+	X(TIMESTAMP,	 0x0080, 64, RO,  "the time, for logs and traces") \
+	X(CLOCK,	 0x0088, 64, RO,  "what TIMER and WATCHDOG count: see above")
 enum tern_fw_reg {
 #define X(name, offset, bits, access, text) TERN_FW_REG_##name = TERN_REGS_FW + offset,
 	TERN_HW_FW_REGS(X)

@@ -31,8 +31,11 @@ struct fake_slot {
 	uint64_t waits, waited; /* since when; the longest */
 };
 
+/* CLOCK has stood still for a while: who mixes the two waits for ever. */
+#define FAKE_TIMESTAMP(clock) ((clock) + (1ull << 50))
+
 struct fake {
-	uint64_t now; /* TIMESTAMP */
+	uint64_t now; /* CLOCK */
 	uint32_t khz;
 	uint64_t tick; /* each load of a register takes */
 	uint64_t query_ticks, run_ticks, drain_ticks, save_ticks, abort_ticks;

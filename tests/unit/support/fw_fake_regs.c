@@ -59,6 +59,8 @@ static uint64_t value(struct fake *f, uint32_t reg)
 	case HAL_REG(TIMESTAMP_KHZ):
 		return f->khz;
 	case HAL_REG(TIMESTAMP):
+		return FAKE_TIMESTAMP(f->now);
+	case HAL_REG(CLOCK):
 		return f->now;
 	default:
 		fake_violation("load of a register that cannot be read");
