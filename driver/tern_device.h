@@ -19,6 +19,7 @@
 #include "tern_ipc.h"
 #include "tern_irq.h"
 #include "tern_mmu.h"
+#include "tern_perf.h"
 #include "tern_pm.h"
 #include "tern_reset.h"
 #include "tern_slot.h"
@@ -53,7 +54,8 @@ struct tern_door {
  * - struct tern_slots.lock: who holds which slot, requests to the firmware, reset. In the
  *   signalling path: nothing is allocated under it, no reservation lock taken.
  * - struct tern_vm.table_lock: a VM's page tables. In the signalling path.
- * - spin locks: struct tern_runqueue.lock, struct tern_mmu.lock, struct tern_ipc.lock.
+ * - spin locks: struct tern_runqueue.lock, struct tern_mmu.lock, struct tern_ipc.lock; inside the
+ *   first struct tern_perf_log.lock.
  */
 struct tern_device {
 	/** @drm: What DRM knows of it */
@@ -110,6 +112,9 @@ struct tern_device {
 	struct tern_user user;
 	/** @watchdog: Looks after jobs that do not end */
 	struct tern_watchdog watchdog;
+
+	/** @perf: What it has done */
+	struct tern_perf perf;
 
 	/** @objects: What holds DMA mappings and must let go of them when the device leaves */
 	struct {

@@ -28,6 +28,7 @@
 #include "tern_gem.h"
 #include "tern_info.h"
 #include "tern_job.h"
+#include "tern_perf.h"
 #include "tern_query.h"
 #include "tern_queue.h"
 #include "tern_user.h"
@@ -64,7 +65,10 @@ bool tern_take(atomic_t *used, int most)
 
 static void account_free(struct kref *kref)
 {
-	kfree(container_of(kref, struct tern_account, kref));
+	struct tern_account *account = container_of(kref, struct tern_account, kref);
+
+	mutex_destroy(&account->log.reader);
+	kfree(account);
 }
 
 void tern_account_put(struct tern_account *account)
@@ -86,6 +90,7 @@ static int file_open(struct drm_device *drm, struct drm_file *drm_file)
 		return -ENOMEM;
 	}
 	kref_init(&file->account->kref);
+	tern_perf_log_init(&file->account->log);
 	file->account->client = drm_file->client_id;
 	file->tdev = to_tern_device(drm);
 	xa_init_flags(&file->vms, XA_FLAGS_ALLOC1);
@@ -105,6 +110,7 @@ static void file_close(struct drm_device *drm, struct drm_file *drm_file)
 		tern_queue_destroy(queue);
 	xa_for_each(&file->vms, i, vm)
 		tern_vm_put(vm);
+	tern_perf_log_stop(file->tdev, &file->account->log);
 	xa_destroy(&file->queues);
 	xa_destroy(&file->vms);
 	tern_account_put(file->account);
@@ -132,6 +138,7 @@ static const struct drm_ioctl_desc ioctls[] = {
 	TERN_IOCTL(QUEUE_KICK, queue_kick),
 	TERN_IOCTL(QUEUE_WAIT, queue_wait),
 	TERN_IOCTL(SUBMIT, submit),
+	TERN_IOCTL(PERF, perf),
 };
 
 /* DRM drops what a longer structure has beyond ours; here it must be zero. */

@@ -8,7 +8,7 @@ struct workqueue_struct;
 
 /* Of drm/tern_accel.h: each addition raises the minor. */
 #define TERN_DRIVER_MAJOR 1
-#define TERN_DRIVER_MINOR 0
+#define TERN_DRIVER_MINOR 1
 
 extern const struct drm_driver tern_driver;
 

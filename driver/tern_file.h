@@ -6,6 +6,8 @@
 #include <linux/kref.h>
 #include <linux/xarray.h>
 
+#include "tern_perf.h"
+
 struct tern_device;
 
 /* What one open file may have: struct drm_tern_limits. */
@@ -31,8 +33,10 @@ struct tern_account {
 	atomic_t buffers;
 	/** @bytes: Of buffers but user memory and imports */
 	atomic64_t bytes;
-	/** @cycles: The file's queues have run, as far as known */
-	atomic64_t cycles;
+	/** @sums: What the file's queues have done */
+	struct tern_sums sums;
+	/** @log: What happens to them, if it is recorded */
+	struct tern_perf_log log;
 };
 
 /**

@@ -248,6 +248,7 @@ static void fill_boot(struct tern_device *tdev)
 	for (i = 0; i < TERN_FW_NPARAMS; i++)
 		boot->param[i] = cpu_to_le32(tdev->fw.param[i]);
 	tdev->fw.log = (struct tern_stream_reader) {};
+	tdev->perf.fw = (struct tern_stream_reader) {};
 }
 
 static void start_mcu(struct tern_device *tdev)

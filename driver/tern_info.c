@@ -20,20 +20,12 @@
 
 /* ---- fdinfo ------------------------------------------------------------------- */
 
-/* Counts what the file's queues that have slots have run since they got them. */
+/* Held through resets: then last time's figures will do. */
 static void refresh_cycles(struct tern_device *tdev, struct tern_file *file)
 {
-	int slot;
-
-	/* Held through resets: then last time's figures will do. */
 	if (!mutex_trylock(&tdev->slots.lock))
 		return;
-	for (slot = 0; tdev->ready && !tdev->pm.asleep && slot < tdev->slots.count; slot++) {
-		struct tern_runqueue *queue = tern_slot_holder(tdev, slot);
-
-		if (queue && queue->account == file->account)
-			tern_slot_count_cycles(queue);
-	}
+	tern_perf_refresh_locked(tdev, file->account);
 	mutex_unlock(&tdev->slots.lock);
 }
 
@@ -46,7 +38,7 @@ static u64 cycles_of(struct drm_file *drm_file)
 		refresh_cycles(file->tdev, file);
 		drm_dev_exit(cookie);
 	}
-	return atomic64_read(&file->account->cycles);
+	return atomic64_read(&file->account->sums.cycles);
 }
 
 /**
@@ -62,7 +54,7 @@ void tern_show_fdinfo(struct drm_printer *p, struct drm_file *drm_file)
 	u64 cycles = cycles_of(drm_file);
 	u32 khz = file->tdev->caps.clock_khz ?: 1;
 
-	drm_printf(p, "drm-engine-npu:\t%llu ns\n", mul_u64_u32_div(cycles, 1000000, khz));
+	drm_printf(p, "drm-engine-npu:\t%llu ns\n", tern_ticks_to_ns(cycles, khz));
 	drm_printf(p, "drm-cycles-npu:\t%llu\n", cycles);
 	drm_printf(p, "drm-maxfreq-npu:\t%llu Hz\n", khz * 1000ULL);
 	drm_show_memory_stats(p, drm_file);

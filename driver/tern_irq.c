@@ -24,6 +24,8 @@
 static void look_at_memory(struct tern_device *tdev)
 {
 	tern_slots_collect(tdev);
+	if (tern_perf_listens(tdev))
+		tern_slots_kick(tdev); /* before the firmware's trace runs over */
 	if (wq_has_sleeper(&tdev->mmu.wait))
 		wake_up_all(&tdev->mmu.wait);
 }

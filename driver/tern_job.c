@@ -185,6 +185,7 @@ static void push_all(struct submission *submission, struct drm_exec *exec)
 		tern_fence_init(task->fence, queue->fence_context, task->number);
 		drm_sched_job_arm(&task->base);
 		trace_tern_job_queued(queue, task->number);
+		tern_perf_event(queue, DRM_TERN_PERF_SUBMITTED, task->number, 0);
 		tern_sync_publish(&submission->signals, i, &task->fence->base);
 	}
 	/* The last fence stands for those before it: they end in order. */

@@ -4,7 +4,6 @@
  */
 #include <linux/capability.h>
 #include <linux/cred.h>
-#include <linux/ktime.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/user.h>
 #include <linux/uaccess.h>
@@ -18,21 +17,33 @@
 #include "tern_query.h"
 #include "tern_uapi_check.h"
 
-/* Tries to read device and host clock together; the best one counts. */
-#define CLOCK_TRIES 5
-
-/* Writes the smaller of both sizes, zeroes what the caller has more, tells ours. */
-static int give(struct drm_tern_dev_query *args, const void *from, u32 size)
+/**
+ * tern_query_give() - Give a structure to user space, which may know another size of it
+ * @pointer: Where to; 0: only the size is told
+ * @size: In: bytes there. Out: @bytes
+ * @from: Structure
+ * @bytes: Its size
+ *
+ * The smaller of both sizes is written, and what the caller has more is zeroed.
+ *
+ * Return: 0 or -EFAULT
+ */
+int tern_query_give(u64 pointer, u32 *size, const void *from, u32 bytes)
 {
-	void __user *to = u64_to_user_ptr(args->pointer);
-	u32 room = args->size, both = min(room, size);
+	void __user *to = u64_to_user_ptr(pointer);
+	u32 room = *size, both = min(room, bytes);
 
-	args->size = size;
-	if (!args->pointer)
+	*size = bytes;
+	if (!pointer)
 		return 0;
 	if (copy_to_user(to, from, both))
 		return -EFAULT;
 	return clear_user(to + both, room - both) ? -EFAULT : 0;
+}
+
+static int give(struct drm_tern_dev_query *args, const void *from, u32 size)
+{
+	return tern_query_give(args->pointer, &args->size, from, size);
 }
 
 static u64 info_flags(struct tern_device *tdev)
@@ -124,23 +135,14 @@ static int query_limits(struct drm_file *drm_file, struct drm_tern_dev_query *ar
 	return give(args, &limits, sizeof(limits));
 }
 
-/* The device's time lies between two readings of ours: the closer the better. */
 static void read_clocks(struct tern_device *tdev, struct drm_tern_clocks *clocks)
 {
-	int i;
+	struct tern_clock_pair pair;
 
-	clocks->error_ns = U64_MAX;
-	for (i = 0; i < CLOCK_TRIES; i++) {
-		u64 before = ktime_get_ns();
-		u64 timestamp = tern_read64(tdev, TERN_REG_TIMESTAMP);
-		u64 after = ktime_get_ns(), error = (after - before + 1) / 2;
-
-		if (error >= clocks->error_ns)
-			continue;
-		clocks->timestamp = timestamp;
-		clocks->monotonic_ns = before + (after - before) / 2;
-		clocks->error_ns = error;
-	}
+	tern_perf_clocks(tdev, &pair);
+	clocks->timestamp = pair.timestamp;
+	clocks->monotonic_ns = pair.monotonic_ns;
+	clocks->error_ns = pair.error_ns;
 }
 
 static int query_clocks(struct tern_device *tdev, struct drm_tern_dev_query *args)

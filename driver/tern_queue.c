@@ -48,6 +48,7 @@ static void end_task(struct tern_runqueue *queue, struct tern_task *task, int er
 		queue->error = error;
 	}
 	trace_tern_job_ended(queue, task->number, error);
+	tern_perf_ended(queue, task->number, error);
 	tern_fence_end(task->fence, error);
 	wake_up_all(&queue->wait);
 }
@@ -222,6 +223,7 @@ void tern_queue_push(struct tern_runqueue *queue, struct tern_task *task)
 			end_task(queue, task, tdev->ready ? -ECANCELED : -ENODEV);
 	} else {
 		trace_tern_job_pushed(queue, task->number);
+		tern_perf_event(queue, DRM_TERN_PERF_READY, task->number, 0);
 		write_entry(queue, task);
 		wants_slot = queue->slot < 0;
 		if (!wants_slot)

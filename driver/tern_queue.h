@@ -15,6 +15,7 @@
 #include <tern/hw.h>
 
 #include "tern_mmu.h"
+#include "tern_perf.h"
 
 struct drm_file;
 struct tern_account;
@@ -62,8 +63,10 @@ struct tern_runqueue {
 	struct tern_device *tdev;
 	/** @vm: Address space; a reference */
 	struct tern_vm *vm;
-	/** @account: Where its cycles are counted; a reference */
+	/** @account: Its file's; a reference */
 	struct tern_account *account;
+	/** @sums: What it has done */
+	struct tern_sums sums;
 	/** @node: In struct tern_device.objects.queues */
 	struct list_head node;
 	/** @id: Number in its file */

@@ -78,6 +78,7 @@ static int power_cycle(struct tern_device *tdev)
 	tern_ipc_close(tdev);
 	tern_irq_stop(tdev);
 	tern_bus_off(tdev);
+	tern_perf_note_busy(tdev);
 	if (reset_register(tdev, TERN_RESET_ALL)) {
 		ret = tdev->door->reset(tdev);
 		if (ret)
@@ -154,6 +155,7 @@ int tern_reset_locked(struct tern_device *tdev, enum tern_rung rung, const char 
 	if (tdev->pm.asleep)
 		return 0; /* it will be looked at when it wakes */
 	atomic_inc(&tdev->reset.count);
+	tern_perf_drain(tdev);
 	tern_slots_before_reset(tdev);
 	return climb_from(tdev, rung, why);
 }

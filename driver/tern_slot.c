@@ -86,7 +86,7 @@ static void take_slot(struct tern_device *tdev, unsigned int slot)
 }
 
 /**
- * tern_slot_count_cycles() - Add what a queue has run since the last time to its file's account
+ * tern_slot_count_cycles() - Count what a queue has run since the last time
  * @queue: Queue with a slot; struct tern_slots.lock is held, the device is awake
  */
 void tern_slot_count_cycles(struct tern_runqueue *queue)
@@ -95,7 +95,7 @@ void tern_slot_count_cycles(struct tern_runqueue *queue)
 
 	/* It never goes back while a slot is VALID; a device that is gone says all ones. */
 	if (now > queue->counted && now != U64_MAX)
-		atomic64_add(now - queue->counted, &queue->account->cycles);
+		tern_perf_ran(queue, now - queue->counted);
 	queue->counted = now;
 }
 
@@ -104,6 +104,8 @@ static void forget_holder(struct tern_device *tdev, struct tern_runqueue *queue)
 	unsigned long flags;
 	unsigned int slot = queue->slot;
 
+	tern_perf_drain(tdev); /* what the firmware did was for this queue */
+	tern_perf_event(queue, DRM_TERN_PERF_UNBOUND, 0, slot);
 	trace_tern_slot_unbound(queue, slot);
 	if (tdev->pm.asleep)
 		__set_bit(slot, tdev->slots.stale);
@@ -205,6 +207,7 @@ int tern_slot_bind_locked(struct tern_runqueue *queue, unsigned int slot)
 
 	if (asid < 0)
 		return asid;
+	tern_perf_bound(queue, slot);
 	trace_tern_slot_bound(queue, slot, queue->restore);
 	write_slot(queue, slot);
 	spin_lock_irqsave(&queue->lock, flags);
@@ -451,6 +454,7 @@ static void slots_work(struct tern_device *tdev)
 	mutex_lock(&tdev->slots.lock);
 	if (tdev->ready)
 		look_at_holders(tdev);
+	tern_perf_drain(tdev);
 	serve_waiting(tdev);
 	mutex_unlock(&tdev->slots.lock);
 	dma_fence_end_signalling(cookie);

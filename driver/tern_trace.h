@@ -22,6 +22,14 @@
 TRACE_DEFINE_ENUM(DRM_TERN_BIND_MAP);
 TRACE_DEFINE_ENUM(DRM_TERN_BIND_REPLACE);
 TRACE_DEFINE_ENUM(DRM_TERN_BIND_UNMAP);
+TRACE_DEFINE_ENUM(TERN_FW_TRACE_DOORBELL);
+TRACE_DEFINE_ENUM(TERN_FW_TRACE_RUN);
+TRACE_DEFINE_ENUM(TERN_FW_TRACE_PREEMPT);
+TRACE_DEFINE_ENUM(TERN_FW_TRACE_SAVED);
+TRACE_DEFINE_ENUM(TERN_FW_TRACE_END);
+TRACE_DEFINE_ENUM(TERN_FW_TRACE_REQUEST);
+TRACE_DEFINE_ENUM(TERN_FW_TRACE_EVENT);
+TRACE_DEFINE_ENUM(TERN_FW_TRACE_POWER);
 TRACE_DEFINE_ENUM(TERN_RUNG_ENGINES);
 TRACE_DEFINE_ENUM(TERN_RUNG_FIRMWARE);
 TRACE_DEFINE_ENUM(TERN_RUNG_POWER);
@@ -190,6 +198,37 @@ TRACE_EVENT(tern_reset,
 				       { TERN_RUNG_POWER, "everything" },
 				       { TERN_RUNG_OFF, "off" }),
 		      __get_str(why))
+);
+
+/* ---- What the firmware says ---- */
+
+TRACE_EVENT(tern_firmware,
+	    TP_PROTO(struct tern_device *tdev, u32 slot, u32 kind, u64 arg, u64 time_ns),
+	    TP_ARGS(tdev, slot, kind, arg, time_ns),
+	    TP_STRUCT__entry(__string(dev, dev_name(tdev->drm.dev))
+			     __field(u32, slot)
+			     __field(u32, kind)
+			     __field(u64, arg)
+			     __field(u64, time_ns)
+			     ),
+	    TP_fast_assign(__assign_str(dev);
+			   __entry->slot = slot;
+			   __entry->kind = kind;
+			   __entry->arg = arg;
+			   __entry->time_ns = time_ns;
+			   ),
+	    TP_printk("dev=%s slot=%u kind=%s arg=%llu time_ns=%llu", __get_str(dev),
+		      __entry->slot,
+		      __print_symbolic(__entry->kind,
+				       { TERN_FW_TRACE_DOORBELL, "doorbell" },
+				       { TERN_FW_TRACE_RUN, "run" },
+				       { TERN_FW_TRACE_PREEMPT, "preempt" },
+				       { TERN_FW_TRACE_SAVED, "saved" },
+				       { TERN_FW_TRACE_END, "end" },
+				       { TERN_FW_TRACE_REQUEST, "request" },
+				       { TERN_FW_TRACE_EVENT, "event" },
+				       { TERN_FW_TRACE_POWER, "power" }),
+		      __entry->arg, __entry->time_ns)
 );
 
 /* ---- Address spaces ---- */

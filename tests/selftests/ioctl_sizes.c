@@ -34,6 +34,7 @@ static const struct {
 	{"QUEUE_KICK", DRM_IOCTL_TERN_QUEUE_KICK, -ENOENT},
 	{"QUEUE_WAIT", DRM_IOCTL_TERN_QUEUE_WAIT, -ENOENT},
 	{"SUBMIT", DRM_IOCTL_TERN_SUBMIT, -EINVAL},
+	{"PERF", DRM_IOCTL_TERN_PERF, -ENOENT},
 };
 
 static void expect(size_t i, int got, int want, const char *what)

@@ -405,3 +405,23 @@ int context_wait(struct context *context, uint64_t job)
 {
 	return wait_job(context->fd, context->queue, job, 60000);
 }
+
+void context_open_looping(struct context *context)
+{
+	context_open(context);
+	image_loop(&context->image, 2, 1000);
+	image_end(&context->image, context->code.map);
+}
+
+const struct tern_profile *context_profiled(struct context *context)
+{
+	struct tern_profile *profile = (void *)((char *)context->data.map + PAGE);
+	struct drm_tern_job job = {.image = CODE_VA, .args = DATA_VA, .profile = DATA_VA + PAGE};
+	struct drm_tern_submit call = {.queue_id = context->queue, .jobs = DRM_TERN_ARRAY(1, &job)};
+
+	memset(profile, 0, sizeof(*profile));
+	do_ioctl(context->fd, DRM_IOCTL_TERN_SUBMIT, &call);
+	EQUAL(context_wait(context, call.last_job), 0);
+	CHECK(profile->counters.cycles > 0);
+	return profile;
+}

@@ -60,6 +60,7 @@ void in_child(void (*run)(void)); /* in a process of its own; what fails there f
 #define NAME_OF_QUEUE_KICK	drm_tern_queue_kick
 #define NAME_OF_QUEUE_WAIT	drm_tern_queue_wait
 #define NAME_OF_SUBMIT		drm_tern_submit
+#define NAME_OF_PERF		drm_tern_perf
 
 /* Nothing is mapped there, in any process. */
 #define NOWHERE 16ull
@@ -130,5 +131,8 @@ void context_open(struct context *context);
 void context_close(struct context *context);
 uint64_t context_submit(struct context *context);
 int context_wait(struct context *context, uint64_t job);
+/* One whose program does nothing for a while; one run of any, and what the device wrote of it. */
+void context_open_looping(struct context *context);
+const struct tern_profile *context_profiled(struct context *context);
 
 #endif /* SELFTEST_H */

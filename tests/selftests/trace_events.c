@@ -223,6 +223,7 @@ static void fields_are_as_documented(void)
 		{"tern_slot_bound", "dev client queue slot vm asid priority restore"},
 		{"tern_slot_unbound", "dev client queue slot saved"},
 		{"tern_fault", "dev client queue slot code class engine word addr info cycle mark"},
+		{"tern_firmware", "dev slot kind arg time_ns"},
 		{"tern_reset", "dev rung why"},
 		{"tern_vm_bind", "dev client vm type va size async error"},
 		{"tern_invalidate", "dev asid start end seq"},

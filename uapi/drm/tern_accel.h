@@ -748,6 +748,8 @@ enum drm_tern_perf_op {
 
 /**
  * struct drm_tern_perf_counters - Sums since the queue, file or module began.
+ *
+ * Jobs of user-owned queues pass the kernel by: of those only cycles and bound are known.
  */
 struct drm_tern_perf_counters {
 	/** @jobs: That ended well. */
@@ -799,7 +801,15 @@ struct drm_tern_perf_event {
 };
 
 /**
- * struct drm_tern_perf - Arguments of DRM_IOCTL_TERN_PERF.
+ * struct drm_tern_perf - Arguments of DRM_IOCTL_TERN_PERF; since driver_minor 1.
+ *
+ * A trace keeps the oldest events, and those that find no room are lost and counted. Events of the
+ * kernel are in the order of their times. Those of the firmware are found out later: they come
+ * behind, and only the kinds DOORBELL to END, of slots while this file's queues have them. A call
+ * that fails has taken none. Closing the file stops it.
+ *
+ * -EACCES, -EBUSY, -ENODATA: as enum drm_tern_perf_op says. -E2BIG: too many events, or a stride
+ * that is bad. It may wait for a reset that is under way, and PERF_DEVICE wakes the device.
  */
 struct drm_tern_perf {
 	/** @op: enum drm_tern_perf_op. */
@@ -813,7 +823,10 @@ struct drm_tern_perf {
 	__u32 size;
 	/** @stride: TRACE_READ: bytes of an event as the caller knows it, at least 32; else 0. */
 	__u32 stride;
-	/** @pointer: Where to; 0 for TRACE_START and TRACE_STOP. */
+	/**
+	 * @pointer: Where to; 0 for TRACE_START and TRACE_STOP. Counters: as of
+	 * drm_tern_dev_query.
+	 */
 	__u64 pointer;
 	/** @lost: Out, TRACE_READ: events that found no room since the last read. */
 	__u64 lost;

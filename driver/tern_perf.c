@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * PERF: what a queue, a file or the device has done so far; the record of what happens to a
+ * file's queues is in tern_perf_log.c.
+ *
+ * Cycles are the device's: it counts them per slot, and the driver adds up what has come since
+ * it looked last. A job of a user-owned queue passes the kernel by, so only its cycles are known.
+ */
+#include <linux/capability.h>
+
+#include <drm/drm_drv.h>
+#include <drm/drm_file.h>
+
+#include "tern_device.h"
+#include "tern_file.h"
+#include "tern_perf.h"
+#include "tern_query.h"
+#include "tern_queue.h"
+#include "tern_uapi_check.h"
+
+/* ---- Counting -------------------------------------------------------------------- */
+
+static void add_to_all(struct tern_runqueue *queue, size_t field, u64 value)
+{
+	struct tern_sums *sums[] = { &queue->sums, &queue->account->sums, &queue->tdev->perf.sums };
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(sums); i++)
+		atomic64_add(value, (atomic64_t *)((char *)sums[i] + field));
+}
+
+/**
+ * tern_perf_ended() - A job has ended
+ * @queue: Kernel-owned queue
+ * @job: Its number
+ * @error: How
+ *
+ * In any context.
+ */
+void tern_perf_ended(struct tern_runqueue *queue, u64 job, int error)
+{
+	add_to_all(queue, error ? offsetof(struct tern_sums, errors) :
+				  offsetof(struct tern_sums, jobs), 1);
+	tern_perf_event(queue, DRM_TERN_PERF_ENDED, job, (s64)error);
+}
+
+/**
+ * tern_perf_bound() - A queue has a slot
+ * @queue: Queue
+ * @slot: Which
+ */
+void tern_perf_bound(struct tern_runqueue *queue, unsigned int slot)
+{
+	add_to_all(queue, offsetof(struct tern_sums, bound), 1);
+	tern_perf_event(queue, DRM_TERN_PERF_BOUND, 0, slot);
+}
+
+/**
+ * tern_perf_ran() - A queue has run for some time
+ * @queue: Queue
+ * @cycles: Of the NPU, since the last time
+ */
+void tern_perf_ran(struct tern_runqueue *queue, u64 cycles)
+{
+	add_to_all(queue, offsetof(struct tern_sums, cycles), cycles);
+}
+
+/**
+ * tern_perf_refresh_locked() - Count what queues that have slots have run since the last time
+ * @tdev: Device; struct tern_slots.lock is held
+ * @account: Of one file, or NULL: of all
+ */
+void tern_perf_refresh_locked(struct tern_device *tdev, struct tern_account *account)
+{
+	unsigned int slot;
+
+	for (slot = 0; tdev->ready && !tdev->pm.asleep && slot < tdev->slots.count; slot++) {
+		struct tern_runqueue *queue = tern_slot_holder(tdev, slot);
+
+		if (queue && (!account || queue->account == account))
+			tern_slot_count_cycles(queue);
+	}
+}
+
+/**
+ * tern_perf_note_busy() - Read the engines' counters before they may begin anew, or to tell them
+ * @tdev: Device that is awake; struct tern_slots.lock is held
+ */
+void tern_perf_note_busy(struct tern_device *tdev)
+{
+	struct tern_perf *perf = &tdev->perf;
+	int i;
+
+	for (i = 0; i < TERN_NQUEUES; i++) {
+		u64 now = tern_read64(tdev, TERN_REG_BUSY + i * TERN_BUSY_STRIDE);
+
+		if (now == U64_MAX)
+			continue; /* the device is gone */
+		if (now < perf->busy_seen[i])
+			perf->busy[i] += perf->busy_seen[i];
+		perf->busy_seen[i] = now;
+	}
+}
+
+/* ---- Telling ------------------------------------------------------------------------ */
+
+static void fill(struct drm_tern_perf_counters *counters, struct tern_sums *sums)
+{
+	counters->jobs = atomic64_read(&sums->jobs);
+	counters->errors = atomic64_read(&sums->errors);
+	counters->cycles = atomic64_read(&sums->cycles);
+	counters->bound = atomic64_read(&sums->bound);
+}
+
+static int refresh(struct tern_device *tdev, struct tern_account *account)
+{
+	int ret = mutex_lock_interruptible(&tdev->slots.lock);
+
+	if (ret)
+		return ret;
+	tern_perf_refresh_locked(tdev, account);
+	mutex_unlock(&tdev->slots.lock);
+	return 0;
+}
+
+static int give(struct drm_tern_perf *args, const struct drm_tern_perf_counters *counters)
+{
+	return tern_query_give(args->pointer, &args->size, counters, sizeof(*counters));
+}
+
+static int tell_queue(struct tern_device *tdev, struct tern_file *file, struct drm_tern_perf *args)
+{
+	struct tern_runqueue *queue = tern_queue_lookup(file, args->id);
+	struct drm_tern_perf_counters counters = {};
+	int ret;
+
+	if (!queue)
+		return -ENOENT;
+	ret = refresh(tdev, file->account);
+	fill(&counters, &queue->sums);
+	tern_queue_put(queue);
+	return ret ?: give(args, &counters);
+}
+
+static int tell_file(struct tern_device *tdev, struct tern_file *file, struct drm_tern_perf *args)
+{
+	struct drm_tern_perf_counters counters = {};
+	int ret = refresh(tdev, file->account);
+
+	fill(&counters, &file->account->sums);
+	return ret ?: give(args, &counters);
+}
+
+static void fill_device(struct tern_device *tdev, struct drm_tern_perf_counters *counters)
+{
+	int i;
+
+	tern_perf_refresh_locked(tdev, NULL);
+	tern_perf_note_busy(tdev);
+	for (i = 0; i < TERN_NQUEUES; i++)
+		counters->busy[i] = tdev->perf.busy[i] + tdev->perf.busy_seen[i];
+	counters->energy_uj = tern_read64(tdev, TERN_REG_ENERGY_UJ);
+	fill(counters, &tdev->perf.sums);
+}
+
+static int tell_device(struct tern_device *tdev, struct drm_tern_perf *args)
+{
+	struct drm_tern_perf_counters counters = {};
+	int ret;
+
+	if (!perfmon_capable())
+		return -EACCES;
+	ret = tern_pm_get(tdev);
+	if (ret)
+		return ret;
+	ret = mutex_lock_interruptible(&tdev->slots.lock);
+	if (!ret) {
+		fill_device(tdev, &counters);
+		mutex_unlock(&tdev->slots.lock);
+	}
+	tern_pm_put(tdev);
+	return ret ?: give(args, &counters);
+}
+
+static int perf(struct tern_device *tdev, struct tern_file *file, struct drm_tern_perf *args)
+{
+	struct tern_perf_log *log = &file->account->log;
+
+	switch (args->op) {
+	case DRM_TERN_PERF_QUEUE:
+		return tell_queue(tdev, file, args);
+	case DRM_TERN_PERF_FILE:
+		return tell_file(tdev, file, args);
+	case DRM_TERN_PERF_DEVICE:
+		return tell_device(tdev, args);
+	case DRM_TERN_PERF_TRACE_START:
+		return tern_perf_log_start(tdev, log, args->size);
+	case DRM_TERN_PERF_TRACE_READ:
+		return tern_perf_log_read(tdev, log, args);
+	default:
+		return tern_perf_log_stop(tdev, log);
+	}
+}
+
+/**
+ * tern_ioctl_perf() - DRM_IOCTL_TERN_PERF
+ * @drm: Device
+ * @data: struct drm_tern_perf
+ * @file: File
+ *
+ * Return: 0 or a negative errno
+ */
+int tern_ioctl_perf(struct drm_device *drm, void *data, struct drm_file *file)
+{
+	struct drm_tern_perf *args = data;
+	int cookie, ret = tern_check_perf(args);
+
+	if (ret)
+		return ret;
+	if (!drm_dev_enter(drm, &cookie))
+		return -ENODEV;
+	ret = perf(to_tern_device(drm), file->driver_priv, args);
+	drm_dev_exit(cookie);
+	return ret;
+}
