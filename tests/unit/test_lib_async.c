@@ -15,7 +15,7 @@ static void sleep_ms(long ms)
 }
 
 /* A chain of products that takes far longer than any wait below, unless it is stopped. */
-enum { LONG_N = 256, LONG_OPS = 1000 };
+enum { LONG_N = 512, LONG_OPS = 1000 };
 
 static void long_open(struct rig *r, const char *device)
 {
