@@ -2,6 +2,7 @@
 /* What libtern tells: reports, traces, log. */
 #include "json_check.h"
 #include "lib_fixture.h"
+#include "lib/session.h"
 
 /* Text that a function writes to a stream. */
 struct capture {
@@ -223,6 +224,63 @@ START_TEST(traces_keep_the_order_of_time)
 }
 END_TEST
 
+static const char *line_with(const char *text, const char *what)
+{
+	const char *at = strstr(text, what);
+
+	ck_assert_msg(at != NULL, "no %s in %s", what, text);
+	while (at > text && at[-1] != '\n')
+		at--;
+	return at;
+}
+
+/* A transport that knows when its device ran a job, and who did what to it meanwhile. */
+START_TEST(traces_take_what_the_device_tells)
+{
+	const struct tern_sim_event event = {.start = 250, .end = 500, .mark = 1};
+	struct capture c = capture();
+	struct tern_span span = {.error_ns = 7, .cycles = 1000, .preemptions = 2, .lost = 3};
+	struct tern_life life = {.job = 9, .name = "job", .track = TERN_LIFE_DRIVER, .phase = 'b'};
+	struct tern_trace *t;
+	struct rig r;
+	const char *line;
+
+	rig_open(&r, "sim:ref");
+	capture_open(&c);
+	t = tern_trace_start(c.f, r.s->prog->graph, 1000000, TERN_TRACE_MEASURED);
+	tern_trace_job(t, t->origin_ns + 500);
+	span.start_ns = t->origin_ns + 1000;
+	span.end_ns = t->origin_ns + 5000; /* four times what its cycles would take */
+	life.time_ns = t->origin_ns + 800;
+	t->tracer.life(t->tracer.ctx, &life);
+	t->tracer.span(t->tracer.ctx, &span);
+	t->tracer.event(t->tracer.ctx, &event);
+	tern_trace_job_end(t, 0, 1000);
+	/* The next one's device tells nothing: laid out behind. */
+	tern_trace_job(t, t->origin_ns + 600);
+	tern_trace_job_end(t, 1, 100);
+	must(tern_trace_end(t));
+	ck_assert_msg(json_ok(c.text), "%s", c.text);
+	line = line_with(c.text, "\"cat\":\"command\"");
+	ck_assert_double_eq_tol(number_after(line, "\"ts\":"), 2.0, 1e-9);
+	ck_assert_double_eq_tol(number_after(line, "\"dur\":"), 1.0, 1e-9);
+	line = line_with(c.text, "\"segment 0\"");
+	ck_assert_double_eq_tol(number_after(line, "\"ts\":"), 1.0, 1e-9);
+	ck_assert_double_eq_tol(number_after(line, "\"dur\":"), 4.0, 1e-9);
+	ck_assert_double_eq(number_after(line, "\"clock_error_ns\":"), 7);
+	ck_assert_double_eq(number_after(line, "\"preemptions\":"), 2);
+	ck_assert_double_eq(number_after(line, "\"commands_lost\":"), 3);
+	line = line_with(c.text, "\"segment 1\"");
+	ck_assert_double_eq_tol(number_after(line, "\"ts\":"), 5.0, 1e-9);
+	ck_assert_double_eq_tol(number_after(line, "\"dur\":"), 0.1, 1e-9);
+	line = line_with(c.text, "\"ph\":\"b\"");
+	ck_assert_double_eq_tol(number_after(line, "\"ts\":"), 0.8, 1e-9);
+	ck_assert_double_eq(number_after(line, "\"id\":"), 9);
+	capture_close(&c);
+	rig_close(&r);
+}
+END_TEST
+
 START_TEST(traces_end_with_their_session)
 {
 	struct capture c = capture();
@@ -303,6 +361,7 @@ static Suite *suite(void)
 	t = tcase_create("trace and log");
 	tcase_add_loop_test(t, traces_are_json, 0, 2);
 	tcase_add_test(t, traces_keep_the_order_of_time);
+	tcase_add_test(t, traces_take_what_the_device_tells);
 	tcase_add_test(t, traces_end_with_their_session);
 	tcase_add_test(t, logging_is_opt_in);
 	suite_add_tcase(s, t);

@@ -367,7 +367,7 @@ TERN_API void tern_session_reset_stats(struct tern_session *s);
 TERN_API int tern_explain(const struct tern_session *s, FILE *out, bool json);
 
 /* Record a trace of the following runs in Chrome's JSON format (opens in Perfetto): host and
- * engines on one clock. Stop with NULL, which completes the file. The stream stays the
+ * engines on one clock, on the kernel driver also what it and the firmware did. Stop with NULL, which completes the file. The stream stays the
  * caller's. */
 TERN_API int tern_session_trace(struct tern_session *s, FILE *out);
 

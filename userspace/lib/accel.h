@@ -42,6 +42,7 @@ struct tern_context {
 	struct accel_ring ring;
 	uint32_t vm, queue; /* 0: none */
 	uint64_t jobs;	    /* put into the ring */
+	bool traced;	    /* the kernel records what happens to this file's queues */
 };
 
 static inline struct accel *accel_of(struct tern_transport *t)
@@ -81,5 +82,11 @@ int accel_queue_run(struct tern_context *c, struct tern_run *run);
 int accel_profile_room(struct tern_context *c, const struct tern_run *run);
 void accel_profile_begin(struct tern_context *c, struct tern_run *run);
 void accel_profile_end(struct tern_context *c, struct tern_run *run);
+
+/* ---- traces: as the operations of struct tern_transport_ops -------------------------------- */
+int accel_trace_start(struct tern_context *c);
+void accel_trace_stop(struct tern_context *c, const struct tern_tracer *tracer);
+/* What has been recorded of the context's queue since the last time. */
+void accel_trace_read(struct tern_context *c, const struct tern_tracer *tracer);
 
 #endif

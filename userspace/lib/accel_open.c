@@ -260,6 +260,8 @@ int tern_transport_accel(const char *params, struct tern_accel_options *o,
 		.context_destroy = context_destroy,
 		.map = accel_map_set,
 		.run = run,
+		.trace_start = accel_trace_start,
+		.trace_stop = accel_trace_stop,
 	};
 	struct accel *a = calloc(1, sizeof(*a));
 	char which[32];

@@ -15,7 +15,7 @@ static uint64_t ops_bytes(const struct tern_run *run)
 static uint64_t room_for(const struct tern_run *run)
 {
 	return sizeof(struct tern_profile) + ops_bytes(run) +
-	       (run->event ? MAX_EVENTS * sizeof(struct tern_profile_event) : 0);
+	       (run->tracer ? MAX_EVENTS * sizeof(struct tern_profile_event) : 0);
 }
 
 int accel_profile_room(struct tern_context *c, const struct tern_run *run)
@@ -51,23 +51,36 @@ void accel_profile_begin(struct tern_context *c, struct tern_run *run)
 	memset(p, 0, sizeof(*p) + ops_bytes(run));
 	p->nops = (uint32_t)run->nops;
 	p->ops = run->nops ? ops : 0;
-	p->nevents = run->event ? MAX_EVENTS : 0;
-	p->events = run->event ? ops + ops_bytes(run) : 0;
+	p->nevents = run->tracer ? MAX_EVENTS : 0;
+	p->events = run->tracer ? ops + ops_bytes(run) : 0;
 	run->job.profile = c->profile.va;
 	sync_profile(c, run, DRM_TERN_SYNC_TO_DEVICE);
 }
 
-/* When the device began, on the host's clock. */
-static uint64_t host_time(const struct accel *a, uint64_t timestamp)
+static uint64_t host_time(const struct drm_tern_clocks *k, uint64_t timestamp)
+{
+	return k->monotonic_ns - (uint64_t)(int64_t)((double)(int64_t)(k->timestamp - timestamp) *
+						     1e6 / k->timestamp_khz);
+}
+
+/* By the device's clock, which is read together with the host's. Without that nothing is told. */
+static bool find_span(const struct accel *a, const struct tern_profile *p, struct tern_span *span)
 {
 	struct drm_tern_clocks k = {0};
 	struct drm_tern_dev_query q = {
 		.type = DRM_TERN_QUERY_CLOCKS, .size = sizeof(k), .pointer = (uintptr_t)&k};
 
 	if (accel_ioctl(a, DRM_IOCTL_TERN_DEV_QUERY, &q) || !k.timestamp_khz)
-		return 0;
-	return k.monotonic_ns -
-	       (uint64_t)((double)(int64_t)(k.timestamp - timestamp) * 1e6 / k.timestamp_khz);
+		return false;
+	*span = (struct tern_span){
+		.start_ns = host_time(&k, p->begin),
+		.end_ns = host_time(&k, p->end),
+		.error_ns = k.error_ns,
+		.cycles = p->counters.cycles,
+		.lost = p->event_count > MAX_EVENTS ? p->event_count - MAX_EVENTS : 0,
+		.preemptions = p->preemptions,
+	};
+	return true;
 }
 
 static void give_events(const struct tern_profile_event *e, uint64_t n, const struct tern_run *run)
@@ -84,7 +97,7 @@ static void give_events(const struct tern_profile_event *e, uint64_t n, const st
 			.end = e[i].end,
 		};
 
-		run->event(run->event_ctx, &out);
+		run->tracer->event(run->tracer->ctx, &out);
 	}
 }
 
@@ -92,6 +105,7 @@ void accel_profile_end(struct tern_context *c, struct tern_run *run)
 {
 	const struct tern_profile *p = (const void *)c->profile.host;
 	const struct tern_profile_op *op = (const void *)(p + 1);
+	struct tern_span span;
 	size_t i;
 
 	sync_profile(c, run, DRM_TERN_SYNC_FROM_DEVICE);
@@ -103,8 +117,9 @@ void accel_profile_end(struct tern_context *c, struct tern_run *run)
 		run->ops[i].macs = op[i].macs;
 		run->ops[i].commands = op[i].commands;
 	}
-	if (!run->event)
+	if (!run->tracer)
 		return;
-	run->start_ns = host_time(c->owner, p->begin);
+	if (find_span(c->owner, p, &span))
+		run->tracer->span(run->tracer->ctx, &span);
 	give_events((const void *)(op + run->nops), p->event_count, run);
 }

@@ -193,7 +193,6 @@ int accel_queue_run(struct tern_context *c, struct tern_run *run)
 	uint64_t number = 0;
 	int ret;
 
-	run->start_ns = tern_now_ns();
 	accel_profile_begin(c, run);
 	ret = accel_map_sync(c, DRM_TERN_SYNC_TO_DEVICE);
 	if (ret)
@@ -201,6 +200,8 @@ int accel_queue_run(struct tern_context *c, struct tern_run *run)
 	ret = c->owner->user_queues ? ring(c, &run->job) : submit(c, &run->job, &number);
 	if (!ret)
 		ret = wait_for(c, c->owner->user_queues ? c->jobs : number, run->stop);
+	if (run->tracer)
+		accel_trace_read(c, run->tracer); /* the queue may be another one next time */
 	if (ret && ret != -EINTR)
 		ret = find_fault(c, ret, run);
 	else if (!ret)

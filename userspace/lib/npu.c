@@ -115,8 +115,7 @@ int tern_session_run_npu(struct tern_session *s, uint32_t seg)
 	fill_args(s, seg);
 	memset(s->job_ops, 0, run.nops * sizeof(*s->job_ops));
 	if (s->trace) {
-		run.event = tern_trace_event;
-		run.event_ctx = s->trace;
+		run.tracer = &s->trace->tracer;
 		tern_trace_job(s->trace, tern_now_ns());
 	}
 	ret = s->prog->dev->transport->ops->run(s->ctx, &run);

@@ -33,13 +33,40 @@ static int alloc_tables(struct tern_session *s)
 	return tern_fail(-ENOMEM, "no memory for a session of %u operators", g->nops);
 }
 
+static int end_trace(struct tern_session *s)
+{
+	const struct tern_transport_ops *ops = s->prog->dev->transport->ops;
+	struct tern_trace *t = s->trace;
+
+	if (!t)
+		return 0;
+	s->trace = NULL;
+	if (s->ctx && ops->trace_stop)
+		ops->trace_stop(s->ctx, &t->tracer);
+	return tern_trace_end(t);
+}
+
+static int begin_trace(struct tern_session *s, FILE *out)
+{
+	const struct tern_transport_ops *ops = s->prog->dev->transport->ops;
+	enum tern_trace_kind kind = TERN_TRACE_LAID_OUT;
+
+	if (s->ctx && ops->trace_start)
+		kind = ops->trace_start(s->ctx) ? TERN_TRACE_NO_LIFE : TERN_TRACE_MEASURED;
+	s->trace = tern_trace_start(out, s->prog->graph, s->prog->dev->target.caps.clock_khz, kind);
+	if (s->trace)
+		return 0;
+	if (kind == TERN_TRACE_MEASURED)
+		ops->trace_stop(s->ctx, NULL);
+	return tern_fail(-ENOMEM, "no memory for a trace");
+}
+
 static void session_free(struct tern_session *s)
 {
 	struct tern_transport *t = s->prog->dev->transport;
 
 	tern_worker_destroy(s->worker);
-	if (s->trace)
-		tern_trace_end(s->trace);
+	end_trace(s);
 	if (s->ctx)
 		t->ops->context_destroy(s->ctx);
 	if (s->args.host)
@@ -121,7 +148,6 @@ void *tern_session_storage(struct tern_session *s, uint32_t storage)
 
 int tern_session_trace(struct tern_session *s, FILE *out)
 {
-	struct tern_trace *old;
 	int ret = 0;
 
 	if (!s)
@@ -130,15 +156,9 @@ int tern_session_trace(struct tern_session *s, FILE *out)
 	if (s->busy) {
 		ret = tern_fail(-EBUSY, "a run is under way: wait for its fence, then trace");
 	} else {
-		old = s->trace;
-		s->trace = NULL;
-		if (old)
-			ret = tern_trace_end(old);
-		if (!ret && out) {
-			s->trace = tern_trace_start(out, s->prog->graph,
-						    s->prog->dev->target.caps.clock_khz);
-			ret = s->trace ? 0 : tern_fail(-ENOMEM, "no memory for a trace");
-		}
+		ret = end_trace(s);
+		if (!ret && out)
+			ret = begin_trace(s, out);
 	}
 	pthread_mutex_unlock(&s->lock);
 	return ret;

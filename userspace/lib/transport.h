@@ -15,18 +15,44 @@
 struct tern_transport;
 struct tern_context; /* an address space of the NPU; belongs to one session */
 
+/* When a job ran, where the device tells; else a trace lays out its cycles. CLOCK_MONOTONIC. */
+struct tern_span {
+	uint64_t start_ns, end_ns;
+	uint64_t error_ns; /* by which both may be off */
+	uint64_t cycles;
+	uint64_t lost; /* events there was no room for */
+	uint32_t preemptions;
+};
+
+/* What happened to a job outside the engines. CLOCK_MONOTONIC. */
+enum tern_life_track { TERN_LIFE_DRIVER, TERN_LIFE_FIRMWARE };
+struct tern_life {
+	uint64_t time_ns;
+	uint64_t job; /* its number in its queue; 0: of none */
+	uint64_t arg; /* as the name says */
+	const char *name;
+	enum tern_life_track track;
+	char phase; /* of Chrome's format: b, n and e of a job; B, E and i of a track */
+};
+
+/* Where a run's events go. */
+struct tern_tracer {
+	void (*span)(void *ctx, const struct tern_span *span); /* before the job's events */
+	void (*event)(void *ctx, const struct tern_sim_event *e);
+	void (*life)(void *ctx, const struct tern_life *e);
+	void *ctx;
+};
+
 /* One job, and what is known of it afterwards. Events and per-operator counters have the
  * form in which the model gives them. */
 struct tern_run {
 	/* in */
 	struct tern_job job;
-	void (*event)(void *ctx, const struct tern_sim_event *e); /* or NULL */
-	void *event_ctx;
+	const struct tern_tracer *tracer; /* or NULL */
 	struct tern_sim_op *ops;
 	size_t nops;
 	const volatile int *stop;
 	/* out */
-	uint64_t start_ns; /* of CLOCK_MONOTONIC, when the device began */
 	struct tern_counters counters;
 	struct tern_fault fault;
 };
@@ -45,6 +71,11 @@ struct tern_transport_ops {
 	int (*map)(struct tern_context *c, const struct tern_mapping *list, size_t n);
 	/* Run to the end. 0 also when the job faulted; -EINTR: stopped before it began. */
 	int (*run)(struct tern_context *c, struct tern_run *run);
+	/* Where others than the engines tell what they did, too; else NULL. Start before the first
+	 * run that is traced: 0, or why they do not (a negative errno without a message). Stop gives
+	 * what came after the last run, unless `tracer` is NULL. */
+	int (*trace_start)(struct tern_context *c);
+	void (*trace_stop)(struct tern_context *c, const struct tern_tracer *tracer);
 };
 struct tern_transport {
 	const struct tern_transport_ops *ops;

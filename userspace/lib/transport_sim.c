@@ -77,8 +77,8 @@ static int sim_run(struct tern_context *c, struct tern_run *run)
 	struct tern_sim_run r = {
 		.job = run->job,
 		.mem = {.translate = tern_map_translate, .ctx = &c->map},
-		.event = run->event,
-		.event_ctx = run->event_ctx,
+		.event = run->tracer ? run->tracer->event : NULL,
+		.event_ctx = run->tracer ? run->tracer->ctx : NULL,
 		.ops = run->ops,
 		.nops = run->nops,
 		.stop = run->stop,
@@ -87,7 +87,6 @@ static int sim_run(struct tern_context *c, struct tern_run *run)
 
 	if (!tern_lock_unless(&c->owner->busy, run->stop))
 		return -EINTR;
-	run->start_ns = tern_now_ns();
 	ret = tern_sim_run(c->owner->sim, &r);
 	pthread_mutex_unlock(&c->owner->busy);
 	run->counters = r.counters;

@@ -183,8 +183,8 @@ static int run(struct tern_context *c, struct tern_run *run)
 	struct tern_sim_run r = {
 		.job = run->job,
 		.mem = {.translate = tern_map_translate, .ctx = &c->map},
-		.event = run->event,
-		.event_ctx = run->event_ctx,
+		.event = run->tracer ? run->tracer->event : NULL,
+		.event_ctx = run->tracer ? run->tracer->ctx : NULL,
 		.ops = run->ops,
 		.nops = run->nops,
 	};
