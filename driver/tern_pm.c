@@ -11,7 +11,9 @@
  * While asleep no register is touched. Whoever loses a slot then is noted (struct
  * tern_slots.stale), and the slot is cleared before the device may reach memory again.
  *
- * System sleep saves what runs; contexts and rings are in memory and go on afterwards.
+ * System sleep saves what runs; contexts and rings are in memory and go on afterwards. Processes
+ * are frozen then, but schedulers and works are not: jobs whose waits end are written into
+ * their rings, which the firmware looks at when it resumes, and who wants a slot waits for it.
  */
 #include <linux/pm_runtime.h>
 
@@ -67,6 +69,13 @@ static bool somebody_has_work(struct tern_device *tdev)
 	return false;
 }
 
+/* Nobody who has looked before is still about to ring, or to write what is not looked at. */
+static void set_asleep(struct tern_device *tdev, bool asleep)
+{
+	WRITE_ONCE(tdev->pm.asleep, asleep);
+	tern_slots_barrier(tdev);
+}
+
 static int fall_asleep(struct tern_device *tdev, bool force)
 {
 	int ret = ask_suspend(tdev, force);
@@ -82,7 +91,7 @@ static int fall_asleep(struct tern_device *tdev, bool force)
 	tern_slots_before_reset(tdev);
 	tern_irq_stop(tdev);
 	tern_bus_off(tdev);
-	tdev->pm.asleep = true;
+	set_asleep(tdev, true);
 	return 0;
 }
 
@@ -140,13 +149,14 @@ static int wake_locked(struct tern_device *tdev)
 
 	if (!tdev->ready)
 		return -ENODEV;
-	tdev->pm.asleep = false;
+	set_asleep(tdev, false);
 	if (!firmware_lost(tdev))
 		ret = go_on(tdev);
 	/* Noted before the sleep, and not to be asked of slots that have lost everything. */
 	if (ret)
 		ret = tern_restart_locked(tdev);
 	tern_watchdog_arm(tdev);
+	tern_user_awake(tdev);
 	return ret;
 }
 

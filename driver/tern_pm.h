@@ -11,7 +11,10 @@ struct tern_device;
  * struct tern_pm - Power
  */
 struct tern_pm {
-	/** @asleep: Registers must not be touched. Protected by struct tern_slots.lock */
+	/**
+	 * @asleep: Registers must not be touched. Written with struct tern_slots.lock, and read
+	 * with that or with the lock of a queue that has a slot
+	 */
 	bool asleep;
 	/** @idle: What the firmware said last; only a hint */
 	bool idle;

@@ -226,7 +226,8 @@ void tern_queue_push(struct tern_runqueue *queue, struct tern_task *task)
 		tern_perf_event(queue, DRM_TERN_PERF_READY, task->number, 0);
 		write_entry(queue, task);
 		wants_slot = queue->slot < 0;
-		if (!wants_slot)
+		/* Asleep, the ring is looked at on waking up. */
+		if (!wants_slot && !READ_ONCE(tdev->pm.asleep))
 			tern_ring_doorbell(tdev, queue->slot);
 	}
 	spin_unlock_irqrestore(&queue->lock, flags);

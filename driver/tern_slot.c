@@ -352,6 +352,8 @@ static void serve_waiting(struct tern_device *tdev)
 	while ((queue = pop(slots, &list))) {
 		if (queue->destroyed || !tdev->ready) {
 			tern_queue_die(queue, tdev->ready ? -ECANCELED : -ENODEV, NULL);
+		} else if (tdev->pm.asleep) {
+			put_back(slots, queue); /* all are looked at when it wakes */
 		} else if (!give_slot(queue)) {
 			put_back(slots, queue);
 			again = true;
@@ -512,6 +514,27 @@ void tern_slots_collect(struct tern_device *tdev)
 	rcu_read_unlock();
 }
 
+/**
+ * tern_slots_barrier() - Whoever is pushing a job into a slot's ring sees what was written before
+ * @tdev: Device; struct tern_slots.lock is held
+ *
+ * And what those have written who did not see it yet is visible when this returns.
+ */
+void tern_slots_barrier(struct tern_device *tdev)
+{
+	unsigned int slot;
+
+	for (slot = 0; slot < tdev->slots.count; slot++) {
+		struct tern_runqueue *queue = holder(&tdev->slots, slot);
+		unsigned long flags;
+
+		if (!queue)
+			continue;
+		spin_lock_irqsave(&queue->lock, flags);
+		spin_unlock_irqrestore(&queue->lock, flags);
+	}
+}
+
 /* ---- Resets ------------------------------------------------------------------------ */
 
 /**
@@ -570,8 +593,12 @@ void tern_slots_before_reset(struct tern_device *tdev)
 			continue;
 		tern_slot_count_cycles(queue);
 		state = slot_state(tdev, slot);
+		/* Told now or never: the record goes with the slot, and the job was not lost. */
+		if (state == TERN_SLOT_FAULTED)
+			handle_fault(queue);
 		queue->restore = state == TERN_SLOT_SAVED;
-		queue->interrupted = state != TERN_SLOT_SAVED && state != TERN_SLOT_IDLE;
+		queue->interrupted = state != TERN_SLOT_SAVED && state != TERN_SLOT_IDLE &&
+				     !queue->fault.code;
 		if (queue->interrupted)
 			tern_write(tdev, tern_slot_reg(slot, TERN_SLOT_REG_CONTROL), 0);
 	}

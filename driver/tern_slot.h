@@ -45,6 +45,7 @@ struct tern_slots {
 void tern_slots_init(struct tern_device *tdev);
 void tern_slots_kick(struct tern_device *tdev);
 void tern_slots_collect(struct tern_device *tdev);
+void tern_slots_barrier(struct tern_device *tdev);
 void tern_slot_want(struct tern_runqueue *queue);
 void tern_slot_no_progress(struct tern_device *tdev, unsigned int slot);
 void tern_slots_before_reset(struct tern_device *tdev);

@@ -226,7 +226,8 @@ static void serve(struct tern_device *tdev)
 	bool goes_on = true;
 
 	mutex_lock(&tdev->user.lock);
-	while (goes_on && (queue = pop_waiting(tdev))) {
+	/* The system may sleep: under this lock it does not fall asleep. */
+	while (goes_on && !READ_ONCE(tdev->pm.asleep) && (queue = pop_waiting(tdev))) {
 		goes_on = !tdev->ready || give_turn(queue);
 		if (!goes_on) /* and has waited for as long as before */
 			wait_since(queue, queue->waits_since);
@@ -247,6 +248,16 @@ static void user_work(struct work_struct *work)
 		tern_pm_put(tdev);
 	}
 	drm_dev_exit(cookie);
+}
+
+/**
+ * tern_user_awake() - The device is: whoever waited for a turn meanwhile gets one
+ * @tdev: Device
+ */
+void tern_user_awake(struct tern_device *tdev)
+{
+	if (!list_empty_careful(&tdev->user.waiting))
+		queue_delayed_work(tdev->cleanup_wq, &tdev->user.work, 0);
 }
 
 /* ---- QUEUE_KICK ------------------------------------------------------------------- */

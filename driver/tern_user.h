@@ -47,6 +47,7 @@ void tern_user_mapped(struct tern_runqueue *queue, unsigned int slot);
 void tern_user_forget(struct tern_device *tdev, struct tern_doorbell *doorbell);
 void tern_user_zap_all(struct tern_device *tdev);
 void tern_user_want(struct tern_runqueue *queue);
+void tern_user_awake(struct tern_device *tdev);
 bool tern_user_has_work(struct tern_runqueue *queue);
 bool tern_user_skip_lost(struct tern_runqueue *queue);
 

@@ -2,7 +2,6 @@
 /* PRIME: buffers of ours in other drivers and files, and theirs in ours (vgem, udmabuf). */
 #include <errno.h>
 #include <fcntl.h>
-#include <glob.h>
 #include <linux/dma-buf.h>
 #include <linux/udmabuf.h>
 #include <poll.h>
@@ -33,46 +32,11 @@ static uint32_t import_fd(int fd, int dmabuf)
 	return args.handle;
 }
 
-/* Also if it is built in, or there is none: then what it makes is there, or not. */
-static void load_module(const char *name)
-{
-	char command[64];
-
-	snprintf(command, sizeof(command), "modprobe -q %s", name);
-	if (system(command))
-		printf("# modprobe %s failed\n", name);
-}
-
 static int poll_in(int fd, int milliseconds)
 {
 	struct pollfd pollfd = {.fd = fd, .events = POLLIN};
 
 	return poll(&pollfd, 1, milliseconds);
-}
-
-/* The node whose driver is called so, or skips the test. */
-static int other_driver(const char *name)
-{
-	glob_t nodes;
-	int found = -1;
-
-	load_module(name);
-	if (glob("/dev/dri/card*", 0, NULL, &nodes))
-		skip("no other DRM device");
-	for (size_t i = 0; i < nodes.gl_pathc && found < 0; i++) {
-		char is[32] = "";
-		struct drm_version version = {.name = is, .name_len = sizeof(is) - 1};
-		int fd = open(nodes.gl_pathv[i], O_RDWR | O_CLOEXEC);
-
-		if (fd >= 0 && !ioctl(fd, DRM_IOCTL_VERSION, &version) && !strcmp(is, name))
-			found = fd;
-		else if (fd >= 0)
-			close(fd);
-	}
-	globfree(&nodes);
-	if (found < 0)
-		skip("no device of the other driver");
-	return found;
 }
 
 /* The job writes 7 where the first word at VA says. */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <linux/sync_file.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -124,6 +125,39 @@ int device_open(void)
 	if (fd < 0)
 		skip("no /dev/accel/accel* that may be opened");
 	return fd;
+}
+
+void load_module(const char *name)
+{
+	char command[64];
+
+	snprintf(command, sizeof(command), "modprobe -q %s", name);
+	if (system(command))
+		printf("# modprobe %s failed\n", name);
+}
+
+int other_driver(const char *name)
+{
+	glob_t nodes;
+	int found = -1;
+
+	load_module(name);
+	if (glob("/dev/dri/card*", 0, NULL, &nodes))
+		skip("no other DRM device");
+	for (size_t i = 0; i < nodes.gl_pathc && found < 0; i++) {
+		char is[32] = "";
+		struct drm_version version = {.name = is, .name_len = sizeof(is) - 1};
+		int fd = open(nodes.gl_pathv[i], O_RDWR | O_CLOEXEC);
+
+		if (fd >= 0 && !ioctl(fd, DRM_IOCTL_VERSION, &version) && !strcmp(is, name))
+			found = fd;
+		else if (fd >= 0)
+			close(fd);
+	}
+	globfree(&nodes);
+	if (found < 0)
+		skip("no device of the other driver");
+	return found;
 }
 
 int try_ioctl(int fd, unsigned long request, void *args)

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: MIT
+/* The system sleeps, with work in every state it can be in; all of it goes on afterwards. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/dma-buf.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "selftest.h"
+
+#define RING_VA 0x300000ull
+
+/* ---- Sleep: devices only, for so many seconds, and then it wakes by itself ---- */
+static bool write_to(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+	bool good = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+
+	if (fd >= 0)
+		close(fd);
+	return good;
+}
+
+static bool is_mounted(const char *type)
+{
+	FILE *file = fopen("/proc/mounts", "r");
+	char line[512], word[32] = "";
+	bool found = false;
+
+	CHECK(file);
+	while (fgets(line, sizeof(line), file))
+		found |= sscanf(line, "%*s %*s %31s", word) == 1 && !strcmp(word, type);
+	fclose(file);
+	return found;
+}
+
+static void system_sleeps(const char *seconds)
+{
+	/* Linux's virtio 9p does not wake up again, and with it whoever reads from there. */
+	if (is_mounted("9p"))
+		skip("a file system here does not survive it");
+	if (!write_to("/sys/module/suspend/parameters/pm_test_delay", seconds) ||
+	    !write_to("/sys/power/pm_test", "devices"))
+		skip("this kernel cannot try to sleep");
+	CHECK(write_to("/sys/power/state", "freeze"));
+	write_to("/sys/power/pm_test", "none");
+}
+
+/* ---- Programs: one that runs for a while and then writes 7 where its argument says ---- */
+static void slow_writer(struct context *c, int64_t loops)
+{
+	context_open(c);
+	image_loop(&c->image, 2, loops);
+	image_fence(&c->image, TERN_REG_ARGS, 0, 7);
+	image_end(&c->image, c->code.map);
+}
+
+static void queued_jobs_go_on(void)
+{
+	enum { QUEUES = 96, JOBS = 4 };
+	uint32_t queue[QUEUES];
+	volatile uint64_t *data;
+	struct context c;
+
+	slow_writer(&c, 20000);
+	data = c.data.map;
+	for (int i = 0; i < QUEUES; i++)
+		queue[i] = make_queue(c.fd, c.vm);
+	for (uint64_t job = 0; job < JOBS; job++)
+		for (uint64_t i = 0; i < QUEUES; i++)
+			submit(c.fd, queue[i], CODE_VA, DATA_VA + 8 * (job * QUEUES + i));
+	system_sleeps("1");
+	for (uint64_t i = 0; i < QUEUES; i++) {
+		EQUAL(wait_job(c.fd, queue[i], JOBS, 60000), 0);
+		EQUAL(queue_state(c.fd, queue[i]).error, 0);
+		EQUAL(queue_state(c.fd, queue[i]).lost, 0);
+		for (uint64_t job = 0; job < JOBS; job++)
+			EQUAL(data[job * QUEUES + i], 7);
+	}
+	context_close(&c);
+}
+
+/* The one that runs is saved, and does not begin anew: it counts what it has done. */
+static void running_job_goes_on(void)
+{
+	struct drm_tern_queue_state state;
+	struct context c;
+	uint64_t job;
+
+	slow_writer(&c, 3000000);
+	job = context_submit(&c);
+	EQUAL(wait_job(c.fd, c.queue, job, 50), -ETIMEDOUT);
+	system_sleeps("1");
+	EQUAL(context_wait(&c, job), 0);
+	state = queue_state(c.fd, c.queue);
+	EQUAL(state.error, 0);
+	EQUAL(state.lost, 0);
+	EQUAL(((volatile uint64_t *)c.data.map)[0], 7);
+	context_close(&c);
+}
+
+/* ---- User-owned queues take turns in slots, and one may be due in the middle of the night ---- */
+struct user {
+	uint32_t queue;
+	struct buffer memory;
+	struct tern_ring *ring;
+};
+
+static void user_open(struct context *c, struct user *u, uint64_t va)
+{
+	struct drm_tern_queue_create args = {.vm_id = c->vm,
+					     .flags = DRM_TERN_QUEUE_USER,
+					     .priority = DRM_TERN_PRIORITY_NORMAL,
+					     .ring_va = va};
+
+	u->memory = make_buffer(c->fd, PAGE);
+	bind(c->fd, c->vm, u->memory.handle, va, PAGE, DRM_TERN_BIND_WRITE);
+	u->ring = u->memory.map;
+	u->ring->entries = va + sizeof(*u->ring);
+	u->ring->count = 8;
+	args.ring_bo = u->memory.handle;
+	do_ioctl(c->fd, DRM_IOCTL_TERN_QUEUE_CREATE, &args);
+	u->queue = args.queue_id;
+}
+
+static void user_push(struct context *c, struct user *u, uint64_t args)
+{
+	struct drm_tern_queue_kick kick = {.queue_id = u->queue};
+	struct tern_job *entry = (struct tern_job *)(u->ring + 1) + u->ring->write % 8;
+
+	*entry = (struct tern_job){.image = CODE_VA, .args = args, .flags = TERN_JOB_IRQ};
+	__atomic_store_n(&u->ring->write, u->ring->write + 1, __ATOMIC_RELEASE);
+	do_ioctl(c->fd, DRM_IOCTL_TERN_QUEUE_KICK, &kick);
+}
+
+static void user_queues_go_on(void)
+{
+	enum { FILES = 2, EACH = 14, JOBS = 3 };
+	static struct context file[FILES];
+	static struct user u[FILES][EACH];
+
+	for (int f = 0; f < FILES; f++) {
+		slow_writer(&file[f], 100000);
+		for (uint64_t i = 0; i < EACH; i++)
+			user_open(&file[f], &u[f][i], RING_VA + i * PAGE);
+	}
+	for (int job = 0; job < JOBS; job++)
+		for (int i = 0; i < FILES * EACH; i++)
+			user_push(&file[i % FILES], &u[i % FILES][i / FILES],
+				  DATA_VA + 8 * (uint64_t)(i / FILES));
+	system_sleeps("1");
+	for (int i = 0; i < FILES * EACH; i++) {
+		struct context *c = &file[i % FILES];
+		struct drm_tern_queue_wait args = {.queue_id = u[i % FILES][i / FILES].queue,
+						   .bo_handle =
+							   u[i % FILES][i / FILES].memory.handle,
+						   .offset = offsetof(struct tern_ring, done),
+						   .value = JOBS,
+						   .timeout_ns = monotonic(60000)};
+
+		do_ioctl(c->fd, DRM_IOCTL_TERN_QUEUE_WAIT, &args);
+		EQUAL(queue_state(c->fd, args.queue_id).error, 0);
+		EQUAL(((volatile uint64_t *)c->data.map)[i / FILES], 7);
+	}
+	for (int f = 0; f < FILES; f++)
+		context_close(&file[f]);
+}
+
+/* ---- What a job waits for may come while the device sleeps: processes are frozen, fences not ---- */
+
+/* Of <drm/vgem_drm.h>, which is not installed everywhere. */
+struct vgem_fence_attach {
+	uint32_t handle, flags, out_fence, pad;
+};
+#define VGEM_FENCE_WRITE	    1u
+#define DRM_IOCTL_VGEM_FENCE_ATTACH DRM_IOWR(DRM_COMMAND_BASE + 1, struct vgem_fence_attach)
+
+/* Some other driver's fence, which that lets expire by itself ten seconds later. */
+static uint32_t fence_of_vgem(int fd)
+{
+	struct drm_mode_create_dumb dumb = {.width = 64, .height = 16, .bpp = 32};
+	struct drm_prime_handle prime = {.flags = DRM_CLOEXEC | DRM_RDWR};
+	struct dma_buf_export_sync_file sync = {.flags = DMA_BUF_SYNC_RW};
+	struct drm_syncobj_handle import = {
+		.flags = DRM_SYNCOBJ_FD_TO_HANDLE_FLAGS_IMPORT_SYNC_FILE};
+	struct vgem_fence_attach attach = {.flags = VGEM_FENCE_WRITE};
+	int vgem = other_driver("vgem");
+
+	do_ioctl(vgem, DRM_IOCTL_MODE_CREATE_DUMB, &dumb);
+	attach.handle = prime.handle = dumb.handle;
+	do_ioctl(vgem, DRM_IOCTL_PRIME_HANDLE_TO_FD, &prime);
+	do_ioctl(vgem, DRM_IOCTL_VGEM_FENCE_ATTACH, &attach);
+	do_ioctl(prime.fd, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &sync);
+	import.handle = make_syncobj(fd);
+	import.fd = sync.fd;
+	do_ioctl(fd, DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE, &import);
+	return import.handle;
+}
+
+static void job_comes_in_the_night(void)
+{
+	struct drm_tern_sync wait = {0};
+	struct drm_tern_job job = {
+		.image = CODE_VA, .args = DATA_VA, .syncs = DRM_TERN_ARRAY(1, &wait)};
+	struct drm_tern_submit call = {.jobs = DRM_TERN_ARRAY(1, &job)};
+	struct context with, without;
+
+	slow_writer(&with, 10);
+	slow_writer(&without, 10);
+	EQUAL(context_wait(&with, context_submit(&with)), 0); /* it has a slot now */
+	*(volatile uint64_t *)with.data.map = 0;
+	wait.handle = fence_of_vgem(with.fd);
+	call.queue_id = with.queue;
+	do_ioctl(with.fd, DRM_IOCTL_TERN_SUBMIT, &call);
+	wait.handle = fence_of_vgem(without.fd);
+	call.queue_id = without.queue;
+	do_ioctl(without.fd, DRM_IOCTL_TERN_SUBMIT, &call);
+	sleep(8);
+	EQUAL(queue_state(with.fd, with.queue).done, 1);
+	EQUAL(queue_state(without.fd, without.queue).done, 0);
+	system_sleeps("5");
+	EQUAL(context_wait(&with, 2), 0);
+	EQUAL(context_wait(&without, 1), 0);
+	EQUAL(queue_state(with.fd, with.queue).error, 0);
+	EQUAL(queue_state(without.fd, without.queue).error, 0);
+	EQUAL(*(volatile uint64_t *)with.data.map, 7);
+	EQUAL(*(volatile uint64_t *)without.data.map, 7);
+	context_close(&with);
+	context_close(&without);
+}
+
+static const struct test tests[] = {
+	{"queued jobs go on", queued_jobs_go_on},
+	{"the running job goes on", running_job_goes_on},
+	{"user-owned queues go on", user_queues_go_on},
+	{"a job comes in the night", job_comes_in_the_night},
+};
+
+int main(void)
+{
+	return RUN(tests);
+}
