@@ -51,6 +51,17 @@ void tern_perf_clocks(struct tern_device *tdev, struct tern_clock_pair *pair)
 	}
 }
 
+/* The best pair there is, considering that an older one has drifted by up to 100 ppm. */
+static void refresh_clock(struct tern_device *tdev)
+{
+	struct tern_clock_pair *pair = &tdev->perf.clock, now;
+
+	tern_perf_clocks(tdev, &now);
+	if (!pair->monotonic_ns ||
+	    now.error_ns <= pair->error_ns + (now.monotonic_ns - pair->monotonic_ns) / 10000)
+		*pair = now;
+}
+
 /* Of a time the firmware gave: not after now, whatever it was. */
 static u64 to_monotonic(struct tern_device *tdev, u64 timestamp)
 {
@@ -75,13 +86,17 @@ static void add_locked(struct tern_perf_log *log, const struct drm_tern_perf_eve
 		log->event[(log->first + log->count++) % log->size] = *event;
 }
 
-static void add(struct tern_runqueue *queue, const struct drm_tern_perf_event *event)
+/* Events of the firmware have their time; that of others is now, read when their order is sure. */
+static void add(struct tern_runqueue *queue, struct drm_tern_perf_event event)
 {
 	struct tern_perf_log *log = &queue->account->log;
 	unsigned long flags;
 
+	event.queue_id = queue->id;
 	spin_lock_irqsave(&log->lock, flags);
-	add_locked(log, event);
+	if (event.kind != DRM_TERN_PERF_FW)
+		event.time_ns = ktime_get_ns();
+	add_locked(log, &event);
 	spin_unlock_irqrestore(&log->lock, flags);
 }
 
@@ -97,10 +112,8 @@ static void add(struct tern_runqueue *queue, const struct drm_tern_perf_event *e
 void tern_perf_event(struct tern_runqueue *queue, enum drm_tern_perf_kind kind, u64 job, u64 arg)
 {
 	if (READ_ONCE(queue->account->log.event))
-		add(queue, &(struct drm_tern_perf_event) {
-			.time_ns = ktime_get_ns(),
+		add(queue, (struct drm_tern_perf_event) {
 			.job = job,
-			.queue_id = queue->id,
 			.kind = kind,
 			.arg = arg,
 		});
@@ -134,9 +147,8 @@ static void take_record(struct tern_device *tdev, const struct tern_fw_trace_rec
 	trace_tern_firmware(tdev, slot, kind, le64_to_cpu(record->arg), time_ns);
 	queue = is_of_slot(kind) && slot < TERN_NSLOTS ? tern_slot_holder(tdev, slot) : NULL;
 	if (queue)
-		add(queue, &(struct drm_tern_perf_event) {
+		add(queue, (struct drm_tern_perf_event) {
 			.time_ns = time_ns,
-			.queue_id = queue->id,
 			.kind = DRM_TERN_PERF_FW,
 			.arg = kind,
 		});
@@ -163,7 +175,7 @@ void tern_perf_drain(struct tern_device *tdev)
 		return;
 	}
 	if (!tdev->pm.asleep)
-		tern_perf_clocks(tdev, &perf->clock);
+		refresh_clock(tdev);
 	for (i = 0; i < TERN_FW_TRACE_COUNT; i++) {
 		if (!tern_stream_next(stream, TERN_FW_TRACE_COUNT, sizeof(record), &perf->fw,
 				      &record))

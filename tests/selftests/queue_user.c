@@ -336,6 +336,43 @@ static void destroy_ends_what_runs(void)
 	context_close(&c);
 }
 
+/* Its jobs pass the kernel by; the device counts their cycles, the firmware tells of its slot. */
+static void cycles_and_slots_are_known(void)
+{
+	struct drm_tern_perf_counters counters = {0};
+	struct drm_tern_perf_event events[64];
+	struct drm_tern_perf trace = {.op = DRM_TERN_PERF_TRACE_START, .size = 64};
+	struct drm_tern_perf read = {.op = DRM_TERN_PERF_TRACE_READ,
+				     .size = sizeof(events),
+				     .stride = sizeof(events[0]),
+				     .pointer = (uintptr_t)events};
+	struct drm_tern_perf args = {.op = DRM_TERN_PERF_QUEUE,
+				     .size = sizeof(counters),
+				     .pointer = (uintptr_t)&counters};
+	unsigned int seen = 0;
+	struct user u;
+
+	begin();
+	do_ioctl(c.fd, DRM_IOCTL_TERN_PERF, &trace);
+	user_open(&u, RING_VA);
+	put(&u, CODE_VA, DATA_VA);
+	ring(&u);
+	EQUAL(wait_done(&u, 1, 60000), 0);
+	args.id = u.queue;
+	do_ioctl(c.fd, DRM_IOCTL_TERN_PERF, &args);
+	CHECK(counters.cycles > 0);
+	CHECK(counters.bound > 0);
+	EQUAL(counters.jobs | counters.errors, 0);
+	do_ioctl(c.fd, DRM_IOCTL_TERN_PERF, &read);
+	for (size_t i = 0; i < read.size / sizeof(events[0]); i++) {
+		EQUAL(events[i].queue_id, u.queue);
+		EQUAL(events[i].job, 0);
+		seen |= 1u << events[i].kind;
+	}
+	EQUAL(seen, 1u << DRM_TERN_PERF_BOUND | 1u << DRM_TERN_PERF_FW);
+	context_close(&c);
+}
+
 static const struct test tests[] = {
 	{"the doorbell rings", doorbell_rings},
 	{"QUEUE_KICK rings", kick_rings},
@@ -346,6 +383,7 @@ static const struct test tests[] = {
 	{"events tell", events_tell},
 	{"doorbells outlive their queues", doorbells_outlive_queues},
 	{"destroying ends what runs", destroy_ends_what_runs},
+	{"cycles and slots are known", cycles_and_slots_are_known},
 };
 
 int main(void)
