@@ -69,6 +69,8 @@ static void bo_free(struct drm_gem_object *obj)
 	struct tern_bo *bo = to_tern_bo(obj);
 	struct drm_gem_object *root = bo->vm_root;
 
+	/* As long as it has a mapping, whoever ends those when the device leaves has to find it. */
+	tern_bo_detach(bo);
 	tern_bo_unlist(bo);
 	uncount(bo);
 	drm_gem_shmem_free(&bo->base);
@@ -114,14 +116,44 @@ static const struct drm_gem_object_funcs bo_funcs = {
  */
 struct drm_gem_object *tern_gem_create_object(struct drm_device *drm, size_t size)
 {
-	struct tern_device *tdev = to_tern_device(drm);
 	struct tern_bo *bo = kzalloc(sizeof(*bo), GFP_KERNEL_ACCOUNT);
 
 	if (!bo)
 		return ERR_PTR(-ENOMEM);
 	bo->base.base.funcs = &bo_funcs;
-	tern_bo_list(tdev, bo);
+	/* Listed later: the helpers may yet fail, and free it on their own. */
+	INIT_LIST_HEAD(&bo->node);
 	return &bo->base.base;
+}
+
+static struct tern_bo *shmem_create(struct tern_device *tdev, u64 size)
+{
+	struct drm_gem_shmem_object *shmem = drm_gem_shmem_create(&tdev->drm, size);
+	struct tern_bo *bo;
+
+	if (IS_ERR(shmem))
+		return ERR_CAST(shmem);
+	bo = to_tern_bo(&shmem->base);
+	tern_bo_list(tdev, bo);
+	return bo;
+}
+
+/**
+ * tern_gem_import() - Make a buffer of another driver's memory
+ * @drm: Device
+ * @attach: The attachment, mapped
+ * @sgt: Where the device finds it
+ *
+ * Return: the object or an error pointer
+ */
+struct drm_gem_object *tern_gem_import(struct drm_device *drm, struct dma_buf_attachment *attach,
+				       struct sg_table *sgt)
+{
+	struct drm_gem_object *obj = drm_gem_shmem_prime_import_sg_table(drm, attach, sgt);
+
+	if (!IS_ERR(obj))
+		tern_bo_list(to_tern_device(drm), to_tern_bo(obj));
+	return obj;
 }
 
 /**
@@ -274,20 +306,19 @@ void tern_bo_poke(struct tern_bo *bo, u64 offset, u64 value)
 int tern_save_alloc(struct tern_device *tdev, struct tern_bo **bo, struct drm_mm_node *node)
 {
 	size_t size = PAGE_ALIGN(tdev->caps.save_bytes);
-	struct drm_gem_shmem_object *shmem;
+	struct tern_bo *area = shmem_create(tdev, size);
 	struct sg_table *sgt;
 	int ret;
 
-	shmem = drm_gem_shmem_create(&tdev->drm, size);
-	if (IS_ERR(shmem))
-		return PTR_ERR(shmem);
-	sgt = tern_bo_sgt(to_tern_bo(&shmem->base));
+	if (IS_ERR(area))
+		return PTR_ERR(area);
+	sgt = tern_bo_sgt(area);
 	ret = IS_ERR(sgt) ? PTR_ERR(sgt) :
 			    tern_kernel_map(tdev, &tdev->kernel.above, node, sgt, size);
 	if (ret)
-		drm_gem_object_put(&shmem->base);
+		drm_gem_object_put(&area->base.base);
 	else
-		*bo = to_tern_bo(&shmem->base);
+		*bo = area;
 	return ret;
 }
 
@@ -366,20 +397,17 @@ static void count_off(struct tern_account *account, u64 bytes)
 
 static struct tern_bo *create_counted(struct tern_file *file, u64 size)
 {
-	struct drm_gem_shmem_object *shmem;
 	struct tern_bo *bo;
 	int ret;
 
 	ret = count(file->account, size);
 	if (ret)
 		return ERR_PTR(ret);
-	shmem = drm_gem_shmem_create(&file->tdev->drm, size);
-	if (IS_ERR(shmem)) {
+	bo = shmem_create(file->tdev, size);
+	if (IS_ERR(bo))
 		count_off(file->account, size);
-		return ERR_CAST(shmem);
-	}
-	bo = to_tern_bo(&shmem->base);
-	bo->account = file->account;
+	else
+		bo->account = file->account;
 	return bo;
 }
 

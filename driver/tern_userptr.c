@@ -169,8 +169,8 @@ static void user_bo_free(struct drm_gem_object *obj)
 {
 	struct tern_bo *bo = to_tern_bo(obj);
 
-	tern_bo_unlist(bo);
 	tern_bo_detach(bo);
+	tern_bo_unlist(bo);
 	memory_free(bo->user, !bo->read_only);
 	if (bo->account) {
 		atomic_dec(&bo->account->buffers);
