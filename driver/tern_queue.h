@@ -155,8 +155,8 @@ struct tern_runqueue {
 	u64 seen_done;
 	/** @seen_progress: How far it had got then */
 	u64 seen_progress;
-	/** @stuck_since: When that was, in jiffies */
-	unsigned long stuck_since;
+	/** @stuck: When that was */
+	struct tern_since stuck;
 };
 
 static inline bool tern_queue_is_user(const struct tern_runqueue *queue)

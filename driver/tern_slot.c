@@ -214,7 +214,7 @@ int tern_slot_bind_locked(struct tern_runqueue *queue, unsigned int slot)
 	queue->slot = slot;
 	spin_unlock_irqrestore(&queue->lock, flags);
 	queue->bound_at = jiffies;
-	queue->stuck_since = jiffies;
+	tern_since_now(tdev, &queue->stuck);
 	rcu_assign_pointer(tdev->slots.queue[slot], tern_queue_get(queue));
 	start_slot(tdev, slot);
 	return 0;
@@ -642,7 +642,7 @@ void tern_slots_after_reset(struct tern_device *tdev, bool firmware, bool everyt
 			start_slot(tdev, slot);
 		queue->restore = false;
 		queue->interrupted = false;
-		queue->stuck_since = jiffies;
+		tern_since_now(tdev, &queue->stuck);
 	}
 	tern_slots_kick(tdev);
 }

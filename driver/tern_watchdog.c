@@ -11,6 +11,10 @@
  * A job that does get on but never ends uses up its step budget. One that waits its turn stands
  * still, but not for long: the firmware gives every started slot a slice at least each
  * STARVATION_US, and 64 of those are below the limit.
+ *
+ * Times are of the register CLOCK: a device that is throttled, or emulated by a host that is busy
+ * with something else, is late without having stopped. Should CLOCK itself stand still, they
+ * are PATIENCE times as long by the wall.
  */
 #include <linux/dma-fence.h>
 #include <linux/moduleparam.h>
@@ -27,6 +31,29 @@ module_param(heartbeat_timeout_ms, uint, 0644);
 MODULE_PARM_DESC(heartbeat_timeout_ms, "Longest time between two heartbeats of the firmware");
 
 #define PERIOD_MS 500
+/* How much slower than the wall's CLOCK may be for being held up; beyond that it has stopped. */
+#define PATIENCE 10
+
+/**
+ * tern_since_now() - It has just moved
+ * @tdev: Device that is awake
+ * @since: Result
+ */
+void tern_since_now(struct tern_device *tdev, struct tern_since *since)
+{
+	since->clock = tern_read64(tdev, TERN_FW_REG_CLOCK);
+	since->at = jiffies;
+}
+
+static bool longer_than(struct tern_device *tdev, struct tern_since *since, unsigned int ms)
+{
+	u64 clock = tern_read64(tdev, TERN_FW_REG_CLOCK);
+
+	if (clock < since->clock) /* it began anew with a reset */
+		since->clock = clock;
+	return clock - since->clock > (u64)ms * tdev->timestamp_khz ||
+	       time_after(jiffies, since->at + msecs_to_jiffies(ms) * PATIENCE);
+}
 
 static void check_heartbeat(struct tern_device *tdev)
 {
@@ -35,9 +62,8 @@ static void check_heartbeat(struct tern_device *tdev)
 
 	if (beat != watchdog->heartbeat) {
 		watchdog->heartbeat = beat;
-		watchdog->beat_at = jiffies;
-	} else if (time_after(jiffies, watchdog->beat_at +
-			      msecs_to_jiffies(heartbeat_timeout_ms))) {
+		tern_since_now(tdev, &watchdog->beat);
+	} else if (longer_than(tdev, &watchdog->beat, heartbeat_timeout_ms)) {
 		tern_reset_locked(tdev, TERN_RUNG_FIRMWARE, "its firmware stands still");
 	}
 }
@@ -66,7 +92,7 @@ static bool stands_still(struct tern_runqueue *queue)
 		return true;
 	queue->seen_done = ended;
 	queue->seen_progress = now;
-	queue->stuck_since = jiffies;
+	tern_since_now(queue->tdev, &queue->stuck);
 	return false;
 }
 
@@ -94,7 +120,7 @@ static bool check_queue(struct tern_runqueue *queue)
 		return false;
 	tern_queue_collect(queue);
 	if (stands_still(queue) &&
-	    time_after(jiffies, queue->stuck_since + msecs_to_jiffies(job_timeout_ms))) {
+	    longer_than(queue->tdev, &queue->stuck, job_timeout_ms)) {
 		tell(queue);
 		tern_queue_die(queue, -ETIMEDOUT, NULL);
 	}
@@ -158,7 +184,7 @@ void tern_watchdog_arm(struct tern_device *tdev)
 void tern_watchdog_restart(struct tern_device *tdev)
 {
 	tdev->watchdog.heartbeat = 0;
-	tdev->watchdog.beat_at = jiffies;
+	tern_since_now(tdev, &tdev->watchdog.beat);
 }
 
 /**

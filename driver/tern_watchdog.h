@@ -2,9 +2,20 @@
 #ifndef TERN_WATCHDOG_H
 #define TERN_WATCHDOG_H
 
+#include <linux/types.h>
 #include <linux/workqueue.h>
 
 struct tern_device;
+
+/**
+ * struct tern_since - Since when something has not moved
+ */
+struct tern_since {
+	/** @clock: Register CLOCK then */
+	u64 clock;
+	/** @at: In jiffies */
+	unsigned long at;
+};
 
 /**
  * struct tern_watchdog - Looks at what should have happened by now
@@ -14,12 +25,13 @@ struct tern_watchdog {
 	struct delayed_work work;
 	/** @heartbeat: Register HEARTBEAT, last time */
 	u32 heartbeat;
-	/** @beat_at: When it last was another, in jiffies */
-	unsigned long beat_at;
+	/** @beat: When it last was another */
+	struct tern_since beat;
 };
 
 void tern_watchdog_init(struct tern_device *tdev);
 void tern_watchdog_arm(struct tern_device *tdev);
 void tern_watchdog_restart(struct tern_device *tdev);
+void tern_since_now(struct tern_device *tdev, struct tern_since *since);
 
 #endif /* TERN_WATCHDOG_H */

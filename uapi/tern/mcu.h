@@ -49,7 +49,7 @@
 /*
  * 64-bit ones are two words: written low half first, the high half takes effect; reading the
  * low half latches the high one. Commands act on COMMAND_SLOT. The MCU's reset clears all but
- * BOOT_ARGS.
+ * BOOT_ARGS and what counts time.
  *
  *	name		offset bits access text (access is the MCU's; H: the kernel may write) */
 #define TERN_HW_FW_REGS(X) \
