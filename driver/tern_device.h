@@ -38,7 +38,7 @@ struct tern_door {
 	bool irq_auto;
 	/** @master: Let the device master the bus, or not: beside DMA_ENABLE */
 	void (*master)(struct tern_device *tdev, bool on);
-	/** @reset: The bus's own reset, as good as power off and on; 0 or a negative errno */
+	/** @reset: The bus's own reset, before the device is started; 0 or a negative errno */
 	int (*reset)(struct tern_device *tdev);
 	/** @power: Hand runtime power management to the device, or take it back */
 	void (*power)(struct tern_device *tdev, bool on);

@@ -165,6 +165,7 @@ static bool handle(struct tern_device *tdev, const struct tern_message *message)
 	case TERN_FW_EVENT_REPLY:
 		return take_reply(&tdev->ipc, message);
 	case TERN_FW_EVENT_PREEMPT_STUCK:
+		set_bit(message->slot, tdev->slots.stuck);
 		tern_reset_request(tdev, TERN_RUNG_ENGINES, "a context did not answer preemption");
 		return true;
 	case TERN_FW_EVENT_IDLE:
@@ -174,7 +175,7 @@ static bool handle(struct tern_device *tdev, const struct tern_message *message)
 		tern_pm_idle(tdev, false);
 		return true;
 	case TERN_FW_EVENT_NO_PROGRESS:
-		tern_slot_no_progress(tdev, message->slot);
+		tern_slots_kick(tdev); /* the fault record is on its way, and says the same */
 		return true;
 	default:
 		return true;

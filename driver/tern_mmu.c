@@ -469,8 +469,9 @@ void tern_space_fini(struct tern_device *tdev, struct tern_space *space)
  * tern_mmu_start() - The device was reset and may reach memory: tell it what there is
  * @tdev: Device
  *
- * Roots and invalidations are lost with a full reset, and so are translations; after a sleep
- * roots may have changed.
+ * Roots and invalidations are lost with a full reset, and so are translations: what was asked
+ * before has been answered by it, whatever INV_DONE says now. After a sleep roots may have
+ * changed.
  */
 void tern_mmu_start(struct tern_device *tdev)
 {
@@ -479,7 +480,6 @@ void tern_mmu_start(struct tern_device *tdev)
 	unsigned int asid;
 
 	spin_lock_irqsave(&mmu->lock, flags);
-	mmu->asked = tern_read(tdev, TERN_REG_INV_DONE);
 	mmu->done = mmu->asked;
 	mmu->space_for = max(tern_read(tdev, TERN_REG_INV_SPACE), 1U);
 	mmu->off = false;

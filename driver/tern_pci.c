@@ -26,7 +26,7 @@ static void pci_master(struct tern_device *tdev, bool on)
 /* Function level reset; the core saves and restores configuration space around it. */
 static int pci_reset(struct tern_device *tdev)
 {
-	return pci_try_reset_function(to_pci_dev(tdev->drm.dev));
+	return pci_reset_function_locked(to_pci_dev(tdev->drm.dev));
 }
 
 /* By default PCI devices stay awake until somebody says otherwise. */

@@ -153,7 +153,7 @@ static int wake_locked(struct tern_device *tdev)
 	if (!firmware_lost(tdev))
 		ret = go_on(tdev);
 	/* Noted before the sleep, and not to be asked of slots that have lost everything. */
-	if (ret)
+	if (ret && tdev->ready)
 		ret = tern_restart_locked(tdev);
 	tern_watchdog_arm(tdev);
 	tern_user_awake(tdev);

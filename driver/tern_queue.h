@@ -146,6 +146,8 @@ struct tern_runqueue {
 	bool restore;
 	/** @interrupted: A reset found it running */
 	bool interrupted;
+	/** @unanswering: It was asked to leave the engines, and only a reset helped */
+	bool unanswering;
 	/** @leaving: Its slot is being taken away */
 	bool leaving;
 

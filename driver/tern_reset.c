@@ -70,7 +70,10 @@ static int restart_firmware(struct tern_device *tdev)
 	return reset_register(tdev, TERN_RESET_MCU) ?: boot(tdev);
 }
 
-/* Everything anew: by its own register, and if that does not help by the bus. */
+/*
+ * Everything anew, by its own register. Not by the bus: the core restores interrupts under a lock
+ * that it also allocates under, and fences must not wait for that. See tern_device_start().
+ */
 static int power_cycle(struct tern_device *tdev)
 {
 	int ret;
@@ -79,11 +82,9 @@ static int power_cycle(struct tern_device *tdev)
 	tern_irq_stop(tdev);
 	tern_bus_off(tdev);
 	tern_perf_note_busy(tdev);
-	if (reset_register(tdev, TERN_RESET_ALL)) {
-		ret = tdev->door->reset(tdev);
-		if (ret)
-			return ret;
-	}
+	ret = reset_register(tdev, TERN_RESET_ALL);
+	if (ret)
+		return ret;
 	return tern_bus_on(tdev) ?: boot(tdev);
 }
 
@@ -202,7 +203,9 @@ void tern_reset_request(struct tern_device *tdev, enum tern_rung rung, const cha
 
 /**
  * tern_device_start() - First start of a device that was found
- * @tdev: Device
+ * @tdev: Device; the bus core's lock of it is held, as in a probe
+ *
+ * One that does not come out of its own reset gets the bus's: nobody waits for it yet.
  *
  * Return: 0 or a negative errno, and then the log says why
  */
@@ -210,7 +213,7 @@ int tern_device_start(struct tern_device *tdev)
 {
 	int ret;
 
-	if (reset_register(tdev, TERN_RESET_ALL)) {
+	if (reset_register(tdev, TERN_RESET_ALL) && tdev->door->reset(tdev)) {
 		drm_err(&tdev->drm, "the device does not come out of its reset\n");
 		return -EIO;
 	}

@@ -109,6 +109,7 @@ static void forget_holder(struct tern_device *tdev, struct tern_runqueue *queue)
 	trace_tern_slot_unbound(queue, slot);
 	if (tdev->pm.asleep)
 		__set_bit(slot, tdev->slots.stale);
+	clear_bit(slot, tdev->slots.stuck);
 	rcu_assign_pointer(tdev->slots.queue[slot], NULL);
 	spin_lock_irqsave(&queue->lock, flags);
 	queue->slot = -1;
@@ -421,12 +422,6 @@ static void handle_fault(struct tern_runqueue *queue)
 	tern_queue_die(queue, queue->destroyed ? -ECANCELED : error_of(&fault), &fault);
 }
 
-/* The firmware says it aborts; the fault record is on its way, and says the same. */
-static void clear_no_progress(struct tern_slots *slots, unsigned int slot)
-{
-	clear_bit(slot, slots->no_progress);
-}
-
 static void look_at_holders(struct tern_device *tdev)
 {
 	struct tern_slots *slots = &tdev->slots;
@@ -435,7 +430,6 @@ static void look_at_holders(struct tern_device *tdev)
 	for (slot = 0; slot < slots->count; slot++) {
 		struct tern_runqueue *queue = holder(slots, slot);
 
-		clear_no_progress(slots, slot);
 		if (!queue)
 			continue;
 		tern_queue_get(queue);
@@ -479,17 +473,6 @@ static void turn_fn(struct work_struct *work)
 void tern_slots_kick(struct tern_device *tdev)
 {
 	queue_work(tdev->wq, &tdev->slots.work);
-}
-
-/**
- * tern_slot_no_progress() - The firmware says that it aborts a job
- * @tdev: Device
- * @slot: In range
- */
-void tern_slot_no_progress(struct tern_device *tdev, unsigned int slot)
-{
-	set_bit(slot, tdev->slots.no_progress);
-	tern_slots_kick(tdev);
 }
 
 /**
@@ -580,6 +563,7 @@ void tern_slots_stop_stale(struct tern_device *tdev)
  * @tdev: Device; struct tern_slots.lock is held
  *
  * Without VALID neither firmware nor device begin a job anew that the reset is about to cost.
+ * Who is in the engines and did not answer is why they are reset, and dies of it.
  */
 void tern_slots_before_reset(struct tern_device *tdev)
 {
@@ -599,6 +583,8 @@ void tern_slots_before_reset(struct tern_device *tdev)
 		queue->restore = state == TERN_SLOT_SAVED;
 		queue->interrupted = state != TERN_SLOT_SAVED && state != TERN_SLOT_IDLE &&
 				     !queue->fault.code;
+		queue->unanswering = test_and_clear_bit(slot, tdev->slots.stuck) &&
+				     !slot_idle(tdev, slot);
 		if (queue->interrupted)
 			tern_write(tdev, tern_slot_reg(slot, TERN_SLOT_REG_CONTROL), 0);
 	}
@@ -636,6 +622,10 @@ void tern_slots_after_reset(struct tern_device *tdev, bool firmware, bool everyt
 		if (!queue || queue->dead || queue->leaving)
 			continue;
 		tern_queue_collect(queue);
+		if (queue->unanswering) {
+			tern_queue_die(queue, -ETIMEDOUT, NULL);
+			continue; /* its slot is taken when slots are looked at */
+		}
 		if (everything || queue->interrupted)
 			rebind(queue, firmware);
 		if (firmware || queue->interrupted)

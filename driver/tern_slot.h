@@ -36,8 +36,8 @@ struct tern_slots {
 	struct work_struct work;
 	/** @turn: Looks again when a slot's holder has had its turn */
 	struct delayed_work turn;
-	/** @no_progress: Slots the firmware said so of; not yet looked at */
-	DECLARE_BITMAP(no_progress, TERN_NSLOTS);
+	/** @stuck: Slots of which the firmware says that they do not leave the engines */
+	DECLARE_BITMAP(stuck, TERN_NSLOTS);
 	/** @stale: Slots that were taken away while the device slept, and does not know of it */
 	DECLARE_BITMAP(stale, TERN_NSLOTS);
 };
@@ -47,7 +47,6 @@ void tern_slots_kick(struct tern_device *tdev);
 void tern_slots_collect(struct tern_device *tdev);
 void tern_slots_barrier(struct tern_device *tdev);
 void tern_slot_want(struct tern_runqueue *queue);
-void tern_slot_no_progress(struct tern_device *tdev, unsigned int slot);
 void tern_slots_before_reset(struct tern_device *tdev);
 void tern_slots_after_reset(struct tern_device *tdev, bool firmware, bool everything);
 void tern_slots_fail(struct tern_device *tdev);

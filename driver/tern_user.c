@@ -10,8 +10,8 @@
  * which must not happen where fences wait; and kernel-owned work need never do that. When there
  * are more queues with work than slots they take turns (user_work).
  *
- * Contexts that do not answer preemption die: the firmware says PREEMPT_STUCK, the engines are
- * reset, and the queue, whose job is not run again, goes on behind it.
+ * Queues that do not answer preemption die: the firmware says PREEMPT_STUCK, and the engines are
+ * reset.
  */
 #include <linux/mm.h>
 
