@@ -32,7 +32,7 @@ static void applied(struct model *m, enum device_fault which, uint32_t times)
 	pthread_mutex_lock(&m->lock);
 	if (which == FAULT_ACK_DELAY && !times)
 		mmu_waited(m, WAIT_FAULT);
-	if (which == FAULT_GONE || which == FAULT_DMA_ERROR)
+	if (which == FAULT_GONE || which == FAULT_DMA_ERROR || which == FAULT_DMA_ERROR_KERNEL)
 		gate_changed(m); /* what was looked up before does not count */
 	if (m->engine.running)
 		engine_attend(m);
@@ -108,6 +108,28 @@ static void play_mcu(struct model *m, const char *arg, FILE *out)
 	pthread_mutex_unlock(&m->lock);
 }
 
+/* Has a fault that was to happen so often happened? */
+static void used(struct model *m, const char *arg, FILE *out)
+{
+	for (unsigned int i = 0; i < FAULT_COUNT; i++) {
+		if (strcmp(arg, fault_names[i]))
+			continue;
+		if (faults_on(&m->faults, (enum device_fault)i))
+			fprintf(out, "error: %s has not happened, or not so often\n", arg);
+		else
+			fprintf(out, "ok\n");
+		return;
+	}
+	fprintf(out, "error: no fault \"%s\"\n", arg);
+}
+
+/* What the checker of the log has to know and the device cannot: bindings. */
+static void note(struct model *m, const char *arg, FILE *out)
+{
+	model_log(m, "note %s\n", arg);
+	fprintf(out, "ok\n");
+}
+
 static void statistics(struct model *m, const char *arg, FILE *out)
 {
 	(void)arg;
@@ -122,6 +144,8 @@ static const struct {
 	{"temperature", temperature}, /* millidegree Celsius */
 	{"ecc", ecc},		      /* corrected, fatal */
 	{"mcu", play_mcu},
+	{"used", used},
+	{"note", note}, /* into the log */
 	{"stats", statistics},
 };
 

@@ -9,7 +9,7 @@
 /* ---- the fault LATE_DMA: a write that comes after the acknowledgement -------------------------- */
 struct late {
 	struct model *m;
-	uint64_t bus;
+	struct late_target at;
 	uint8_t asid;
 };
 
@@ -20,13 +20,14 @@ static void *late_write(void *arg)
 	uint64_t *host;
 
 	usleep(20000); /* long enough for the kernel to have released the page */
-	host = dma_allowed(l->m) ? memory_at(&l->m->memory, l->bus, &len, true) : NULL;
-	model_log(l->m, "late %u %#llx %s\n", l->asid, (unsigned long long)l->bus,
-		  host ? "written" : "refused");
+	host = dma_allowed(l->m) ? memory_at(&l->m->memory, l->at.bus, &len, true) : NULL;
+	/* In the log like any other: whoever reads it has to find out by himself. */
+	model_log(l->m, "%s %u w %#llx %#llx\n", host ? "touch" : "refused", l->asid,
+		  (unsigned long long)l->at.va, (unsigned long long)l->at.bus);
 	if (host)
 		*host = 0xdeaddeaddeaddeadull;
 	else
-		irq_bus_fault(l->m, l->bus, l->asid | 1u << 8 | TERN_Q_STORE << 16);
+		irq_bus_fault(l->m, l->at.bus, l->asid | 1u << 8 | TERN_Q_STORE << 16);
 	free(l);
 	return NULL;
 }
@@ -36,7 +37,7 @@ static void write_late(struct model *m, const struct inv_request *r)
 	struct late *l;
 	pthread_t thread;
 
-	if (!r->late)
+	if (!r->late.bus)
 		return;
 	l = malloc(sizeof(*l));
 	if (!l)
@@ -49,10 +50,10 @@ static void write_late(struct model *m, const struct inv_request *r)
 }
 
 /* ---- the TLB ------------------------------------------------------------------------------------- */
-/* Takes entries out; returns the bus address of one that was writable, or 0. */
-static uint64_t drop(struct model *m, unsigned int asid, uint64_t first, uint64_t last)
+/* Takes entries out; returns where one that was writable led, bus 0 if none was. */
+static struct late_target drop(struct model *m, unsigned int asid, uint64_t first, uint64_t last)
 {
-	uint64_t writable = 0;
+	struct late_target writable = {0};
 
 	pthread_mutex_lock(&m->mmu.lock);
 	for (unsigned int i = 0; i < TLB_ENTRIES; i++) {
@@ -61,7 +62,8 @@ static uint64_t drop(struct model *m, unsigned int asid, uint64_t first, uint64_
 		if (!e->valid || e->asid != asid || e->page < first || e->page > last)
 			continue;
 		if (e->perm & TERN_WRITE)
-			writable = e->bus << TERN_PAGE_SHIFT;
+			writable = (struct late_target){e->page << TERN_PAGE_SHIFT,
+							e->bus << TERN_PAGE_SHIFT};
 		e->valid = 0;
 	}
 	pthread_mutex_unlock(&m->mmu.lock);
@@ -114,14 +116,14 @@ void mmu_invalidate(struct model *m, uint32_t seq, unsigned int asid, uint64_t s
 {
 	struct mmu *u = &m->mmu;
 	struct inv_request r = {.seq = seq, .asid = (uint8_t)asid};
-	uint64_t writable;
+	struct late_target writable;
 
 	model_log(m, "invalidate %u %#llx %#llx %u\n", asid, (unsigned long long)start,
 		  (unsigned long long)end, seq);
 	if (u->n == INV_REQUESTS)
 		return; /* software looks at INV_SPACE first */
 	writable = drop(m, asid, start >> TERN_PAGE_SHIFT, end >> TERN_PAGE_SHIFT);
-	if (writable && faults_take(&m->faults, FAULT_LATE_DMA))
+	if (writable.bus && faults_take(&m->faults, FAULT_LATE_DMA))
 		r.late = writable;
 	if (engine_uses(m, asid))
 		r.waits |= WAIT_ENGINE;

@@ -26,7 +26,8 @@ static unsigned char *bus_at(struct model *m, uint64_t at, unsigned int asid, bo
 	uint64_t len = TERN_PAGE_SIZE;
 	unsigned char *host = NULL;
 
-	if (dma_allowed(m) && !faults_take(&m->faults, FAULT_DMA_ERROR))
+	if (dma_allowed(m) &&
+	    !faults_take(&m->faults, asid ? FAULT_DMA_ERROR : FAULT_DMA_ERROR_KERNEL))
 		host = memory_at(&m->memory, at, &len, write);
 	if (!host || len < TERN_PAGE_SIZE) {
 		model_log(m, "refused %u %c %#llx\n", asid, write ? 'w' : 'r',

@@ -30,11 +30,16 @@ struct tlb_entry {
 	uint8_t logged;		   /* accesses already in the log */
 };
 
+/* Where LATE_DMA writes to; bus 0: nowhere. */
+struct late_target {
+	uint64_t va, bus;
+};
+
 struct inv_request {
 	uint32_t seq;
 	uint8_t asid;
 	uint8_t waits; /* WAIT_* */
-	uint64_t late; /* bus address that LATE_DMA writes to; or 0 */
+	struct late_target late;
 };
 
 struct mmu {

@@ -76,6 +76,17 @@ void reset_request(struct model *m, uint32_t level)
 	reset_progress(m);
 }
 
+/* Those that last until a reset, or so many of them. */
+static void end_faults(struct model *m, uint32_t level)
+{
+	static const enum device_fault of_mcu[] = {FAULT_MCU_SILENT, FAULT_BAD_INDEX,
+						   FAULT_BAD_MESSAGE, FAULT_REPLAY};
+
+	faults_take(&m->faults, FAULT_HANG);
+	for (size_t i = 0; level >= TERN_RESET_MCU && i < sizeof(of_mcu) / sizeof(of_mcu[0]); i++)
+		faults_take(&m->faults, of_mcu[i]);
+}
+
 void reset_progress(struct model *m)
 {
 	uint32_t level = m->reset;
@@ -83,6 +94,7 @@ void reset_progress(struct model *m)
 	if (!level || m->engine.running || (level >= TERN_RESET_MCU && m->mcu.running))
 		return;
 	m->reset = 0;
+	end_faults(m, level);
 	mmu_drop_all(m);
 	if (level >= TERN_RESET_MCU)
 		mcu_reset_registers(m);
