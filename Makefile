@@ -65,8 +65,8 @@ DEVICE_SRC := $(filter-out $(DEVICE_TEST_SRC),$(call sources,tests/device/*.c))
 HOST_SRC := $(call sources,tests/device/host/*.c)
 ALL_SRC := $(LIB_SRC) $(RUN_SRC) $(SUPPORT_SRC) $(TOOL_SRC) $(TEST_SRC) \
 	$(BENCH_SRC) $(FUZZ_SRC) $(DEVICE_SRC) $(DEVICE_TEST_SRC) $(HOST_SRC)
-# Programs that try the kernel module, in a guest. They link nothing of ours: selftest.c apart.
-SELFTEST_COMMON := tests/selftests/selftest.c
+# Programs that try the kernel module, in a guest. They link nothing of ours: selftest*.c apart.
+SELFTEST_COMMON := $(call sources,tests/selftests/selftest*.c)
 SELFTEST_SRC := $(filter-out $(SELFTEST_COMMON),$(call sources,tests/selftests/*.c))
 SELFTESTS := $(patsubst tests/selftests/%.c,$(B)/selftests/%,$(SELFTEST_SRC))
 ALL_SRC += $(SELFTEST_SRC) $(SELFTEST_COMMON)

@@ -61,7 +61,7 @@ void in_child(void (*run)(void))
 	EQUAL(status, 0);
 }
 
-static int run_one(const struct test *test, size_t number)
+int run_one(const struct test *test, size_t number)
 {
 	int how = setjmp(back);
 

@@ -22,6 +22,7 @@ struct test {
 	void (*run)(void);
 };
 int run_tests(const struct test *tests, size_t count);
+int run_one(const struct test *test, size_t number); /* 1: it failed */
 #define RUN(tests) run_tests(tests, ARRAY_SIZE(tests))
 
 void fail(const char *file, int line, const char *format, ...)

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT
+/* Hardware that goes wrong: what the device's control socket can do to engines, bus, sensors. */
+#include <errno.h>
+#include <unistd.h>
+
+#include "selftest_fault.h"
+
+static struct scene s;
+
+/* The watchdog finds what no interrupt told of: nobody gets an error, nothing is reset. */
+static void lost_interrupt(void)
+{
+	scene_open(&s);
+	host_ask("lost-irq 6");
+	for (int i = 0; i < 6; i++)
+		EQUAL(run_short(&s.a), 0);
+	host_ask("used lost-irq");
+	scene_close(&s, 0);
+}
+
+static void slow_device(void)
+{
+	scene_open(&s);
+	host_ask("slow 2000");
+	for (int i = 0; i < 3; i++)
+		EQUAL(run_short(&s.a), 0);
+	unbind(s.a.fd, s.a.vm, DATA_VA + PAGE, PAGE);
+	host_ask("slow 0");
+	scene_close(&s, 0);
+}
+
+static void over_temperature(void)
+{
+	scene_open(&s);
+	host_ask("temperature 110000");
+	EQUAL(run_short(&s.a), 0);
+	host_ask("temperature 40000");
+	scene_close(&s, 0);
+}
+
+static void corrected_ecc_error(void)
+{
+	scene_open(&s);
+	host_ask("ecc corrected");
+	EQUAL(run_short(&s.a), 0);
+	scene_close(&s, 0);
+}
+
+/* Nothing in the device can be trusted: what ran is lost, what had not begun runs. */
+static void fatal_ecc_error(void)
+{
+	scene_open(&s);
+	start_endless(&s);
+	host_ask("ecc fatal");
+	check_ended(&s, -ENODATA, 0, 0);
+	scene_close(&s, 1);
+}
+
+static void dma_error(void)
+{
+	struct drm_tern_queue_state state;
+
+	scene_open(&s);
+	image_begin(&s.a.image);
+	image_fence(&s.a.image, TERN_REG_ARGS, 5 * PAGE, 1); /* never touched before */
+	image_end(&s.a.image, s.a.code.map);
+	host_ask("dma-error 1");
+	EQUAL(context_wait(&s.a, context_submit(&s.a)), 0);
+	host_ask("used dma-error");
+	state = queue_state(s.a.fd, s.a.queue);
+	EQUAL(state.error, -EIO);
+	EQUAL(state.fault.code, TERN_FAULT_TRANSLATION);
+	EQUAL(state.state, DRM_TERN_QUEUE_DEAD);
+	scene_close(&s, 0);
+}
+
+/* The firmware cannot read the message that a new slot is announced with, and is restarted. */
+static void dma_error_of_the_firmware(void)
+{
+	uint32_t queue;
+
+	scene_open(&s);
+	start_endless(&s); /* also so that the device does not sleep, and wake up to it */
+	queue = s.b.queue;
+	s.b.queue = make_queue(s.b.fd, s.b.vm);
+	host_ask("dma-error-kernel 1");
+	EQUAL(run_short(&s.b), 0);
+	s.b.queue = queue;
+	host_ask("used dma-error-kernel");
+	check_ended(&s, -ENODATA, 0, 0);
+	scene_close(&s, 1);
+}
+
+/* The context in hung engines dies, and nobody else does. */
+static void hung_engines(void)
+{
+	scene_open(&s);
+	start_endless(&s);
+	host_ask("hang 1");
+	check_ended(&s, -ETIMEDOUT, -ECANCELED, 0);
+	host_ask("used hang");
+	scene_close(&s, 1);
+}
+
+static void hung_engines_while_nobody_waits(void)
+{
+	scene_open(&s);
+	start_endless(&s);
+	host_ask("hang 1");
+	EQUAL(context_wait(&s.a, 3), 0);
+	check_ended(&s, -ETIMEDOUT, -ECANCELED, 0);
+	scene_close(&s, 1);
+}
+
+/* Off, told so, and found again when it is back. */
+static void all_ones(void)
+{
+	scene_open(&s);
+	start_endless(&s);
+	host_ask("gone on");
+	check_off(&s);
+	driver_unbind();
+	host_ask("gone off");
+	driver_bind();
+	drop_scene(&s);
+}
+
+static const struct test tests[] = {
+	{"lost interrupt", lost_interrupt},
+	{"slow device", slow_device},
+	{"over-temperature", over_temperature},
+	{"corrected ECC error", corrected_ecc_error},
+	{"fatal ECC error", fatal_ecc_error},
+	{"DMA error", dma_error},
+	{"DMA error of the firmware", dma_error_of_the_firmware},
+	{"hung engines", hung_engines},
+	{"hung engines, nobody waits", hung_engines_while_nobody_waits},
+	{"all ones", all_ones},
+};
+
+int main(void)
+{
+	return RUN_MARKED("fault_device", tests);
+}

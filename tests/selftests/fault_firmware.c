@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+/* Firmware that stops, or says what is not so. It can cost time, and nothing else. */
+#include <errno.h>
+
+#include "selftest_fault.h"
+
+static struct scene s;
+
+/* What ran is lost, what had not begun runs. */
+static void restarted_by(const char *fault)
+{
+	scene_open(&s);
+	start_endless(&s);
+	host_ask("%s 1", fault);
+	check_ended(&s, -ENODATA, 0, 0);
+	host_ask("used %s", fault);
+	scene_close(&s, 1);
+}
+
+static void silent(void)
+{
+	restarted_by("fw-silent");
+}
+
+static void looping(void)
+{
+	restarted_by("fw-loop");
+}
+
+/* No rung of the ladder helps: off, and told so. */
+static void silent_for_ever(void)
+{
+	scene_open(&s);
+	start_endless(&s);
+	module_param("boot_timeout_ms", "1000");
+	host_ask("fw-silent on");
+	check_off(&s);
+	module_param("boot_timeout_ms", "10000");
+	driver_unbind();
+	host_ask("fw-silent off");
+	driver_bind();
+	drop_scene(&s);
+}
+
+/* A new slot is answered by a message, which is spoilt on its way: all jobs run nonetheless. */
+static void lies(const char *fault, uint32_t resets)
+{
+	uint32_t queue;
+
+	scene_open(&s);
+	queue = s.a.queue;
+	s.a.queue = make_queue(s.a.fd, s.a.vm);
+	host_ask("%s 1", fault);
+	EQUAL(run_short(&s.a), 0);
+	s.a.queue = queue;
+	EQUAL(run_short(&s.a), 0);
+	host_ask("used %s", fault);
+	scene_close(&s, resets);
+}
+
+static void bad_index(void)
+{
+	lies("fw-bad-index", 1);
+}
+
+static void bad_message(void)
+{
+	lies("fw-bad-message", 1);
+}
+
+static void replayed_message(void)
+{
+	lies("fw-replay", 1);
+}
+
+static void bad_size(void)
+{
+	lies("fw-bad-size", 0);
+}
+
+static const struct test tests[] = {
+	{"silent", silent},
+	{"looping", looping},
+	{"bad index", bad_index},
+	{"bad message", bad_message},
+	{"bad size", bad_size},
+	{"replayed message", replayed_message},
+	{"silent for ever", silent_for_ever},
+};
+
+int main(void)
+{
+	return RUN_MARKED("fault_firmware", tests);
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+/* Invalidations that are acknowledged late, never, or before they are true. */
+#include <errno.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "selftest_fault.h"
+
+#define LATE 0xdeaddeaddeaddeadull /* what the device writes */
+
+static struct scene s;
+
+/* While the host has them delayed. There is always a job of `a`: a device that sleeps invalidates
+ * when it wakes. */
+static pid_t unbind_in_child(void)
+{
+	pid_t child = fork();
+
+	CHECK(child >= 0);
+	if (!child) {
+		struct drm_tern_vm_bind_op op = {
+			.type = DRM_TERN_BIND_UNMAP, .va = DATA_VA + PAGE, .size = PAGE};
+
+		_exit(try_bind(s.b.fd, s.b.vm, &op) ? 1 : 0);
+	}
+	return child;
+}
+
+static void await_child(pid_t child)
+{
+	int status;
+
+	EQUAL(waitpid(child, &status, 0), child);
+	EQUAL(status, 0);
+}
+
+/* The unmap waits for it, and nothing else happens. */
+static void late_acknowledgement(void)
+{
+	pid_t child;
+	int status;
+
+	scene_open(&s);
+	start_endless(&s);
+	host_ask("ack-delay 1");
+	child = unbind_in_child();
+	usleep(200000);
+	EQUAL(waitpid(child, &status, WNOHANG), 0);
+	host_ask("ack-delay 0");
+	await_child(child);
+	scene_close(&s, 0);
+}
+
+/* Up the ladder until nothing can be under way any more: the unmap succeeds. */
+static void no_acknowledgement(void)
+{
+	scene_open(&s);
+	start_endless(&s);
+	host_ask("ack-delay 1");
+	await_child(unbind_in_child());
+	check_ended(&s, -ENODATA, 0, 0);
+	host_ask("used ack-delay");
+	scene_close(&s, ANY);
+}
+
+/* No driver can see it. That it happens is seen here, that it is found in check-touched. */
+static void late_dma(void)
+{
+	volatile uint64_t *data;
+
+	scene_open(&s);
+	start_endless(&s);
+	data = s.b.data.map;
+	CHECK(data[0] != LATE);
+	host_ask("late-dma 1");
+	unbind(s.b.fd, s.b.vm, DATA_VA, PAGE);
+	for (int i = 0; i < 100 && data[0] != LATE; i++)
+		usleep(100000);
+	EQUAL(data[0], LATE);
+	host_ask("used late-dma");
+	bind(s.b.fd, s.b.vm, s.b.data.handle, DATA_VA, PAGE, DRM_TERN_BIND_WRITE);
+	scene_close(&s, 0);
+}
+
+static const struct test tests[] = {
+	{"late acknowledgement", late_acknowledgement},
+	{"no acknowledgement", no_acknowledgement},
+	{"late DMA", late_dma},
+};
+
+int main(void)
+{
+	return RUN_MARKED("fault_memory", tests);
+}

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: MIT
+"""What the device is made to do wrong (tests/selftests/fault_*.c), and what the kernel says of it.
+
+The programs know the outcome for jobs, contexts and the device. This is the other half: each
+sentence has to be in the kernel's log between the test's mark and the next one, and nothing
+else that is a warning or worse.
+"""
+import re
+import time
+
+from judge import complaints, judge_kernel, sections
+
+STOPPED = r"reset of firmware: (the firmware stopped|its firmware stands still)"
+BROKE = r"reset of firmware: the firmware broke the protocol"
+STUCK = r"firmware: slot \d+ does not leave the engines"
+ENGINES = r"reset of engines: a context did not answer preemption"
+NOT_STARTED = r"firmware .* did not start: at RESET after 1000 ms"
+UNACKNOWLEDGED = "reset of {}: an invalidation was not acknowledged"
+
+FAULTS = {
+    "fault_device": {
+        "lost interrupt": [],
+        "slow device": [],
+        "over-temperature": [r"temperature 110000 m°C", r"temperature 40000 m°C"],
+        "corrected ECC error": [],
+        "fatal ECC error": [r"reset of everything: its memory could not correct an error"],
+        "DMA error": [r"the bus refused to (read|write) 0x\w+ for source \d, address space [1-9]"],
+        "DMA error of the firmware": [r"the bus refused to \w+ 0x\w+ for source 15, address space 0",
+                                      STOPPED, r"firmware crashed: mcause 0x[57]"],
+        "hung engines": [STUCK, ENGINES],
+        "hung engines, nobody waits": [r"no progress for \d+ ms, its job is aborted",
+                                       STUCK, ENGINES],
+        "all ones": [r"reset of everything: ", r"no reset helps: the device is switched off"],
+    },
+    "fault_firmware": {
+        "silent": [STOPPED],
+        "looping": [STOPPED],
+        "bad index": [BROKE],
+        "bad message": [BROKE],
+        "bad size": [r"firmware: x{112}$"],
+        "replayed message": [BROKE],
+        "silent for ever": [STOPPED, NOT_STARTED, r"reset of everything: ", NOT_STARTED,
+                            r"no reset helps: the device is switched off"],
+    },
+    "fault_memory": {
+        "late acknowledgement": [],
+        "no acknowledgement": [UNACKNOWLEDGED.format(rung)
+                               for rung in ("engines", "firmware", "everything")],
+        "late DMA": [],
+    },
+}
+
+
+def by_mark(console):
+    """Lines of the kernel's log after each "selftest: PROGRAM: TEST", by that; None: before."""
+    parts, mark = {None: []}, None
+    for line in console.splitlines():
+        if match := re.search(r"selftest: (\w+): (.*)", line):
+            mark = match[1], match[2].strip()
+            parts[mark] = []
+        else:
+            parts[mark].append(line)
+    return parts
+
+
+def judge_log(complaints, expected):
+    """What is there and should not be, and what is missing."""
+    left, wrong = list(complaints), []
+    for sentence in expected:
+        found = next((line for line in left if re.search(sentence, line)), None)
+        if found:
+            left.remove(found)
+        else:
+            wrong.append(f"the kernel did not say: {sentence}")
+    return wrong + left
+
+
+def told(lines):
+    """Of what a program said: (test, did it pass, why not) for each test."""
+    for i, line in enumerate(lines):
+        if match := re.match(r"(not )?ok \d+ (.*)", line):
+            why = lines[i + 1] if match[1] and i + 1 < len(lines) else ""
+            yield match[2], not match[1], why
+
+
+def check(total, name, guest):
+    """A row for each way in which the device can go wrong. GUEST runs a command in one."""
+    start = time.time()
+    seen = guest("sh /tern/tests/selftests/run " + " ".join(FAULTS))
+    ended, marks = sections(seen.said), by_mark(seen.console)
+    if not ended:
+        total.row(f"{name}: the guest", 0, 1, time.time() - start, seen.said.splitlines()[-10:])
+    for program, tests in FAULTS.items():
+        lines, status, seconds = ended.get(program, ([], 125, 0.0))
+        print(f"  {program}, {seconds:.0f} s")
+        ran = {test: (good, why) for test, good, why in told(lines)}
+        for test in dict.fromkeys([*tests, *ran]):
+            good, why = ran.get(test, (False, f"did not run: {program} ended with {status}"))
+            log = complaints("\n".join(marks.get((program, test), [])), ())
+            wrong = ([] if good else [why]) + judge_log(log, tests.get(test, []))
+            if test not in tests:
+                wrong.append("is not in faults.py")
+            total.row(f"{name}: {test}", not wrong, bool(wrong), 0, wrong)
+    judge_kernel(total, name, "\n".join(marks[None]), start)

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: MIT
+"""What guests say, and what of it is a failure: TAP, the kernel's log, kmemleak."""
+import re
+import sys
+import time
+
+# Tests that a lane cannot run: (lane, program, test) and why.
+SKIPS = {
+    ("uml", "queue_user_refusals", "mappings of doorbells"): "UML cannot map BARs",
+    **{(lane, "suspend", test): "the guest's 9p does not survive it"
+       for lane in ("7", "6.12", "arm64", "m32")
+       for test in ("queued jobs go on", "the running job goes on",
+                    "user-owned queues go on", "a job comes in the night")},
+}
+
+COMPLAINT = re.compile(
+    r"\b(BUG|WARNING|Oops|UBSAN|DMA-API|KASAN)\b:?|kernel BUG|INFO: (task|possible|rcu)"
+    r"|general protection|unreferenced object|possible recursive locking"
+    r"|\btern [0-9a-f.:]+: ")  # the driver: what reaches the console is a warning or worse
+
+# Not the driver's: UML's virtio_pcidev_send_cmd() may be interrupted between handing a request
+# over and marking that it waits; then it throws the answer away and waits 5 s for it.
+NOT_OURS = re.compile(r"WARNING: arch/um/drivers/virtio_pcidev\.c")
+
+
+class Total:
+    def __init__(self):
+        self.passed = self.failed = 0
+
+    def row(self, name, good, bad, seconds, why=()):
+        self.passed += good
+        self.failed += bad
+        print(f"  {name:36} {good:6} ok {bad:4} failed {seconds:8.1f} s")
+        for line in list(why)[:20]:
+            print("    " + line[:200])
+        sys.stdout.flush()
+
+
+def complaints(console, provoked):
+    found = [line.strip() for line in console.splitlines()
+             if COMPLAINT.search(line) and not NOT_OURS.search(line)]
+    for known in provoked:
+        first = next((line for line in found if re.search(known, line)), None)
+        if first:
+            found.remove(first)
+    return found
+
+
+def judge_kernel(total, name, console, start, provoked=()):
+    found = complaints(console, provoked)
+    total.row(f"{name}: the kernel's log", not found, bool(found),
+              time.time() - start, found)
+
+
+def judge_leaks(lines, status):
+    """What kmemleak said, but for what the kernel allocated before there were processes:
+    the last pointer to that may go at any time, and no module was loaded then."""
+    reports = re.split(r"^(?=unreferenced object)", "\n".join(lines), flags=re.M)
+    found = "".join(report for report in reports
+                    if not re.search(r'comm "swapper/0", pid 1,', report)).splitlines()
+    return found if status == 0 else [f"asking it ended with status {status}", *found]
+
+
+def judge_tap(lane, program, lines, status):
+    """Of one program: (passed, failed, what to print of the failures)."""
+    plan, good, bad, why = None, 0, 0, []
+    for line in lines:
+        if match := re.match(r"1\.\.(\d+)", line):
+            plan = int(match[1])
+        elif match := re.match(r"ok \d+ (.*?)\s*# SKIP ?(.*)", line):
+            if (lane, program, match[1]) in SKIPS:
+                good += 1
+            else:
+                bad += 1
+                why.append(f"skipped, and must not be: {match[1]}: {match[2]}")
+        elif line.startswith("ok "):
+            good += 1
+        elif line.startswith("not ok "):
+            bad += 1
+            why.append(line)
+        elif line.startswith("#") and bad:
+            why.append(line)
+    if plan is None or good + bad != plan or (status != 0 and not bad):
+        said = "no plan" if plan is None else f"{good + bad} of {plan} tests"
+        why.append(f"{program} ended with status {status} after {said}")
+        bad += 1
+    return good, bad, why
+
+
+def sections(said):
+    """What came between "# begin NAME" and "# end NAME STATUS SECONDS", by name."""
+    ended, name, lines = {}, None, []
+    for line in said.splitlines():
+        if line.startswith("# begin "):
+            name, lines = line.split()[2], []
+        elif line.startswith("# end ") and name:
+            _, _, _, status, seconds = line.split()
+            ended[name] = (lines, int(status), float(seconds))
+            name = None
+        elif name:
+            lines.append(line)
+    return ended
