@@ -366,6 +366,17 @@ START_TEST(reports)
 }
 END_TEST
 
+/* Without a step of decoding there is the prefill to explain. */
+START_TEST(prefill_is_explained)
+{
+	RUN(model("q8_0"), "-p", "The", "-n", "1", "--temp", "0", "--explain");
+	ck_assert_int_eq(r.status, 0);
+	ck_assert_ptr_nonnull(strstr(r.out, "\n1 runs: 105 operators on the NPU in "));
+	RUN(model("q8_0"), "-p", "The", "-n", "3", "--temp", "0", "--explain");
+	ck_assert_ptr_nonnull(strstr(r.out, "\n2 runs: 210 operators on the NPU in "));
+}
+END_TEST
+
 /* time-only walks the same commands through the same time. */
 START_TEST(time_only_is_the_same_time)
 {
@@ -426,6 +437,7 @@ int main(void)
 	tcase_add_test(good, seed_decides);
 	tcase_add_test(good, json_is_utf8);
 	tcase_add_test(good, reports);
+	tcase_add_test(good, prefill_is_explained);
 	tcase_add_test(good, time_only_is_the_same_time);
 	tcase_add_loop_test(good, interrupt_ends_cleanly, 0, 3);
 	tcase_add_test(good, context_beyond_the_trained_is_told);

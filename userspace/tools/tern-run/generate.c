@@ -170,14 +170,14 @@ static int tokenize(struct run *r, struct token_list *list)
 	return 0;
 }
 
-/* Generate from the logits of the last prompt token on. */
+/* Generate from the logits of the last prompt token on. Statistics begin anew with the first
+ * step: without one --explain has those of the prefill. */
 static int decode_loop(struct run *r, struct sampler *s, struct output *o, uint32_t past,
 		       const float *logits)
 {
 	uint64_t tokens = 0;
 	int rc = 0;
 
-	phase_begin(r);
 	for (uint32_t i = 0; i < r->opt->n_predict && !run_interrupted; i++) {
 		int32_t id = sampler_next(s, logits);
 
@@ -200,12 +200,15 @@ static int decode_loop(struct run *r, struct sampler *s, struct output *o, uint3
 				r->opt->ctx);
 			break;
 		}
+		if (!tokens)
+			phase_begin(r);
 		rc = decoder_run(r->dec, &id, 1, past++, &logits, r->err, sizeof(r->err));
 		if (rc)
 			break;
 		tokens++;
 	}
-	phase_end(r, &r->decode, tokens);
+	if (tokens || rc)
+		phase_end(r, &r->decode, tokens);
 	return rc;
 }
 
