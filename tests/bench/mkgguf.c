@@ -35,6 +35,7 @@ struct config {
 	/* OpenELM grows from the first layer to the last; 0: all layers alike. */
 	uint32_t last_kv_heads, last_ffn;
 	float rope_base, eps;
+	uint32_t biases, rope_freqs; /* what a model may have besides */
 };
 
 struct preset {
@@ -43,26 +44,29 @@ struct preset {
 };
 
 static const struct preset presets[] = {
-	{"llama", "tiny", {2, 256, 4, 2, 64, 512, 1024, 256, 1, 0, 0, 1e4f, 1e-5f}},
+	{"llama", "tiny", {2, 256, 4, 2, 64, 512, 1024, 256, 1, 0, 0, 1e4f, 1e-5f, 0, 0}},
 	/* Dimensions of Qwen2.5-0.5B, of Llama-3.2-1B and of Llama-3.2-3B. */
-	{"llama", "0.5b", {24, 896, 14, 2, 64, 4864, 32000, 8192, 1, 0, 0, 1e4f, 1e-5f}},
-	{"llama", "1b", {16, 2048, 32, 8, 64, 8192, 128256, 8192, 1, 0, 0, 5e5f, 1e-5f}},
-	{"llama", "3b", {28, 3072, 24, 8, 128, 8192, 128256, 8192, 1, 0, 0, 5e5f, 1e-5f}},
+	{"llama", "0.5b", {24, 896, 14, 2, 64, 4864, 32000, 8192, 1, 0, 0, 1e4f, 1e-5f, 0, 0}},
+	{"llama", "1b", {16, 2048, 32, 8, 64, 8192, 128256, 8192, 1, 0, 0, 5e5f, 1e-5f, 0, 0}},
+	{"llama", "3b", {28, 3072, 24, 8, 128, 8192, 128256, 8192, 1, 0, 0, 5e5f, 1e-5f, 0, 0}},
 	/* Qwen3-0.6B, OpenELM-270M. */
-	{"qwen3", "tiny", {2, 256, 4, 2, 128, 512, 1024, 256, 1, 0, 0, 1e6f, 1e-6f}},
-	{"qwen3", "0.6b", {28, 1024, 16, 8, 128, 3072, 151936, 8192, 1, 0, 0, 1e6f, 1e-6f}},
-	{"openelm", "tiny", {3, 256, 4, 1, 64, 256, 1024, 256, 1, 2, 768, 1e4f, 1e-6f}},
-	{"openelm", "270m", {16, 1280, 12, 3, 64, 768, 32000, 2048, 1, 5, 5120, 1e4f, 1e-6f}},
+	{"qwen3", "tiny", {2, 256, 4, 2, 128, 512, 1024, 256, 1, 0, 0, 1e6f, 1e-6f, 0, 0}},
+	{"qwen3", "0.6b", {28, 1024, 16, 8, 128, 3072, 151936, 8192, 1, 0, 0, 1e6f, 1e-6f, 0, 0}},
+	{"openelm", "tiny", {3, 256, 4, 1, 64, 256, 1024, 256, 1, 2, 768, 1e4f, 1e-6f, 0, 0}},
+	{"openelm", "270m", {16, 1280, 12, 3, 64, 768, 32000, 2048, 1, 5, 5120, 1e4f, 1e-6f, 0, 0}},
 };
 
 /* What a tensor's dimension is, resolved per layer. */
-enum dim { D_NONE, D_WIDTH, D_Q, D_KV, D_QKV, D_HEAD, D_FFN, D_VOCAB };
+enum dim { D_NONE, D_WIDTH, D_Q, D_KV, D_QKV, D_HEAD, D_PAIRS, D_FFN, D_VOCAB };
 
 /* An architecture: a name here, a bit, and its bit in the rows below. */
 static const char *const archs[] = {"llama", "qwen3", "openelm"};
 enum { LLAMA = 1 << 0, QWEN3 = 1 << 1, OPENELM = 1 << 2, ALL = LLAMA | QWEN3 | OPENELM };
 /* A tensor only of models that do not use the embedding for the output too. */
 #define UNTIED 0x80000000u
+/* Tensors of models that ask for them. */
+#define BIAS 0x40000000u
+#define FREQ 0x20000000u
 
 struct tensor_row {
 	const char *name;
@@ -74,6 +78,7 @@ static const struct tensor_row once[] = {
 	{"token_embd.weight", D_WIDTH, D_VOCAB, ALL},
 	{"output_norm.weight", D_WIDTH, D_NONE, ALL},
 	{"output.weight", D_WIDTH, D_VOCAB, ALL | UNTIED},
+	{"rope_freqs.weight", D_PAIRS, D_NONE, LLAMA | FREQ},
 };
 
 static const struct tensor_row per_layer[] = {
@@ -89,6 +94,13 @@ static const struct tensor_row per_layer[] = {
 	{"ffn_gate.weight", D_WIDTH, D_FFN, ALL},
 	{"ffn_up.weight", D_WIDTH, D_FFN, ALL},
 	{"ffn_down.weight", D_FFN, D_WIDTH, ALL},
+	{"attn_q.bias", D_Q, D_NONE, LLAMA | BIAS},
+	{"attn_k.bias", D_KV, D_NONE, LLAMA | BIAS},
+	{"attn_v.bias", D_KV, D_NONE, LLAMA | BIAS},
+	{"attn_output.bias", D_WIDTH, D_NONE, LLAMA | BIAS},
+	{"ffn_gate.bias", D_FFN, D_NONE, LLAMA | BIAS},
+	{"ffn_up.bias", D_FFN, D_NONE, LLAMA | BIAS},
+	{"ffn_down.bias", D_WIDTH, D_NONE, LLAMA | BIAS},
 };
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -98,6 +110,7 @@ static const struct tensor_row per_layer[] = {
 struct tensor {
 	char name[64];
 	const struct format *format; /* NULL: F32 vector */
+	float low, high;	     /* of a vector's elements */
 	uint64_t ne[2], bytes, offset;
 };
 
@@ -150,6 +163,8 @@ static uint64_t resolve(const struct config *c, uint32_t layer, enum dim d)
 		return ((uint64_t)heads(c, layer) + 2 * kv_heads(c, layer)) * c->head_dim;
 	case D_HEAD:
 		return c->head_dim;
+	case D_PAIRS:
+		return c->head_dim / 2;
 	case D_FFN:
 		return ffn(c, layer);
 	case D_VOCAB:
@@ -182,12 +197,18 @@ static const struct format *fitting_format(struct plan *p, uint64_t row)
 	return NULL; /* not reached: f16 fits all rows */
 }
 
+static bool wanted(const struct plan *p, uint32_t archs)
+{
+	return archs & p->arch_bit && !(archs & UNTIED && p->c.tied) &&
+	       !(archs & BIAS && !p->c.biases) && !(archs & FREQ && !p->c.rope_freqs);
+}
+
 static void add_tensor(struct plan *p, const struct tensor_row *row, int layer)
 {
 	uint32_t l = layer < 0 ? 0 : (uint32_t)layer;
 	struct tensor *t;
 
-	if (!(row->archs & p->arch_bit) || (row->archs & UNTIED && p->c.tied))
+	if (!wanted(p, row->archs))
 		return;
 	if (p->n == p->room) {
 		p->room = p->room ? 2 * p->room : 64;
@@ -199,6 +220,8 @@ static void add_tensor(struct plan *p, const struct tensor_row *row, int layer)
 		snprintf(t->name, sizeof(t->name), "%s", row->name);
 	else
 		snprintf(t->name, sizeof(t->name), "blk.%d.%s", layer, row->name);
+	t->low = row->archs & BIAS ? -0.5f : row->archs & FREQ ? 1.0f : 0.9f;
+	t->high = row->archs & BIAS ? 0.5f : row->archs & FREQ ? 8.0f : 1.1f;
 	t->ne[0] = resolve(&p->c, l, row->in);
 	t->ne[1] = resolve(&p->c, l, row->out);
 	if (row->out != D_NONE)
@@ -320,13 +343,13 @@ static void write_blocks(FILE *f, struct plan *p, const struct tensor *t, uint8_
 	}
 }
 
-/* Norm weights: 0.9 to 1.1. */
 static void write_vector(FILE *f, struct plan *p, const struct tensor *t)
 {
 	struct buffer b = {0};
 
 	for (uint64_t i = 0; i < t->ne[0]; i++)
-		put_f32(&b, 0.9f + 0.2f * (float)(random64(&p->rng) >> 40) * 0x1p-24f);
+		put_f32(&b,
+			t->low + (t->high - t->low) * (float)(random64(&p->rng) >> 40) * 0x1p-24f);
 	write_or_die(f, b.p, b.n);
 	free(b.p);
 }
@@ -355,6 +378,7 @@ static int usage(void)
 	fputs("usage: mkgguf --type f16|q4_0|q8_0|q4_k|q6_k -o FILE [--arch NAME] [--size NAME]\n"
 	      "              [--seed N] [--layers N] [--width N] [--heads N] [--kv-heads N]\n"
 	      "              [--head-dim N] [--ffn N] [--vocab N] [--ctx N] [--tied 0|1]\n"
+	      "              [--biases 0|1] [--rope-freqs 0|1]\n"
 	      "Numbers replace those of the size. Sizes:",
 	      stderr);
 	for (size_t i = 0; i < COUNT(presets); i++)
@@ -366,13 +390,14 @@ static int usage(void)
 enum { O_ARCH = 1, O_SIZE, O_TYPE, O_SEED, O_NUMBER };
 
 static const struct option options[] = {
-	{"arch", 1, 0, O_ARCH},	      {"size", 1, 0, O_SIZE},
-	{"type", 1, 0, O_TYPE},	      {"seed", 1, 0, O_SEED},
-	{"layers", 1, 0, O_NUMBER},   {"width", 1, 0, O_NUMBER},
-	{"heads", 1, 0, O_NUMBER},    {"kv-heads", 1, 0, O_NUMBER},
-	{"head-dim", 1, 0, O_NUMBER}, {"ffn", 1, 0, O_NUMBER},
-	{"vocab", 1, 0, O_NUMBER},    {"ctx", 1, 0, O_NUMBER},
-	{"tied", 1, 0, O_NUMBER},     {0},
+	{"arch", 1, 0, O_ARCH},		{"size", 1, 0, O_SIZE},
+	{"type", 1, 0, O_TYPE},		{"seed", 1, 0, O_SEED},
+	{"layers", 1, 0, O_NUMBER},	{"width", 1, 0, O_NUMBER},
+	{"heads", 1, 0, O_NUMBER},	{"kv-heads", 1, 0, O_NUMBER},
+	{"head-dim", 1, 0, O_NUMBER},	{"ffn", 1, 0, O_NUMBER},
+	{"vocab", 1, 0, O_NUMBER},	{"ctx", 1, 0, O_NUMBER},
+	{"tied", 1, 0, O_NUMBER},	{"biases", 1, 0, O_NUMBER},
+	{"rope-freqs", 1, 0, O_NUMBER}, {0},
 };
 
 static const struct {
@@ -389,6 +414,8 @@ static const struct {
 	{"vocab", offsetof(struct config, vocab), MIN_VOCAB},
 	{"ctx", offsetof(struct config, ctx), 1},
 	{"tied", offsetof(struct config, tied), 0},
+	{"biases", offsetof(struct config, biases), 0},
+	{"rope-freqs", offsetof(struct config, rope_freqs), 0},
 };
 
 struct request {
