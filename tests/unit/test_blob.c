@@ -331,6 +331,35 @@ START_TEST(faults_name_operator_queue_and_cause)
 }
 END_TEST
 
+/* STORE no longer waits for what it stores: both commands are named. */
+START_TEST(races_name_both_commands)
+{
+	const uint64_t waits = (1ull << TERN_SYNC_SIGNAL0_SHIFT) - 1;
+	struct tern_program *p;
+	struct blob b;
+	struct rig r;
+	int64_t tokens = 8;
+	unsigned char *image, *at;
+
+	rig_open(&r, "sim:ref,check");
+	b = save(&r);
+	image = b.data + tern_get64(b.data + TERN_BLOB_AT_SECTIONS +
+				    TERN_BLOB_SECTION_BYTES * TERN_BLOB_IMAGES + 8);
+	for (at = image + 8 * TERN_IMAGE_HEADER_WORDS;
+	     at < image + 8 * tern_get32(image + offsetof(struct tern_image_header, code_words));
+	     at += 8 * at[1])
+		if (at[0] == TERN_OP_STORE)
+			tern_put64(at + 8, tern_get64(at + 8) & ~waits);
+	seal(&b);
+	must(tern_program_load(r.dev, b.data, b.size, &p));
+	swap_program(&r, p);
+	expect_error(tern_session_run(r.s, &tokens, 1), -EIO,
+		     "RACE with the command at image word ");
+	free(b.data);
+	rig_close(&r);
+}
+END_TEST
+
 /* ---- disassembly ------------------------------------------------------------------------------ */
 
 static char *disassembled(const void *data, size_t size, bool json, int *ret)
@@ -420,6 +449,7 @@ static Suite *suite(void)
 	tcase_add_test(t, null_is_refused);
 	tcase_add_loop_test(t, other_targets_are_refused, 0, 4);
 	tcase_add_test(t, faults_name_operator_queue_and_cause);
+	tcase_add_test(t, races_name_both_commands);
 	suite_add_tcase(s, t);
 
 	t = tcase_create("disassembly");

@@ -5,6 +5,7 @@
 #include "isa/codec.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 /* ---- arguments ------------------------------------------------------------------------ */
@@ -46,17 +47,20 @@ static int fault_error(const struct tern_session *s, uint32_t seg, const struct 
 	const struct tern_graph *g = s->prog->graph;
 	const char *queue = tern_queue_name(f->queue);
 	uint32_t op = f->mark;
-	char label[160];
+	char label[160], other[64] = "";
 
 	if (op >= g->nops)
 		snprintf(label, sizeof(label), "%u and following", s->prog->part.segs[seg].first);
 	else
 		tern_op_label(g, op, label, sizeof(label));
+	if (f->code == TERN_FAULT_RACE)
+		snprintf(other, sizeof(other), " with the command at image word %llu",
+			 (unsigned long long)f->info);
 	return tern_fail(
 		-EIO,
-		"the NPU faulted at operator %s, queue %s, command at image word %u: %s (%s), "
+		"the NPU faulted at operator %s, queue %s, command at image word %u: %s%s (%s), "
 		"address or value 0x%llx, info 0x%llx, cycle %llu",
-		label, queue ? queue : "?", f->word, tern_fault_name(f->code),
+		label, queue ? queue : "?", f->word, tern_fault_name(f->code), other,
 		tern_fault_text(f->code), (unsigned long long)f->addr, (unsigned long long)f->info,
 		(unsigned long long)f->cycle);
 }
