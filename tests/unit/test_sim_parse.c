@@ -119,6 +119,7 @@ static const struct {
 	{"spm=17T", "spm=17T: ", "from 64K to 256M"},
 	{"spm=1000000", "spm_bytes is 1000000", "multiple of 4096"},
 	{"dram=0.1", "dram=0.1: ", "from 0.25 to 16384"},
+	{"dram=0", "dram=0: ", "bytes per cycle must be a decimal number"},
 	{"dram=1.2.3", "dram=1.2.3: ", "dram=25.6"},
 	{"dram=.", "dram=.: ", "dram=25.6"},
 	{"clock_mhz=5000", "clock_mhz=5000: ", "from 1 to 4000"},

@@ -166,10 +166,13 @@ static void shape_array(struct tern_caps *c)
 
 static int out_of_range(struct parse *p, const struct tern_cap_limit *l, const struct alias *a)
 {
+	const char *text = tern_cap_text(l);
 	char range[64];
 
 	tern_cap_range(l, a ? a->decimal : 0, range, sizeof(range));
-	return refuse(p, "%s must be %s%s; write for example %.*s=%s", tern_cap_text(l),
+	/* Of a decimal value the register's own unit is nobody's concern. */
+	return refuse(p, "%.*s must be %s%s; write for example %.*s=%s",
+		      (int)(a && a->decimal ? strcspn(text, ",") : strlen(text)), text,
 		      a && a->decimal ? "a decimal number " : "", range, (int)p->item.key_len,
 		      p->item.key, a ? a->example : l->example);
 }
