@@ -210,7 +210,7 @@ say = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2);)
 # Changes when compiler or options do, and everything is made again with them.
 $(B)/flags: FORCE
 	@mkdir -p $(@D)
-	@echo '$(CC) $(CFLAGS) $(INSTRUMENT) $(CPPFLAGS) $(PREFIX) $(FW_SECURITY)' >$@.new
+	@echo '$(CC) $(CFLAGS) $(INSTRUMENT) $(CPPFLAGS) $(FW_SECURITY)' >$@.new
 	@cmp -s $@.new $@ || cp $@.new $@
 
 $(B)/obj/tests/%.o: private CPPFLAGS += -Itests/unit
@@ -266,7 +266,11 @@ $(B)/lib/libggml-tern.so: $(call objects,$(GGML_SRC)) $(LIB_A) $(GGML_MAP)
 		$(if $(INSTRUMENT),,-Wl,-z,defs) -Wl,--version-script=$(GGML_MAP) \
 		-o $@ $(filter %.o %.a,$^) -ldl $(LDLIBS)
 
-$(B)/lib/pkgconfig/tern.pc: userspace/lib/tern.pc.in $(B)/flags
+# Only this knows where things will be: another PREFIX is no reason to compile anew.
+$(B)/prefix: FORCE
+	@mkdir -p $(@D)
+	@echo '$(PREFIX) $(VERSION)' | cmp -s - $@ || echo '$(PREFIX) $(VERSION)' >$@
+$(B)/lib/pkgconfig/tern.pc: userspace/lib/tern.pc.in $(B)/prefix
 	@mkdir -p $(@D)
 	@sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' $< >$@
 
