@@ -80,6 +80,8 @@ struct tern_perf {
 	atomic_t logs;
 	/** @fw: How far the firmware's trace has been read. With struct tern_slots.lock */
 	struct tern_stream_reader fw;
+	/** @fw_time: CLOCK_MONOTONIC of its last record. With struct tern_slots.lock */
+	u64 fw_time;
 	/** @clock: To tell when that was. With struct tern_slots.lock */
 	struct tern_clock_pair clock;
 	/** @busy: Cycles each queue worked before its counter last began anew */

@@ -62,16 +62,21 @@ static void refresh_clock(struct tern_device *tdev)
 		*pair = now;
 }
 
-/* Of a time the firmware gave: not after now, whatever it was. */
+/*
+ * Of a time the firmware gave: not after now, whatever it was, and not before the record before
+ * it, though another pair may have been in use then.
+ */
 static u64 to_monotonic(struct tern_device *tdev, u64 timestamp)
 {
-	const struct tern_clock_pair *pair = &tdev->perf.clock;
+	struct tern_perf *perf = &tdev->perf;
+	const struct tern_clock_pair *pair = &perf->clock;
 	bool before = (s64)(timestamp - pair->timestamp) < 0;
 	u64 ticks = before ? pair->timestamp - timestamp : timestamp - pair->timestamp;
 	u64 ns = tern_ticks_to_ns(ticks, tdev->timestamp_khz ?: 1);
 
 	ns = before ? pair->monotonic_ns - min(ns, pair->monotonic_ns) : pair->monotonic_ns + ns;
-	return min(ns, ktime_get_ns());
+	perf->fw_time = max(perf->fw_time, min(ns, ktime_get_ns()));
+	return perf->fw_time;
 }
 
 /* ---- Recording ----------------------------------------------------------------- */

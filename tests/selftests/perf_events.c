@@ -104,6 +104,58 @@ static void events_are_in_order(void)
 	context_close(&c);
 }
 
+/* Reads until the firmware has done this to the queue's slot; where in events[] that is. */
+static size_t await_fw(int fd, size_t *n, size_t from, uint32_t queue, uint64_t what)
+{
+	uint64_t lost;
+
+	for (int i = 0; i < 400; i++) {
+		for (; from < *n; from++) {
+			const struct drm_tern_perf_event *e = &events[from];
+
+			if (e->kind == DRM_TERN_PERF_FW && e->queue_id == queue && e->arg == what)
+				return from;
+		}
+		usleep(50000);
+		*n = trace_read(fd, *n, &lost);
+		EQUAL(lost, 0);
+	}
+	fail(__FILE__, __LINE__, "queue %u: the firmware does not say %llu", queue,
+	     (unsigned long long)what);
+}
+
+/* A job that would never end gives way to one that matters more. */
+static void preemption_is_seen(void)
+{
+	static const uint64_t life[] = {TERN_FW_TRACE_PREEMPT, TERN_FW_TRACE_SAVED,
+					TERN_FW_TRACE_RUN, TERN_FW_TRACE_END};
+	struct drm_tern_queue_create high = {.priority = DRM_TERN_PRIORITY_HIGH};
+	uint64_t last = 0;
+	struct context c;
+	size_t n = 0, at;
+
+	context_open(&c);
+	image_loop(&c.image, 2, INT64_MAX);
+	image_end(&c.image, c.code.map);
+	image_begin(&c.image);
+	image_end(&c.image, (char *)c.code.map + PAGE);
+	high.vm_id = c.vm;
+	do_ioctl(c.fd, DRM_IOCTL_TERN_QUEUE_CREATE, &high);
+	trace_start(c.fd, 4096);
+	context_submit(&c);
+	at = await_fw(c.fd, &n, 0, c.queue, TERN_FW_TRACE_RUN);
+	EQUAL(wait_job(c.fd, high.queue_id, submit(c.fd, high.queue_id, CODE_VA + PAGE, DATA_VA),
+		       60000),
+	      0);
+	for (size_t i = 0; i < ARRAY_SIZE(life); i++) {
+		at = await_fw(c.fd, &n, at, i < 2 ? c.queue : high.queue_id, life[i]);
+		CHECK(events[at].time_ns >= last);
+		last = events[at].time_ns;
+	}
+	await_fw(c.fd, &n, at, c.queue, TERN_FW_TRACE_RUN); /* and goes on */
+	context_close(&c);
+}
+
 static void errors_are_told(void)
 {
 	uint64_t lost;
@@ -241,6 +293,7 @@ static void a_read_that_fails_takes_nothing(void)
 
 static const struct test tests[] = {
 	{"events are in order", events_are_in_order},
+	{"preemption is seen", preemption_is_seen},
 	{"errors are told", errors_are_told},
 	{"full traces lose the newest", full_traces_lose_the_newest},
 	{"strides may be larger", strides_may_be_larger},
