@@ -126,6 +126,7 @@ static void used(struct model *m, const char *arg, FILE *out)
 /* What the checker of the log has to know and the device cannot: bindings. */
 static void note(struct model *m, const char *arg, FILE *out)
 {
+	mmu_log_again(m);
 	model_log(m, "note %s\n", arg);
 	fprintf(out, "ok\n");
 }

@@ -110,6 +110,14 @@ static void log_touch(struct model *m, struct tlb_entry *e, unsigned int access)
 		  (unsigned long long)e->bus << TERN_PAGE_SHIFT);
 }
 
+void mmu_log_again(struct model *m)
+{
+	pthread_mutex_lock(&m->mmu.lock);
+	for (unsigned int i = 0; i < TLB_ENTRIES; i++)
+		m->mmu.tlb[i].logged = 0;
+	pthread_mutex_unlock(&m->mmu.lock);
+}
+
 static struct tlb_entry *lookup(struct model *m, unsigned int asid, uint64_t page,
 				unsigned int access, unsigned int source)
 {

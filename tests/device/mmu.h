@@ -63,6 +63,7 @@ bool mmu_write(struct model *m, unsigned int asid, uint64_t va, const void *src,
 bool mmu_store(struct model *m, unsigned int asid, uint64_t va, uint64_t value);
 bool mmu_load(struct model *m, unsigned int asid, uint64_t va, uint64_t *value);
 
+void mmu_log_again(struct model *m); /* pages are in the log once more when they are used next */
 void mmu_drop_all(struct model *m);
 
 /* ---- invalidate.c: under the model's lock ------------------------------------------------------------------ */

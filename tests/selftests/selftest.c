@@ -371,13 +371,18 @@ void image_load(struct image *image, unsigned int to, unsigned int reg, int64_t 
 	image_word(image, (uint64_t)offset);
 }
 
+void image_again(struct image *image, unsigned int reg, int64_t words)
+{
+	image_word(image, command(TERN_OP_LOOP, 2, 0, reg, 0, 0));
+	image_word(image, (uint64_t)-words);
+}
+
 void image_loop(struct image *image, unsigned int reg, int64_t count)
 {
 	image_movi(image, reg, count);
 	image_word(image, command(TERN_OP_SYNC, 2, 0, TERN_Q_LOAD0, 0, 0));
 	image_word(image, 0);
-	image_word(image, command(TERN_OP_LOOP, 2, 0, reg, 0, 0));
-	image_word(image, (uint64_t)-2);
+	image_again(image, reg, 2);
 }
 
 void image_stall(struct image *image, unsigned int reg)

@@ -117,6 +117,8 @@ void image_movi(struct image *image, unsigned int reg, int64_t value);
 void image_fence(struct image *image, unsigned int reg, int64_t offset, uint64_t value);
 void image_load(struct image *image, unsigned int to, unsigned int reg, int64_t offset);
 void image_loop(struct image *image, unsigned int reg, int64_t count);
+/* The last `words` words again, as often as the register says. */
+void image_again(struct image *image, unsigned int reg, int64_t words);
 void image_stall(struct image *image, unsigned int reg); /* no engine ever does anything */
 void image_trap(struct image *image, uint64_t code);
 void image_end(struct image *image, void *at); /* END; the whole is copied to where it runs */

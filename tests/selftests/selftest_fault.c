@@ -118,7 +118,6 @@ void start_endless(struct scene *s)
 
 	*word(&s->a, 1) = *word(&s->a, 2) = 0;
 	do_ioctl(s->a.fd, DRM_IOCTL_TERN_SUBMIT, &call);
-	EQUAL(call.last_job, 3);
 	for (int i = 0; i < 600 && *word(&s->a, 2) != BEGUN; i++)
 		usleep(100000);
 	EQUAL(*word(&s->a, 2), BEGUN);

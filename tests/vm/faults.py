@@ -8,7 +8,7 @@ else that is a warning or worse.
 import re
 import time
 
-from judge import complaints, judge_kernel, sections
+from judge import check_touched, complaints, judge_kernel, sections
 
 STOPPED = r"reset of firmware: (the firmware stopped|its firmware stands still)"
 BROKE = r"reset of firmware: the firmware broke the protocol"
@@ -83,6 +83,14 @@ def told(lines):
             yield match[2], not match[1], why
 
 
+def judge_late(total, name, log):
+    """Late DMA is for who compares what was touched with what was bound."""
+    _, said = check_touched(log)
+    found = [line for line in said if re.match(r"late: outside .* touch \d+ w 0x200000 ", line)]
+    right = len(found) == 1 and len(said) == 2
+    total.row(f"{name}: late DMA is found", right, not right, 0, [] if right else said)
+
+
 def check(total, name, guest):
     """A row for each way in which the device can go wrong. GUEST runs a command in one."""
     start = time.time()
@@ -101,4 +109,5 @@ def check(total, name, guest):
             if test not in tests:
                 wrong.append("is not in faults.py")
             total.row(f"{name}: {test}", not wrong, bool(wrong), 0, wrong)
+    judge_late(total, name, seen.touched)
     judge_kernel(total, name, "\n".join(marks[None]), start)

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: MIT
 """What guests say, and what of it is a failure: TAP, the kernel's log, kmemleak."""
+import os
 import re
+import subprocess
 import sys
 import time
+
+REPO = os.path.realpath(os.path.dirname(os.path.realpath(__file__)) + "/../..")
 
 # Tests that a lane cannot run: (lane, program, test) and why.
 SKIPS = {
@@ -85,6 +89,21 @@ def judge_tap(lane, program, lines, status):
         why.append(f"{program} ended with status {status} after {said}")
         bad += 1
     return good, bad, why
+
+
+def check_touched(log):
+    """Of a device's log: (is all of it inside the bindings, what the checker says)."""
+    run = subprocess.run([REPO + "/tests/device/check-touched", "/dev/stdin"], input=log,
+                         stdout=subprocess.PIPE, text=True, check=False)
+    return run.returncode == 0, run.stdout.splitlines()
+
+
+def judge_touched(total, name, log):
+    """Nothing outside; and one binding less in the notes has to be found."""
+    good, said = check_touched(log)
+    total.row(f"{name}: pages touched", good, not good, 0, [] if good else said)
+    found = not check_touched(re.sub(r"note map 1 0x8.*\n", "x\n", log, count=1))[0]
+    total.row(f"{name}: sees a page too many", found, not found, 0)
 
 
 def sections(said):
