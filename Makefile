@@ -145,8 +145,8 @@ run: deps                          ## print text that the sample model writes
 	@$(B)/bin/tern-run tests/data/kdoc-q8_0.gguf \
 		-p "Memory is allocated by" -n 64 --temp 0 --stats
 
-check: deps                        ## format, unit, san, fuzz, llama, vm, uml; one sum
-	@tests/run format unit san fuzz llama vm uml
+check: deps                        ## every suite, and one sum
+	@tests/run format unit san fuzz llama ggml vm uml
 
 check-all: check                   ## those, and guests that take longer
 	@tests/vm/check m32
@@ -157,8 +157,8 @@ check-unit: deps                   ## unit tests
 check-san: deps                    ## unit tests under ASan and UBSan
 	@tests/run san
 
-check-llama: deps                  ## compare with an unmodified llama.cpp
-	@tests/run llama
+check-llama: deps                  ## an unmodified llama.cpp, to compare with and on the NPU
+	@tests/run llama ggml
 
 check-vm: deps                     ## the driver in guests of QEMU
 	@tests/run vm
@@ -166,7 +166,7 @@ check-vm: deps                     ## the driver in guests of QEMU
 check-uml: deps                    ## the driver in a debugging kernel
 	@tests/run uml
 
-check-ggml: deps                   ## an unmodified llama.cpp on the NPU
+check-ggml: deps                   ## llama.cpp on the NPU, every operator and architecture
 	@tests/run build && tests/conformance/check-ggml
 
 fuzz: deps                         ## fuzz each target for SECONDS=60

@@ -18,13 +18,13 @@ PLUGIN = "/scratch/plugin/libggml-tern.so"
 class Server:
     """llama-server with one model on TERN0, for as long as a with block."""
 
-    def __init__(self, model, context):
+    def __init__(self, model, context, slots=1):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.command = ["llama-server", "-m", model, "-ngl", "99", "-c",
                         str(context), "--host", "127.0.0.1", "--port",
-                        str(self.port), "-np", "1", "--no-webui"]
+                        str(self.port), "-np", str(slots), "--no-webui"]
 
     def __enter__(self):
         self.log = open("server.log", "w")

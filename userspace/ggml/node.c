@@ -311,6 +311,14 @@ static bool describe(const struct node_tensors *in, struct tern_op_desc *op,
 	return true;
 }
 
+/* A node that writes into another's result has to run where that one does. */
+static bool writes_to_host(const struct tern_device *dev, const struct ggml_tensor *node)
+{
+	const struct ggml_tensor *root = node->view_src;
+
+	return root && root->op && !node_supported(dev, root, NULL);
+}
+
 bool node_supported(const struct tern_device *dev, const struct ggml_tensor *node, const char **why)
 {
 	struct tern_tensor_desc t[TERN_MAX_SRC + 1];
@@ -332,8 +340,12 @@ bool node_supported(const struct tern_device *dev, const struct ggml_tensor *nod
 		*why = "there is no such type in tern.h";
 		return false;
 	}
-	if (!tern_op_supported(dev, &op, t))
+	if (tern_op_supported(dev, &op, t)) {
+		*why = tern_last_error();
+		return false;
+	}
+	if (!writes_to_host(dev, node))
 		return true;
-	*why = tern_last_error();
+	*why = "it writes into a result that the host computes";
 	return false;
 }

@@ -108,7 +108,7 @@ void report_begin(struct report *r, struct tern_session *session)
 
 void report_end(struct report *r, struct tern_session *session)
 {
-	struct tern_stats stats;
+	struct tern_stats stats = {.size = sizeof(stats)};
 
 	if (!r)
 		return;

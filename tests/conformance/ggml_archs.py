@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: MIT
+"""test-llama-archs on TERN0: small models of every architecture with random weights, compared with
+ggml's CPU backend, and which of their operators ran where. Runs in the rig.
+
+ggml's scheduler says which backend each node of a graph is given to. Of the decoders in WHOLE every
+node has to be TERN0's, but for the look-up of the tokens' embeddings: that table llama.cpp itself
+keeps on the host.
+"""
+import collections
+import concurrent.futures
+import glob
+import os
+import re
+import subprocess
+
+PLUGIN = "/scratch/plugin/libggml-tern.so"
+SEED = "1"
+LIMIT = 1500  # seconds for all architectures on a loaded machine
+WHOLE = """llama qwen2 qwen3 gemma2 gemma3 openelm pangu-embedded glm4 chatglm internlm2
+    hunyuan-dense spark2_5 minicpm smollm3 granite phi3""".split()
+SHORT = ["llama", "qwen3", "openelm", "gemma3"]
+ROW = re.compile(r"^\|\s*(\S+)\|.*\|\s*(Dense|MoE|Host experts|MoE cache)\|(.*)\|\s*$")
+NODE = re.compile(r"node #\s*(\d+) \(\s*(\S+)\):.*? \[\s*(\S+)\s(.*)")
+
+
+def program():
+    return glob.glob("/usr/libexec/**/test-llama-archs", recursive=True)[0]
+
+
+def run(arguments, **environment):
+    """(exit status, output, what went to the log)"""
+    device = os.environ.get("TERN_DEVICE", "sim:ref") + ",threads=1"
+    env = dict(os.environ, GGML_BACKEND_PATH=PLUGIN, LD_PRELOAD="/scratch/linger.so",
+               TERN_DEVICE=device, **environment)
+    try:
+        done = subprocess.run([program(), "-s", SEED, "-b", "TERN0", *arguments], env=env,
+                              capture_output=True, timeout=LIMIT, check=False)
+    except subprocess.TimeoutExpired as late:
+        return "time", (late.stdout or b"").decode(errors="replace"), ""
+    return (done.returncode, done.stdout.decode(errors="replace"),
+            done.stderr.decode(errors="replace"))
+
+
+def read_rows(output):
+    """(architecture, configuration, verdict: "ok", "skipped" or what it says)"""
+    output = re.sub(r"\x1b\[[0-9;]*m", "", output)
+    for row in filter(None, map(ROW.match, output.splitlines())):
+        said = " ".join(row[3].split())
+        parts = {part.split()[0] for part in said.split("|")}  # some are not for every model
+        verdict = {("SKIP",): "skipped", ("OK",): "ok", ("OK", "SKIP"): "ok"}.get(
+            tuple(sorted(parts)), said)
+        yield row[1], row[2], verdict
+
+
+def read_graphs(log):
+    """Lists of (operator, backend, sources) of graphs that TERN0 has a part in."""
+    graphs, last = [], None
+    for node in filter(None, map(NODE.search, log.splitlines())):
+        if last is None or int(node[1]) <= last:
+            graphs.append([])
+        last = int(node[1])
+        graphs[-1].append((node[2], node[3], node[4]))
+    return [g for g in graphs if any(backend == "TERN0" for _, backend, _ in g)]
+
+
+class Share:
+    def __init__(self, arch):
+        _, _, log = run(["-v", "5", "-a", f"^{re.escape(arch)}$"], GGML_SCHED_DEBUG="2")
+        self.arch, self.npu, self.nodes = arch, 0, 0
+        self.host = collections.Counter()  # all graphs
+        self.dense = collections.Counter()  # those without experts
+        for graph in read_graphs(log):
+            experts = any(op == "MUL_MAT_ID" for op, _, _ in graph)
+            for op, backend, sources in graph:
+                if op == "GET_ROWS" and "token_embd.weight" in sources:
+                    continue
+                self.nodes += 1
+                self.npu += backend == "TERN0"
+                if backend != "TERN0":
+                    self.host[op] += 1
+                    self.dense[op] += not experts
+
+    def verdict(self):
+        """None: nothing is asked of this architecture."""
+        if self.arch not in WHOLE:
+            return None
+        return self.nodes > 0 and not +self.dense
+
+
+def print_shares(total, archs):
+    print("\nnodes that TERN0 ran, views and the tokens' embeddings left out; * all of them must,\n"
+          "experts apart\n"
+          f"  {'architecture':18} {'share':>7}  on the host")
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for share in pool.map(Share, archs):
+            host = " ".join(op for op, _ in share.host.most_common())
+            part = f"{100 * share.npu / share.nodes:5.1f} %" if share.nodes else "none"
+            good = share.verdict()
+            star = "*" if share.arch in WHOLE else " "
+            end = "" if good is None else "  " + total.count(good)
+            print(f"  {share.arch:17}{star} {part:>7}  {host[:44]:44}{end}".rstrip())
+
+
+def judge(total, short):
+    picked = ["-a", "^(" + "|".join(map(re.escape, SHORT)) + ")$"] if short else []
+    status, output, log = run(picked)
+    found = list(read_rows(output))
+    verdicts = collections.Counter(v if v in ("ok", "skipped") else "failed" for _, _, v in found)
+    print(f"\ntest-llama-archs -b TERN0: {verdicts['ok']} ok, {verdicts['skipped']} skipped by"
+          f" llama.cpp, {verdicts['failed']} failed")
+    for arch, configuration, verdict in found:
+        if verdict not in ("ok", "skipped"):
+            print(f"    FAILED {arch}, {configuration}: {verdict}")
+    total.passed += verdicts["ok"]
+    total.failed += verdicts["failed"]
+    if status != 0 or not verdicts["ok"] or "Summary: all" not in output:
+        said = (log.strip().splitlines() or ["nothing"])[-1]
+        print(f"  ended with status {status}: {said[:60]}  {total.count(False)}")
+    print_shares(total, sorted({arch for arch, _, _ in found}))
