@@ -196,12 +196,23 @@ static int short_kernel(const struct tern_op_desc *op, const struct tern_tensor_
 	return 0;
 }
 
+/* Does a row surely not fit: source and result, two slots each, keys and payload? Then the question,
+ * whose answer is a printed reason, need not be asked. */
+static bool surely_long(const struct tern_target *t, const struct tern_op_desc *op,
+			const struct tern_tensor_desc *tensors)
+{
+	int64_t n = tensors[op->src[0]].ne[0], out = tensors[op->dst].ne[0];
+	int64_t room = lower_spm_local(&t->caps) / sizeof(float);
+
+	return n > room || 2 * (n + out + (1ll << sort_log2(n))) > room;
+}
+
 int argsort_solve(const struct tern_target *t, const struct tern_op_desc *op,
 		  const struct tern_tensor_desc *tensors)
 {
 	struct row_kernel k;
 
-	if (!short_kernel(op, tensors, &k) && !row_solve(t, &k, 1))
+	if (!surely_long(t, op, tensors) && !short_kernel(op, tensors, &k) && !row_solve(t, &k, 1))
 		return 0;
 	return sort_long_solve(t, op, tensors);
 }
@@ -210,7 +221,8 @@ void argsort_lower(struct tern_lower *l, uint32_t op)
 {
 	struct row_kernel k;
 
-	if (!short_kernel(&l->g->ops[op], l->g->tensors, &k) && !row_solve(l->target, &k, 1))
+	if (!surely_long(l->target, &l->g->ops[op], l->g->tensors) &&
+	    !short_kernel(&l->g->ops[op], l->g->tensors, &k) && !row_solve(l->target, &k, 1))
 		row_lower(l, op, &k, 1);
 	else
 		sort_long_lower(l, op);

@@ -41,14 +41,24 @@ static int describe(struct sort_long *s, const struct tern_op_desc *op,
 	return 0;
 }
 
+/* Keys and payload of a merge come in and go out through two slots each. Larger chunks need not
+ * be tried: a kernel that does not fit costs more than one that does, for its reason is printed. */
+static uint64_t merge_bytes(int chunk_log2)
+{
+	return (2 + 2) * 2 * sizeof(float) << chunk_log2;
+}
+
 /* The largest chunk that both kernels that sort one have room for. */
 static int choose_chunk(const struct tern_target *target, struct sort_long *s)
 {
+	uint64_t room = lower_spm_local(&target->caps);
 	struct tern_tensor_desc t[3];
 	struct row_kernel k;
 	int err = -EOPNOTSUPP;
 
 	s->chunk_log2 = s->log2 <= MAX_CHUNK_LOG2 ? s->log2 - 1 : MAX_CHUNK_LOG2;
+	while (s->chunk_log2 > MIN_CHUNK_LOG2 && merge_bytes(s->chunk_log2) > room)
+		s->chunk_log2--;
 	for (; s->chunk_log2 >= MIN_CHUNK_LOG2; s->chunk_log2--) {
 		sort_chunk_kernel(s, &k, t, 0, 1, 1ll << s->chunk_log2);
 		err = row_solve(target, &k, 1);
