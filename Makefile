@@ -331,6 +331,20 @@ $(B)/tests/%: $(B)/obj/tests/device/%.o $(call objects,$(HOST_SRC)) $(SUPPORT_A)
 $(B)/obj/tests/selftests/%.o: private CPPFLAGS += $(DRM)
 $(B)/selftests/%: $(B)/obj/tests/selftests/%.o $(call objects,$(SELFTEST_COMMON))
 	$(call say,LD,$@)mkdir -p $(@D); $(CC) $(CFLAGS) $(INSTRUMENT) $(LDFLAGS) -o $@ $^ -pthread
+# NEON compiles, though nothing here runs it: with clang, which knows every machine, and the
+# declarations of this machine's C library. That looks for a file which only 32-bit ones have.
+ifeq ($(ARCH)$(if $(shell command -v clang),+clang),x86_64+clang)
+$(B)/tests/test_simd_gemm: | $(B)/neon/compiles
+endif
+NEON_SRC := userspace/simd/dispatch.c $(wildcard userspace/*/*_neon.c)
+$(B)/neon/compiles: $(NEON_SRC) $(wildcard userspace/simd/*.h) $(B)/flags
+	@mkdir -p $(@D)/gnu && touch $(@D)/gnu/stubs-32.h
+	$(call say,CC,$(NEON_SRC))for f in $(NEON_SRC); do \
+		clang --target=aarch64-linux-gnu -nostdlibinc -isystem /usr/include \
+		-isystem /usr/include/$(shell $(CC) -print-multiarch) -isystem $(@D) \
+		$(CPPFLAGS) -std=c11 -D_GNU_SOURCE -ffp-contract=off -O3 -Wall -Wextra -Werror \
+		-S -o /dev/null $$f || exit; done
+	@touch $@
 # The contracts have no hidden padding, and one layout for 64-bit and 32-bit processes. No
 # 32-bit C library is needed to see that.
 UAPI_SRC := tests/unit/uapi_layout.h $(wildcard uapi/*/*.h)
