@@ -6,6 +6,7 @@
 #ifndef TERN_COMPAT_H
 #define TERN_COMPAT_H
 
+#include <linux/dma-mapping.h>
 #include <linux/module.h>
 #include <linux/version.h>
 
@@ -26,6 +27,16 @@
 #define TERN_GPUVA_FEATURE DRIVER_GEM_GPUVA
 #else
 #define TERN_GPUVA_FEATURE 0
+#endif
+
+/*
+ * A process may make many buffers of the same memory, which old kernels' CONFIG_DMA_API_DEBUG warns
+ * of: nobody could say that lines are kept apart by BO_SYNC.
+ */
+#ifdef DMA_ATTR_DEBUGGING_IGNORE_CACHELINES
+#define TERN_DMA_ATTR_SHARED DMA_ATTR_DEBUGGING_IGNORE_CACHELINES
+#else
+#define TERN_DMA_ATTR_SHARED 0
 #endif
 
 /**

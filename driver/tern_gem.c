@@ -131,8 +131,9 @@ static struct tern_bo *shmem_create(struct tern_device *tdev, u64 size)
 	struct drm_gem_shmem_object *shmem = drm_gem_shmem_create(&tdev->drm, size);
 	struct tern_bo *bo;
 
+	/* For want of an inode shmem says -ENOSPC, which with us is a limit's. */
 	if (IS_ERR(shmem))
-		return ERR_CAST(shmem);
+		return shmem == ERR_PTR(-ENOSPC) ? ERR_PTR(-ENOMEM) : ERR_CAST(shmem);
 	bo = to_tern_bo(&shmem->base);
 	tern_bo_list(tdev, bo);
 	return bo;

@@ -156,7 +156,7 @@ static struct sg_table *map_pages(struct tern_bo *bo)
 						GFP_KERNEL_ACCOUNT);
 	if (ret)
 		goto err_free;
-	ret = dma_map_sgtable(dev, sgt, tern_bo_direction(bo), 0);
+	ret = dma_map_sgtable(dev, sgt, tern_bo_direction(bo), TERN_DMA_ATTR_SHARED);
 	if (!ret)
 		return sgt;
 	sg_free_table(sgt);
