@@ -8,9 +8,11 @@ import time
 
 REPO = os.path.realpath(os.path.dirname(os.path.realpath(__file__)) + "/../..")
 
-# Tests that a lane cannot run: (lane, program, test) and why.
+# Tests that a lane cannot run: (lane, program, test) and why. No test: all of the program.
 SKIPS = {
     ("uml", "queue_user_refusals", "mappings of doorbells"): "UML cannot map BARs",
+    **{(lane, "fail_nth", None): "no kernel of Debian injects faults"
+       for lane in ("7", "6.12", "arm64", "m32")},
     **{(lane, "suspend", test): "the guest's 9p does not survive it"
        for lane in ("7", "6.12", "arm64", "m32")
        for test in ("queued jobs go on", "the running job goes on",
@@ -41,12 +43,12 @@ class Total:
 
 
 def complaints(console, provoked):
+    """Of PROVOKED, what was meant to be said, any number of times up to that is left out."""
     found = [line.strip() for line in console.splitlines()
              if COMPLAINT.search(line) and not NOT_OURS.search(line)]
-    for known in provoked:
-        first = next((line for line in found if re.search(known, line)), None)
-        if first:
-            found.remove(first)
+    for known, most in dict(provoked).items():
+        for line in [line for line in found if re.search(known, line)][:most]:
+            found.remove(line)
     return found
 
 
@@ -56,12 +58,22 @@ def judge_kernel(total, name, console, start, provoked=()):
               time.time() - start, found)
 
 
+# Leaks that are not the driver's.
+LEAKS_NOT_OURS = [
+    # The last pointer to what the kernel allocated before there were processes may go at
+    # any time, and no module was loaded then.
+    r'comm "swapper/0", pid 1,',
+    # gpuvm, as of 7.3: drm_gpuva_sm_step() frees `prev` but not `unmap` if there is no memory
+    # for `next`.
+    r'comm "fail_nth"(?s:.*)kmemdup_noprof\S*\s+drm_gpuva_sm_step',
+]
+
+
 def judge_leaks(lines, status):
-    """What kmemleak said, but for what the kernel allocated before there were processes:
-    the last pointer to that may go at any time, and no module was loaded then."""
+    """What kmemleak said of us."""
     reports = re.split(r"^(?=unreferenced object)", "\n".join(lines), flags=re.M)
     found = "".join(report for report in reports
-                    if not re.search(r'comm "swapper/0", pid 1,', report)).splitlines()
+                    if not any(re.search(known, report) for known in LEAKS_NOT_OURS)).splitlines()
     return found if status == 0 else [f"asking it ended with status {status}", *found]
 
 
@@ -72,7 +84,7 @@ def judge_tap(lane, program, lines, status):
         if match := re.match(r"1\.\.(\d+)", line):
             plan = int(match[1])
         elif match := re.match(r"ok \d+ (.*?)\s*# SKIP ?(.*)", line):
-            if (lane, program, match[1]) in SKIPS:
+            if {(lane, program, match[1]), (lane, program, None)} & SKIPS.keys():
                 good += 1
             else:
                 bad += 1
