@@ -59,6 +59,8 @@ TOOL_SRC := $(call sources,userspace/tools/*.c)
 TEST_SRC := $(call sources,tests/unit/test_*.c)
 BENCH_SRC := $(call sources,tests/bench/*.c)
 FUZZ_SRC := $(call sources,tests/fuzz/fuzz_*.c)
+# What of the driver judges others: pure, so that fuzzers can have it.
+DRIVER_PURE_SRC := $(patsubst %,driver/tern_%.c,fw_image fw_log pt ring uapi_check)
 # The model as a PCI device, and programs that play its driver.
 DEVICE_TEST_SRC := $(call sources,tests/device/test_*.c)
 DEVICE_SRC := $(filter-out $(DEVICE_TEST_SRC),$(call sources,tests/device/*.c))
@@ -92,7 +94,7 @@ FW_SECURITY := 1
 FW_MCU_ONLY := firmware/main.c firmware/trap.c firmware/string.c
 FW_SRC := $(call sources,firmware/*.c)
 FW_HOST_SRC := $(filter-out $(FW_MCU_ONLY),$(FW_SRC))
-ALL_SRC += $(FW_HOST_SRC)
+ALL_SRC += $(FW_HOST_SRC) $(DRIVER_PURE_SRC)
 FW_A := $(B)/lib/libtern-fw.a
 
 # What programs link, in this order; an archive gives only what is asked of it.
@@ -356,6 +358,9 @@ $(B)/uapi-layout: $(UAPI_SRC) $(B)/flags
 		-isystem /usr/include/$(shell $(CC) -print-multiarch) \
 		-fsyntax-only -x c $< || exit; done
 	@touch $@
+$(B)/obj/driver/%.o $(B)/obj/tests/fuzz/fuzz_driver.o: private CPPFLAGS += $(DRM) -I.
+$(B)/fuzz_driver: $(call objects,tests/fuzz/fuzz_driver.c $(DRIVER_PURE_SRC))
+	$(link) -fsanitize=fuzzer
 $(B)/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(SUPPORT_A) $(FW_A) $(ARCHIVES)
 	$(link) $(PCRE2) -fsanitize=fuzzer
 
