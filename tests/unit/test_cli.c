@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -162,6 +163,18 @@ START_TEST(missing_file)
 {
 	RUN("no-such-model.gguf", "-p", "x");
 	refused(1, "no-such-model.gguf");
+}
+END_TEST
+
+/* Refused, not waited for. */
+START_TEST(no_regular_file)
+{
+	RUN("/tmp", "-p", "x");
+	refused(1, "regular file");
+	ck_assert_int_eq(mkfifo(tmp, 0600), 0);
+	RUN(tmp, "-p", "x");
+	unlink(tmp);
+	refused(1, "regular file");
 }
 END_TEST
 
@@ -425,6 +438,7 @@ int main(void)
 
 	find_paths();
 	tcase_add_test(bad, missing_file);
+	tcase_add_test(bad, no_regular_file);
 	tcase_add_test(bad, truncated_file);
 	tcase_add_test(bad, not_a_gguf);
 	tcase_add_test(bad, unknown_architecture);

@@ -463,7 +463,8 @@ static int map_file(const char *path, int fd, void **data, size_t *size, char *e
 
 int gguf_open(const char *path, struct gguf **out, char *err, size_t errlen)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* Not to wait for whoever may write to a pipe. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	void *data = NULL;
 	size_t size = 0;
 	int rc;
