@@ -148,7 +148,7 @@ run: deps                          ## print text that the sample model writes
 		-p "Memory is allocated by" -n 64 --temp 0 --stats
 
 check: deps                        ## every suite, and one sum
-	@tests/run format unit san fuzz llama ggml vm uml
+	@tests/run format unit install san fuzz llama ggml vm uml
 
 check-all: check                   ## those, and guests that take longer
 	@tests/vm/check m32
@@ -181,10 +181,10 @@ format-check:                      ## is everything as .clang-format wants it?
 	@find userspace tests uapi firmware -name '*.[ch]' -print0 | \
 		xargs -0r clang-format --dry-run -Werror
 
-install: all                       ## to PREFIX=/usr/local, below DESTDIR
+install: all $(B)/lib/public/libtern.a   ## to PREFIX=/usr/local, below DESTDIR
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin lib/pkgconfig include)
 	install $(TOOLS) $(DESTDIR)$(PREFIX)/bin
-	install -m 644 $(LIB_A) $(DESTDIR)$(PREFIX)/lib
+	install -m 644 $(B)/lib/public/libtern.a $(DESTDIR)$(PREFIX)/lib
 	install $(B)/lib/libtern.so.$(SOVERSION) $(DESTDIR)$(PREFIX)/lib
 	ln -sf libtern.so.$(SOVERSION) $(DESTDIR)$(PREFIX)/lib/libtern.so
 	install $(B)/lib/libggml-tern.so $(DESTDIR)$(PREFIX)/lib
@@ -258,6 +258,15 @@ $(B)/lib/libtern.so.$(SOVERSION): $(call objects,$(LIB_SRC)) $(SYMBOLS) $(B)/fla
 		$(addprefix -Wl$(comma)--version-script=,$(SYMBOLS)) \
 		-o $@ $(filter %.o,$^) $(LDLIBS)
 comma := ,
+
+# The static library for others: one object, whose inner names cannot meet theirs.
+OBJCOPY ?= objcopy
+$(B)/lib/public/libtern.a: $(LIB_A) $(SYMBOLS)
+	@mkdir -p $(@D)
+	$(call say,AR,$@)sed -n 's/^\t\(tern_[a-z0-9_]*\);/\1/p' $(SYMBOLS) >$(@D)/names
+	@$(LD) -r -o $(@D)/tern.o --whole-archive $(LIB_A)
+	@$(OBJCOPY) --keep-global-symbols=$(@D)/names $(@D)/tern.o
+	@rm -f $@; $(AR) rcsD $@ $(@D)/tern.o
 
 $(B)/lib/libtern.so: $(B)/lib/libtern.so.$(SOVERSION)
 	@ln -sf $(<F) $@
