@@ -220,8 +220,8 @@ static void add_tensor(struct plan *p, const struct tensor_row *row, int layer)
 		snprintf(t->name, sizeof(t->name), "%s", row->name);
 	else
 		snprintf(t->name, sizeof(t->name), "blk.%d.%s", layer, row->name);
-	t->low = row->archs & BIAS ? -0.5f : row->archs & FREQ ? 1.0f : 0.9f;
-	t->high = row->archs & BIAS ? 0.5f : row->archs & FREQ ? 8.0f : 1.1f;
+	t->low = row->archs & BIAS ? -2.0f : row->archs & FREQ ? 1.0f : 0.9f;
+	t->high = row->archs & BIAS ? 2.0f : row->archs & FREQ ? 8.0f : 1.1f;
 	t->ne[0] = resolve(&p->c, l, row->in);
 	t->ne[1] = resolve(&p->c, l, row->out);
 	if (row->out != D_NONE)
