@@ -151,7 +151,7 @@ check: deps                        ## every suite, and one sum
 	@tests/run format unit install san fuzz llama ggml vm uml
 
 check-all: check                   ## those, and guests that take longer
-	@tests/vm/check m32
+	@tests/vm/check m32 reload
 
 check-unit: deps                   ## unit tests
 	@tests/run unit

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: MIT
+"""The module is loaded and unloaded again and again, each time with jobs in between."""
+import time
+
+from judge import judge_kernel, judge_leaks, sections
+
+TIMES = 50
+
+# A process that still has the device open when its driver wants to go: then it cannot.
+LOOP = """begun=$(date +%s)
+for i in $(seq {times}); do
+	modprobe tern || break
+	submit_sync >/tmp/said 2>&1 || {{ cat /tmp/said; break; }}
+	sh -c 'exec 3<>/dev/accel/accel0; rmmod tern 2>/dev/null' && {{ echo unloaded while open; break; }}
+	rmmod tern || break
+	done=$i
+done
+echo "# begin reload"
+echo "reloaded $done times"
+echo "# end reload $? $(($(date +%s) - begun))"
+"""
+
+
+def check(total, name, guest, forget, scan):
+    """GUEST runs a command in a debugging guest that has not loaded the module."""
+    start = time.time()
+    seen = guest(forget + LOOP.format(times=TIMES) + scan)
+    ended = sections(seen.said)
+    lines, _, seconds = ended.get("reload", ([], 125, 0.0))
+    right = lines == [f"reloaded {TIMES} times"]
+    total.row(f"{name}: {TIMES} reloads", right, not right, seconds,
+              [] if right else seen.said.splitlines()[-10:])
+    leaks = judge_leaks(*ended.get("kmemleak", ([], 125, 0))[:2])
+    total.row(f"{name}: kmemleak of reloads", not leaks, bool(leaks), 0, leaks)
+    judge_kernel(total, f"{name}: reloads", seen.console, start)
