@@ -128,6 +128,7 @@ static void *map(uint64_t size, int access, int flags, uint64_t more)
 
 static void mappings(void)
 {
+	volatile uint32_t *page;
 	int other;
 
 	begin();
@@ -142,7 +143,13 @@ static void mappings(void)
 	CHECK(!map(PAGE, PROT_WRITE | PROT_EXEC, MAP_SHARED, 0));
 	CHECK(!map(PAGE, PROT_READ, MAP_SHARED, 0));
 	EQUAL(errno, EINVAL);
-	CHECK(map(PAGE, PROT_WRITE, MAP_SHARED, 0));
+	page = map(PAGE, PROT_WRITE, MAP_SHARED, 0);
+	CHECK(page);
+	/* Nor is it memory for a buffer, before it has been touched and after. */
+	for (int i = 0; i < 2; i++) {
+		REFUSED(c.fd, BO_FROM_USERPTR, EFAULT, .address = (uintptr_t)page, .size = PAGE);
+		*page = 1;
+	}
 	other = device_open();
 	CHECK(mmap(NULL, PAGE, PROT_WRITE, MAP_SHARED, other, (off_t)good.doorbell_offset) ==
 	      MAP_FAILED);

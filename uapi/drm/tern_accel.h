@@ -611,7 +611,8 @@ struct drm_tern_queue_state {
 /**
  * struct drm_tern_queue_kick - Arguments of DRM_IOCTL_TERN_QUEUE_KICK.
  *
- * Rings the doorbell of a user-owned queue (else -EPERM). -EIO: the queue is dead.
+ * Rings the doorbell of a user-owned queue (else -EPERM). 0 also when the queue has to wait for
+ * its turn: its ring is looked at then. -EIO: the queue is dead.
  */
 struct drm_tern_queue_kick {
 	/** @queue_id: Queue. */
