@@ -6,7 +6,8 @@
  * handler, because which page it is changes: with the slot the queue has, and to none
  * while it has none or the device sleeps. The mapping is then taken away, and the next ring
  * faults, wakes the device, gets the queue a slot, and finds the page. So a ring is
- * never lost and never another queue's.
+ * never lost and never another queue's. While a queue waits for its turn the mapping leads to
+ * an ordinary page; when the turn comes that is taken away, and the ring in memory looked at.
  *
  * Once the queue is gone, or the device, the mapping leads to an ordinary page where writes are
  * lost: whoever still has it is not killed for it.
@@ -56,7 +57,7 @@ static vm_fault_t map_slot(struct vm_fault *vmf, struct tern_doorbell *doorbell)
 	if (!queue || !tdev->doorbell_phys)
 		return map_nothing(vmf, tdev);
 	slot = tern_user_bind(queue);
-	if (slot < 0)
+	if (slot < 0) /* for good, or until its turn */
 		return map_nothing(vmf, tdev);
 	tern_user_mapped(queue, slot);
 	page = tdev->doorbell_phys + (phys_addr_t)slot * tdev->caps.doorbell_stride;
@@ -177,6 +178,7 @@ void tern_doorbell_revoke(struct tern_doorbell *doorbell)
 	struct tern_device *tdev = to_tern_device(doorbell->base.dev);
 
 	mutex_lock(&tdev->user.lock);
+	doorbell->queue->doorbell = NULL;
 	doorbell->queue = NULL;
 	tern_doorbell_zap(doorbell);
 	tern_user_forget(tdev, doorbell);

@@ -96,8 +96,13 @@ struct tern_runqueue {
 	/** @save_node: Where the device finds it */
 	struct drm_mm_node save_node;
 
-	/** @doorbell: User-owned: what the process rings; NULL once it is destroyed */
+	/**
+	 * @doorbell: User-owned: what the process rings; NULL once it is destroyed. Protected by
+	 * struct tern_user.lock
+	 */
 	struct tern_doorbell *doorbell;
+	/** @rung: It was rung for, and has had no slot since. Protected by the same */
+	bool rung;
 	/** @ring_bo: User-owned: buffer with the ring; a reference, pinned */
 	struct tern_bo *ring_bo;
 	/** @ring_offset: Where in it */

@@ -221,23 +221,32 @@ int tern_slot_bind_locked(struct tern_runqueue *queue, unsigned int slot)
 	return 0;
 }
 
+/**
+ * tern_slot_patience_over() - Has a queue waited for so long that its priority no longer counts?
+ * @queue: Queue that waits
+ *
+ * Return: true if so
+ */
+bool tern_slot_patience_over(struct tern_runqueue *queue)
+{
+	return time_after(jiffies, queue->waits_since + msecs_to_jiffies(PATIENCE_MS));
+}
+
 /* May @queue take the slot of @other, which has work? */
 static bool turn_is_over(struct tern_runqueue *queue, struct tern_runqueue *other)
 {
 	if (time_before(jiffies, other->bound_at + msecs_to_jiffies(TERN_TURN_MS)))
 		return false;
-	return other->priority <= queue->priority ||
-	       time_after(jiffies, queue->waits_since + msecs_to_jiffies(PATIENCE_MS));
+	return other->priority <= queue->priority || tern_slot_patience_over(queue);
 }
 
 /**
  * tern_slot_choose_locked() - Find a slot for a queue
- * @queue: Queue; struct tern_slots.lock is held
- * @now: Whoever works may lose its slot before its turn is over
+ * @queue: Queue that waits; struct tern_slots.lock is held
  *
  * Return: a free slot, one whose holder is idle, or the one that was held for longest; or -1
  */
-int tern_slot_choose_locked(struct tern_runqueue *queue, bool now)
+int tern_slot_choose_locked(struct tern_runqueue *queue)
 {
 	struct tern_slots *slots = &queue->tdev->slots;
 	bool user = tern_queue_is_user(queue);
@@ -253,7 +262,7 @@ int tern_slot_choose_locked(struct tern_runqueue *queue, bool now)
 		if (!other)
 			return slot;
 		works = tern_queue_has_work(other);
-		if (works && (!best_works || !(now || turn_is_over(queue, other))))
+		if (works && (!best_works || !turn_is_over(queue, other)))
 			continue;
 		if (best < 0 || (best_works && !works) ||
 		    time_before(other->bound_at, holder(slots, best)->bound_at)) {
@@ -272,7 +281,7 @@ static bool give_slot(struct tern_runqueue *queue)
 
 	if (queue->slot >= 0 || tern_queue_is_user(queue) || !tern_queue_has_work(queue))
 		return true;
-	slot = tern_slot_choose_locked(queue, false);
+	slot = tern_slot_choose_locked(queue);
 	if (slot < 0)
 		return false;
 	if (holder(&tdev->slots, slot)) {

@@ -8,7 +8,8 @@
  *
  * They have slots of their own, the last ones. Taking one away means taking a mapping away first,
  * which must not happen where fences wait; and kernel-owned work need never do that. When there
- * are more queues with work than slots they take turns (user_work).
+ * are more queues with work than slots they take turns (user_work), by priority until one has
+ * waited for too long. Who rings meanwhile rings nowhere, and is looked at in its turn.
  *
  * Queues that do not answer preemption die: the firmware says PREEMPT_STUCK, and the engines are
  * reset.
@@ -111,7 +112,13 @@ void tern_user_zap_all(struct tern_device *tdev)
 
 /* ---- Slots ------------------------------------------------------------------------ */
 
-static void wait_since(struct tern_runqueue *queue, unsigned long since)
+/**
+ * tern_user_want() - A queue has lost its slot and still has work, or was rung for
+ * @queue: User-owned queue
+ *
+ * In any context.
+ */
+void tern_user_want(struct tern_runqueue *queue)
 {
 	struct tern_device *tdev = queue->tdev;
 	unsigned long flags;
@@ -119,25 +126,17 @@ static void wait_since(struct tern_runqueue *queue, unsigned long since)
 	spin_lock_irqsave(&tdev->slots.wait_lock, flags);
 	if (list_empty(&queue->wait_node)) {
 		tern_queue_get(queue);
-		queue->waits_since = since;
+		queue->waits_since = jiffies;
 		list_add_tail(&queue->wait_node, &tdev->user.waiting);
 	}
 	spin_unlock_irqrestore(&tdev->slots.wait_lock, flags);
 	queue_delayed_work(tdev->cleanup_wq, &tdev->user.work, msecs_to_jiffies(TERN_TURN_MS));
 }
 
-/**
- * tern_user_want() - A queue has lost its slot and still has work
- * @queue: User-owned queue
- *
- * In any context.
+/*
+ * With struct tern_user.lock. The holder's mapping goes before its slot does; and that of who
+ * waited, which led nowhere, before the ring is looked at: later rings find the slot.
  */
-void tern_user_want(struct tern_runqueue *queue)
-{
-	wait_since(queue, jiffies);
-}
-
-/* With struct tern_user.lock. The holder's mapping goes before its slot does. */
 static int take_and_bind(struct tern_runqueue *queue, unsigned int slot)
 {
 	struct tern_device *tdev = queue->tdev;
@@ -145,6 +144,8 @@ static int take_and_bind(struct tern_runqueue *queue, unsigned int slot)
 	int ret;
 
 	zap_slot(tdev, slot);
+	if (queue->doorbell)
+		tern_doorbell_zap(queue->doorbell);
 	mutex_lock(&tdev->slots.lock);
 	other = tern_slot_holder(tdev, slot);
 	if (other) {
@@ -156,84 +157,129 @@ static int take_and_bind(struct tern_runqueue *queue, unsigned int slot)
 	}
 	ret = tdev->ready && !queue->dead ? tern_slot_bind_locked(queue, slot) : -EIO;
 	mutex_unlock(&tdev->slots.lock);
+	if (!ret)
+		queue->rung = false;
 	return ret;
 }
 
-static int choose(struct tern_runqueue *queue, bool now)
+static int choose(struct tern_runqueue *queue)
 {
 	struct tern_device *tdev = queue->tdev;
 	int slot;
 
 	mutex_lock(&tdev->slots.lock);
-	slot = tern_slot_choose_locked(queue, now);
+	slot = tern_slot_choose_locked(queue);
 	mutex_unlock(&tdev->slots.lock);
 	return slot;
 }
 
-/**
- * tern_user_bind() - Get a queue a slot, another's if need be
- * @queue: User-owned queue; struct tern_user.lock is held, the device is awake
- *
- * Return: the slot, which nobody else gets while struct tern_user.lock is held, though the queue
- * may lose it at once by dying; or a negative errno
- */
-int tern_user_bind(struct tern_runqueue *queue)
+/* Who lost patience first; among the others the highest priority; of equals who came first. */
+static bool comes_before(struct tern_runqueue *a, struct tern_runqueue *b)
 {
-	int slot = READ_ONCE(queue->slot), ret;
+	bool a_late = tern_slot_patience_over(a), b_late = tern_slot_patience_over(b);
 
-	lockdep_assert_held(&queue->tdev->user.lock);
-	if (queue->dead || queue->destroyed)
-		return -EIO;
-	if (slot >= 0)
-		return slot;
-	slot = choose(queue, true);
-	if (slot < 0)
-		return -EBUSY;
-	ret = take_and_bind(queue, slot);
-	return ret ?: slot;
+	if (a_late || b_late)
+		return a_late && (!b_late || time_before(a->waits_since, b->waits_since));
+	return a->priority > b->priority;
 }
 
 static struct tern_runqueue *pop_waiting(struct tern_device *tdev)
 {
-	struct tern_runqueue *queue;
+	struct tern_runqueue *queue, *best = NULL;
 	unsigned long flags;
 
 	spin_lock_irqsave(&tdev->slots.wait_lock, flags);
-	queue = list_first_entry_or_null(&tdev->user.waiting, struct tern_runqueue, wait_node);
-	if (queue)
-		list_del_init(&queue->wait_node);
+	list_for_each_entry(queue, &tdev->user.waiting, wait_node)
+		if (!best || comes_before(queue, best))
+			best = queue;
+	if (best)
+		list_del_init(&best->wait_node);
 	spin_unlock_irqrestore(&tdev->slots.wait_lock, flags);
-	return queue;
+	return best;
 }
 
-/* False: nobody's turn is over yet. */
+/* Still the first of its like, and has waited for as long as before. */
+static void put_back(struct tern_runqueue *queue)
+{
+	struct tern_device *tdev = queue->tdev;
+	unsigned long flags;
+
+	spin_lock_irqsave(&tdev->slots.wait_lock, flags);
+	if (list_empty(&queue->wait_node)) {
+		tern_queue_get(queue);
+		list_add(&queue->wait_node, &tdev->user.waiting);
+	}
+	spin_unlock_irqrestore(&tdev->slots.wait_lock, flags);
+	queue_delayed_work(tdev->cleanup_wq, &tdev->user.work, msecs_to_jiffies(TERN_TURN_MS));
+}
+
+/* False: nobody's turn is over yet, or it failed and is to be tried again. */
 static bool give_turn(struct tern_runqueue *queue)
 {
 	int slot;
 
-	if (queue->dead || queue->destroyed || queue->slot >= 0 || !tern_user_has_work(queue))
+	if (queue->dead || queue->destroyed || queue->slot >= 0 ||
+	    !(queue->rung || tern_user_has_work(queue)))
 		return true;
-	slot = choose(queue, false);
-	if (slot < 0)
-		return false;
-	take_and_bind(queue, slot);
-	return true;
+	slot = choose(queue);
+	return slot >= 0 && (!take_and_bind(queue, slot) || queue->dead);
 }
 
+static unsigned int count_waiting(struct tern_device *tdev)
+{
+	unsigned long flags;
+	size_t count;
+
+	spin_lock_irqsave(&tdev->slots.wait_lock, flags);
+	count = list_count_nodes(&tdev->user.waiting);
+	spin_unlock_irqrestore(&tdev->slots.wait_lock, flags);
+	return count;
+}
+
+/*
+ * With struct tern_user.lock. Who loses a slot by this waits for the next time: else those who
+ * never end would be moved around for ever.
+ */
 static void serve(struct tern_device *tdev)
 {
+	unsigned int left = count_waiting(tdev);
 	struct tern_runqueue *queue;
 	bool goes_on = true;
 
-	mutex_lock(&tdev->user.lock);
 	/* The system may sleep: under this lock it does not fall asleep. */
-	while (goes_on && !READ_ONCE(tdev->pm.asleep) && (queue = pop_waiting(tdev))) {
+	while (goes_on && left-- && !READ_ONCE(tdev->pm.asleep) && (queue = pop_waiting(tdev))) {
 		goes_on = !tdev->ready || give_turn(queue);
-		if (!goes_on) /* and has waited for as long as before */
-			wait_since(queue, queue->waits_since);
+		if (!goes_on)
+			put_back(queue);
 		tern_queue_put(queue);
 	}
-	mutex_unlock(&tdev->user.lock);
+}
+
+/**
+ * tern_user_bind() - Get a queue a slot, another's if it is its turn
+ * @queue: User-owned queue; struct tern_user.lock is held, the device is awake
+ *
+ * Return: the slot, which nobody else gets while struct tern_user.lock is held, though the queue
+ * may lose it at once by dying; -EBUSY if it has to wait for its turn, and its doorbell's mapping
+ * is taken away before that; or -EIO if it is dead
+ */
+int tern_user_bind(struct tern_runqueue *queue)
+{
+	struct tern_device *tdev = queue->tdev;
+	int slot;
+
+	lockdep_assert_held(&tdev->user.lock);
+	if (queue->dead || queue->destroyed)
+		return -EIO;
+	if (READ_ONCE(queue->slot) < 0) {
+		queue->rung = true;
+		tern_user_want(queue);
+		serve(tdev);
+	}
+	slot = READ_ONCE(queue->slot);
+	if (slot >= 0)
+		return slot;
+	return queue->dead ? -EIO : -EBUSY;
 }
 
 static void user_work(struct work_struct *work)
@@ -244,7 +290,9 @@ static void user_work(struct work_struct *work)
 	if (!drm_dev_enter(&tdev->drm, &cookie))
 		return;
 	if (!tern_pm_get(tdev)) {
+		mutex_lock(&tdev->user.lock);
 		serve(tdev);
+		mutex_unlock(&tdev->user.lock);
 		tern_pm_put(tdev);
 	}
 	drm_dev_exit(cookie);
@@ -272,7 +320,8 @@ static int kick_awake(struct tern_runqueue *queue)
 	if (slot >= 0)
 		tern_ring_doorbell(tdev, slot);
 	mutex_unlock(&tdev->user.lock);
-	return min(slot, 0);
+	/* -EBUSY: when it is its turn its ring is looked at. */
+	return slot == -EBUSY ? 0 : min(slot, 0);
 }
 
 static int kick(struct tern_runqueue *queue)
@@ -366,7 +415,6 @@ int tern_user_queue_init(struct tern_runqueue *queue, struct drm_tern_queue_crea
 void tern_user_queue_destroy(struct tern_runqueue *queue)
 {
 	tern_doorbell_revoke(queue->doorbell);
-	queue->doorbell = NULL;
 }
 
 /**

@@ -42,12 +42,10 @@ static void begin(void)
 	image_end(&c.image, c.code.map);
 }
 
-static void user_open(struct user *u, uint64_t va)
+static void user_open_as(struct user *u, uint64_t va, uint32_t priority)
 {
-	struct drm_tern_queue_create args = {.vm_id = c.vm,
-					     .flags = DRM_TERN_QUEUE_USER,
-					     .priority = DRM_TERN_PRIORITY_NORMAL,
-					     .ring_va = va};
+	struct drm_tern_queue_create args = {
+		.vm_id = c.vm, .flags = DRM_TERN_QUEUE_USER, .priority = priority, .ring_va = va};
 
 	memset(u, 0, sizeof(*u));
 	u->memory = make_buffer(c.fd, PAGE);
@@ -64,6 +62,11 @@ static void user_open(struct user *u, uint64_t va)
 	u->doorbell = mmap(NULL, info().doorbell_bytes, PROT_WRITE, MAP_SHARED, c.fd,
 			   (off_t)args.doorbell_offset);
 	CHECK(u->doorbell != MAP_FAILED);
+}
+
+static void user_open(struct user *u, uint64_t va)
+{
+	user_open_as(u, va, DRM_TERN_PRIORITY_NORMAL);
 }
 
 static void user_destroy(struct user *u)
@@ -199,6 +202,51 @@ static void many_take_turns(void)
 			EQUAL(wait_done(&u[f][i], ROUNDS, 60000), 0);
 			EQUAL(queue_state(c.fd, u[f][i].queue).error, 0);
 		}
+		context_close(&c);
+	}
+}
+
+/* More than have slots, of the highest priority, and none ever done: nobody below them gets a slot
+ * by ringing alone, but after a second of waiting. */
+static void priority_counts_among_who_wait(void)
+{
+	enum { FILES = 2, EACH = 9 };
+	static struct context file[FILES];
+	static struct user busy[FILES][EACH];
+	struct user late;
+	int64_t before;
+
+	for (int f = 0; f < FILES; f++) {
+		begin();
+		image_begin(&c.image);
+		image_loop(&c.image, 2, INT64_MAX);
+		image_end(&c.image, c.code.map);
+		for (uint64_t i = 0; i < EACH; i++) {
+			user_open_as(&busy[f][i], RING_VA + i * PAGE, DRM_TERN_PRIORITY_REALTIME);
+			put(&busy[f][i], CODE_VA, DATA_VA);
+			ring(&busy[f][i]);
+		}
+		file[f] = c;
+	}
+	begin();
+	user_open(&late, RING_VA);
+	put(&late, CODE_VA, DATA_VA);
+	before = monotonic(0);
+	ring(&late);
+	EQUAL(wait_done(&late, 1, 60000), 0);
+	CHECK(monotonic(0) - before >= 800000000);
+	/* And what it rings with did not stay what it was while it waited. */
+	for (int i = 2; i < 4; i++) {
+		put(&late, CODE_VA, DATA_VA);
+		ring(&late);
+		EQUAL(wait_done(&late, (uint64_t)i, 60000), 0);
+	}
+	context_close(&c);
+	/* Mapped doorbells keep a file open, and its queues at work. */
+	for (int f = 0; f < FILES; f++) {
+		c = file[f];
+		for (int i = 0; i < EACH; i++)
+			user_destroy(&busy[f][i]);
 		context_close(&c);
 	}
 }
@@ -378,6 +426,7 @@ static const struct test tests[] = {
 	{"QUEUE_KICK rings", kick_rings},
 	{"rings after a sleep", rings_after_a_sleep},
 	{"more than slots take turns", many_take_turns},
+	{"priority counts among those who wait", priority_counts_among_who_wait},
 	{"a fault is told", fault_is_told},
 	{"broken rings fault", broken_rings_fault},
 	{"events tell", events_tell},

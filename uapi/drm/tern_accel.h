@@ -289,8 +289,8 @@ struct drm_tern_bo_create {
  * to these pages whatever the process maps there later. It cannot be mapped by BO_MMAP_OFFSET,
  * nor exported (-EPERM).
  *
- * -EMFILE, -ENOBUFS: limits. -EFAULT: not mapped, or not writable and READONLY not given.
- * -EOPNOTSUPP: memory that cannot be pinned for long: fsdax, device memory.
+ * -EMFILE, -ENOBUFS: limits. -EFAULT: not mapped, memory of a device, or not writable and READONLY
+ * not given. -EOPNOTSUPP: memory that cannot be pinned for long: fsdax.
  */
 struct drm_tern_bo_from_userptr {
 	/** @address: A multiple of the CPU page size. */
