@@ -250,7 +250,7 @@ static void profile_begin(struct tern_context *c, struct tern_run *run)
 	memset(p, 0, sizeof(*p) + ops_bytes(run));
 	p->nops = (uint32_t)run->nops;
 	p->ops = c->profile.va + sizeof(*p);
-	p->nevents = run->event ? MAX_EVENTS : 0;
+	p->nevents = run->tracer ? MAX_EVENTS : 0;
 	p->events = p->ops + ops_bytes(run);
 	run->job.profile = c->profile.va;
 }
@@ -269,15 +269,15 @@ static void profile_end(struct tern_context *c, struct tern_run *run)
 		run->ops[i].macs = op[i].macs;
 		run->ops[i].commands = op[i].commands;
 	}
-	for (uint64_t i = 0; run->event && i < p->event_count && i < MAX_EVENTS; i++)
-		run->event(run->event_ctx, &(struct tern_sim_event){
-						   .queue = e[i].queue,
-						   .word = e[i].word,
-						   .mark = e[i].mark,
-						   .dispatch = e[i].dispatch,
-						   .start = e[i].start,
-						   .end = e[i].end,
-					   });
+	for (uint64_t i = 0; run->tracer && i < p->event_count && i < MAX_EVENTS; i++)
+		run->tracer->event(run->tracer->ctx, &(struct tern_sim_event){
+							     .queue = e[i].queue,
+							     .word = e[i].word,
+							     .mark = e[i].mark,
+							     .dispatch = e[i].dispatch,
+							     .start = e[i].start,
+							     .end = e[i].end,
+						     });
 }
 
 /* True: done; false: faulted. */
@@ -311,7 +311,6 @@ static int run(struct tern_context *c, struct tern_run *run)
 {
 	struct device *d = c->owner;
 
-	run->start_ns = tern_now_ns();
 	profile_begin(c, run);
 	pthread_mutex_lock(&d->busy);
 	copy_wrapped(c, true);
