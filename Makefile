@@ -59,6 +59,7 @@ TOOL_SRC := $(call sources,userspace/tools/*.c)
 TEST_SRC := $(call sources,tests/unit/test_*.c)
 BENCH_SRC := $(call sources,tests/bench/*.c)
 FUZZ_SRC := $(call sources,tests/fuzz/fuzz_*.c)
+IOCTL_FUZZ_SRC := $(call sources,tests/fuzz/ioctl/*.c)
 # What of the driver judges others: pure, so that fuzzers can have it.
 DRIVER_PURE_SRC := $(patsubst %,driver/tern_%.c,fw_image fw_log pt ring uapi_check)
 # The model as a PCI device, and programs that play its driver.
@@ -71,7 +72,8 @@ ALL_SRC := $(LIB_SRC) $(RUN_SRC) $(SUPPORT_SRC) $(TOOL_SRC) $(TEST_SRC) \
 SELFTEST_COMMON := $(call sources,tests/selftests/selftest*.c)
 SELFTEST_SRC := $(filter-out $(SELFTEST_COMMON),$(call sources,tests/selftests/*.c))
 SELFTESTS := $(patsubst tests/selftests/%.c,$(B)/selftests/%,$(SELFTEST_SRC))
-ALL_SRC += $(SELFTEST_SRC) $(SELFTEST_COMMON)
+SELFTESTS += $(B)/bin/fuzz-ioctl
+ALL_SRC += $(SELFTEST_SRC) $(SELFTEST_COMMON) $(IOCTL_FUZZ_SRC)
 
 LIBS := $(addprefix $(B)/lib/,libtern.a libtern.so pkgconfig/tern.pc)
 TOOLS := $(patsubst userspace/tools/%.c,$(B)/bin/%,$(TOOL_SRC)) \
@@ -341,6 +343,9 @@ $(B)/tests/%: $(B)/obj/tests/device/%.o $(call objects,$(HOST_SRC)) $(SUPPORT_A)
 	$(link) $(CHECK) $(PCRE2)
 $(B)/obj/tests/selftests/%.o: private CPPFLAGS += $(DRM)
 $(B)/selftests/%: $(B)/obj/tests/selftests/%.o $(call objects,$(SELFTEST_COMMON))
+	$(call say,LD,$@)mkdir -p $(@D); $(CC) $(CFLAGS) $(INSTRUMENT) $(LDFLAGS) -o $@ $^ -pthread
+$(B)/obj/tests/fuzz/ioctl/%.o: private CPPFLAGS += $(DRM) -Itests
+$(B)/bin/fuzz-ioctl: $(call objects,$(IOCTL_FUZZ_SRC) $(SELFTEST_COMMON))
 	$(call say,LD,$@)mkdir -p $(@D); $(CC) $(CFLAGS) $(INSTRUMENT) $(LDFLAGS) -o $@ $^ -pthread
 # NEON compiles, though nothing here runs it: with clang, which knows every machine, and the
 # declarations of this machine's C library. That looks for a file which only 32-bit ones have.

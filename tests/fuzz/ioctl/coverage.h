@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* coverage.h - what of instrumented modules this thread has reached, by KCOV. */
+#ifndef FUZZ_IOCTL_COVERAGE_H
+#define FUZZ_IOCTL_COVERAGE_H
+
+extern unsigned int coverage_edges, coverage_blocks; /* known so far; edges are pairs of blocks */
+
+void coverage_open(void); /* or skips the test */
+void coverage_begin(void);
+unsigned int coverage_end(void); /* edges that were not known */
+
+#endif /* FUZZ_IOCTL_COVERAGE_H */
