@@ -65,20 +65,19 @@ static size_t execute(struct pcidev *p, const struct virtqueue_chain *c)
 	}
 }
 
+/*
+ * Without telling anybody. Whoever wants an answer polls for it, and takes the buffers of those
+ * who do not; he that finds none free polls, too. An interrupt between his handing over a request
+ * and his marking that he waits would take the answer itself, and he would wait for ever:
+ * virtio_pcidev_send_cmd().
+ */
 void pcidev_commands(struct pcidev *p)
 {
 	struct virtqueue *q = &p->queue[PCIDEV_COMMANDS];
 	struct virtqueue_chain c;
 
-	bool some = false;
-
-	/* Whoever waits for an answer polls for it; the others only want their buffers back. */
-	while (virtqueue_take(q, &c)) {
+	while (virtqueue_take(q, &c))
 		virtqueue_give(q, &c, execute(p, &c));
-		some = true;
-	}
-	if (some)
-		virtqueue_notify(q);
 }
 
 /* ---- interrupts ----------------------------------------------------------------------------------- */
