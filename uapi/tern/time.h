@@ -40,7 +40,8 @@
 	X(VECTOR_PIPE,	   24, "cycle",	  12,	 64,  "depth from SPM read to SPM write", "[est] 6 + 12 + 6 stages; drained between commands") \
 	X(VECTOR_ROW,	    4, "cycle",	   1,	 16,  "row addresses; rows are independent, so the next one's issue hides the latency of this", "[est] 8 tiles, 2 adders") \
 	X(VECTOR_LOOP,	    2, "cycle",	   0,	 16,  "entering and leaving LANES..ENDL", "[est] sequencer") \
-	X(VECTOR_REDUCE,    4, "cycle",	   0,	 12,  "folding 16 partial sums to one, per reducing loop", "four dependent additions, the order README.md fixes") \
+	X(VECTOR_REDUCE,    4, "cycle",	   0,	 12,  "folding 16 partial sums to one, per reducing loop: passes of the lanes", "four of them, in the order README.md fixes") \
+	X(VECTOR_CHAIN,	    4, "cycle",	   2,	  8,  "latency of an addition that waits for the one before it, in reductions and SCAN; other rows fill the gaps", "[est] as MATRIX_CHAIN") \
 	X(PJ_MAC_INT8,	 0.15, "pJ",	0.10,	0.5,  "int8 multiply 0.07, int32 add 0.03, a 32nd of two fp32 fma, wires", "[J21] 7 nm; [H14] 0.2 + 0.1 in 45 nm") \
 	X(PJ_MAC_FP16,	 0.75, "pJ",	0.50,	1.5,  "fp16 multiply 0.34, fp32 add 0.38", "[J21] 7 nm; [H14] 1.1 + 0.9 in 45 nm") \
 	X(PJ_MAC_BF16,	 0.60, "pJ",	0.40,	1.5,  "bf16 multiply 0.21, fp32 add 0.38", "[J21]") \

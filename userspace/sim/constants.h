@@ -46,6 +46,13 @@ static inline uint64_t tern_vector_loop_cycles(const struct tern_timing_constant
 	       (reduces ? tern_timing_whole(k, TERN_K_VECTOR_REDUCE) : 0);
 }
 
+/* The longest chain of dependent additions of a reduction over `len` elements: of the 16 partial
+ * sums one, and the four that fold them. */
+static inline uint64_t tern_vector_reduce_chain(uint64_t len)
+{
+	return len / 16 + (len % 16 != 0) + 4;
+}
+
 /* What a row costs beside its loops: one cycle per instruction outside them (LANES, ENDL
  * and STOP are free), whatever its cost column says, and the row's own overhead. */
 static inline uint64_t tern_vector_row_cycles(const struct tern_timing_constants *k,

@@ -79,6 +79,7 @@ struct sim_vprog {
 	uint8_t count[64];	/* how often, by the same index */
 	uint32_t cost[8];	/* per element, in loops over each tile */
 	uint8_t loops[8], reducing[8]; /* how many of them; how many with a reduction */
+	uint8_t scans[8];	       /* SCANs in them */
 	uint32_t scalars;	       /* instructions outside loops */
 	uint64_t last[8];
 };

@@ -36,6 +36,7 @@ static void scan_cost(struct scan *k, const struct tern_vinstr *in)
 	}
 	k->v->cost[k->loop] += in->info->cost;
 	k->reduces |= in->info->form == TERN_FORM_RED;
+	k->v->scans[k->loop] += in->op == TERN_V_SCAN;
 }
 
 static void touch(struct scan *k, unsigned int tile, bool write)
@@ -197,11 +198,18 @@ static uint64_t loop_cycles(const struct tern_sim *s, const struct sim_vprog *v,
 	       v->reducing[i] * tern_timing_whole(k, TERN_K_VECTOR_REDUCE);
 }
 
+/* Additions that wait for each other in the loops over tile i. */
+static uint64_t chained(const struct sim_vprog *v, unsigned int i, uint64_t len)
+{
+	return v->reducing[i] * tern_vector_reduce_chain(len) + v->scans[i] * len;
+}
+
 static int count(struct tern_sim *s, struct tern_rcmd *c, const struct sim_vprog *v)
 {
 	uint64_t rows = (uint64_t)c->t[0].size[1] * (uint64_t)c->t[0].size[2];
 	uint64_t cycles = tern_vector_row_cycles(s->constants, v->scalars);
-	uint64_t ops = v->scalars, bytes = 0;
+	uint64_t ops = v->scalars, bytes = 0, chain = 0, alone;
+	int err;
 
 	rows = scaled(rows, (uint64_t)c->t[0].size[3]);
 	for (unsigned int i = 0; i < TERN_VECTOR_TILES; i++) {
@@ -209,6 +217,7 @@ static int count(struct tern_sim *s, struct tern_rcmd *c, const struct sim_vprog
 			continue;
 		ops += v->cost[i] * (uint64_t)c->t[i].size[0];
 		cycles += loop_cycles(s, v, i, (uint64_t)c->t[i].size[0]);
+		chain += chained(v, i, (uint64_t)c->t[i].size[0]);
 	}
 	for (uint64_t m = v->loads | v->stores; m; m &= m - 1) {
 		unsigned int pair = (unsigned int)__builtin_ctzll(m);
@@ -216,10 +225,14 @@ static int count(struct tern_sim *s, struct tern_rcmd *c, const struct sim_vprog
 		bytes += v->count[pair] * (uint64_t)c->t[pair / 8].size[0] *
 			 (uint64_t)elem_bytes(&c->t[pair % 8]);
 	}
+	alone = cycles + chain * tern_timing_whole(s->constants, TERN_K_VECTOR_CHAIN);
 	c->vector_cost = scaled(rows, cycles);
 	c->elems = scaled(rows, ops);
 	c->spm_bytes = scaled(rows, bytes);
-	return sim_spend(s, c->vector_cost);
+	err = sim_spend(s, c->vector_cost);
+	if (rows && alone > c->vector_cost)
+		c->vector_cost = alone;
+	return err;
 }
 
 static bool type_ok(const struct tern_rtile *t, bool quantised)
