@@ -12,6 +12,7 @@
 #include "tern_device.h"
 #include "tern_drv.h"
 #include "tern_gem.h"
+#include "tern_info.h"
 #include "tern_queue.h"
 #include "tern_vm.h"
 
@@ -180,13 +181,7 @@ static void share_slots(struct tern_device *tdev)
 	tdev->slots.user_first = tdev->fw.slots - tdev->fw.slots / 4;
 }
 
-/**
- * tern_device_init() - Bring up a device whose regions and interrupts a door has found
- * @tdev: Device
- *
- * Return: 0 or a negative errno, and then the log says why
- */
-int tern_device_init(struct tern_device *tdev)
+static int bring_up(struct tern_device *tdev)
 {
 	int ret;
 
@@ -225,13 +220,8 @@ err_kernel:
 	return ret;
 }
 
-/**
- * tern_device_fini() - The device leaves, while programs may still hold what they like
- * @tdev: Device, which DRM has unplugged: nobody is in an ioctl that needs it
- *
- * It reaches no memory when this returns, and no DMA mapping is left.
- */
-void tern_device_fini(struct tern_device *tdev)
+/* Nobody is in an ioctl that needs it: DRM has unplugged it, or knows nothing of it yet. */
+static void shut_down(struct tern_device *tdev)
 {
 	tern_pm_fini(tdev);
 	mutex_lock(&tdev->slots.lock);
@@ -247,4 +237,35 @@ void tern_device_fini(struct tern_device *tdev)
 	tern_queues_detach(tdev);
 	tern_fw_fini(tdev);
 	tern_kernel_fini(tdev);
+}
+
+/**
+ * tern_device_add() - Bring up a device whose regions and interrupts a door has found
+ * @tdev: Device
+ *
+ * Return: 0 or a negative errno, and then the log says why
+ */
+int tern_device_add(struct tern_device *tdev)
+{
+	int ret = bring_up(tdev);
+
+	if (ret)
+		return ret;
+	tern_debugfs_init(tdev);
+	ret = drm_dev_register(&tdev->drm, 0);
+	if (ret)
+		shut_down(tdev);
+	return ret;
+}
+
+/**
+ * tern_device_remove() - The device leaves, while programs may still hold what they like
+ * @tdev: Device
+ *
+ * It reaches no memory when this returns, and no DMA mapping is left.
+ */
+void tern_device_remove(struct tern_device *tdev)
+{
+	drm_dev_unplug(&tdev->drm);
+	shut_down(tdev);
 }

@@ -131,8 +131,8 @@ struct tern_device {
 
 #define to_tern_device(drm_) container_of(drm_, struct tern_device, drm)
 
-int tern_device_init(struct tern_device *tdev);
-void tern_device_fini(struct tern_device *tdev);
+int tern_device_add(struct tern_device *tdev);
+void tern_device_remove(struct tern_device *tdev);
 void tern_device_fail(struct tern_device *tdev);
 
 static inline u32 tern_read(struct tern_device *tdev, u32 reg)

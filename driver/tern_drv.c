@@ -6,7 +6,6 @@
 #include <linux/compat.h>
 #include <linux/mm.h>
 #include <linux/module.h>
-#include <linux/pci.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <linux/workqueue.h>
@@ -236,12 +235,22 @@ static int __init tern_init(void)
 		return -ENOMEM;
 	ret = tern_pci_register();
 	if (ret)
-		destroy_workqueue(cleanup_wq);
+		goto err_wq;
+	ret = tern_of_register();
+	if (ret)
+		goto err_pci;
+	return 0;
+
+err_pci:
+	tern_pci_unregister();
+err_wq:
+	destroy_workqueue(cleanup_wq);
 	return ret;
 }
 
 static void __exit tern_exit(void)
 {
+	tern_of_unregister();
 	tern_pci_unregister();
 	destroy_workqueue(cleanup_wq);
 	rcu_barrier(); /* fences are freed by callbacks of ours */

@@ -13,7 +13,20 @@ struct workqueue_struct;
 extern const struct drm_driver tern_driver;
 
 struct workqueue_struct *tern_cleanup_wq(void);
+int tern_of_register(void);
+void tern_of_unregister(void);
+#ifdef CONFIG_PCI
 int tern_pci_register(void);
 void tern_pci_unregister(void);
+#else
+static inline int tern_pci_register(void)
+{
+	return 0;
+}
+
+static inline void tern_pci_unregister(void)
+{
+}
+#endif
 
 #endif /* TERN_DRV_H */

@@ -105,12 +105,14 @@ static irqreturn_t register_irq(int irq, void *data)
 	return IRQ_HANDLED;
 }
 
-/* Two bits per cause: vector 0 for those of memory, 1 for the others. */
-static u32 routes(void)
+/* Two bits per cause: vector 0 for those of memory, 1 for the others if there is one. */
+static u32 routes(struct tern_device *tdev)
 {
 	u32 value = 0;
 	int cause;
 
+	if (tdev->irq.count == 1)
+		return 0;
 	for (cause = 0; cause < 16; cause++)
 		if (BIT(cause) & REGISTER_CAUSES)
 			value |= 1u << (2 * cause);
@@ -125,7 +127,7 @@ void tern_irq_start(struct tern_device *tdev)
 {
 	tdev->irq.automatic = tdev->door->irq_auto && tdev->irq.count > 1 ? MEMORY_CAUSES : 0;
 	tern_write(tdev, TERN_REG_IRQ_STATUS, ~0U);
-	tern_write(tdev, TERN_REG_IRQ_VECTOR, routes());
+	tern_write(tdev, TERN_REG_IRQ_VECTOR, routes(tdev));
 	tern_write(tdev, TERN_REG_IRQ_AUTO, tdev->irq.automatic);
 	tern_write(tdev, TERN_REG_IRQ_ENABLE, MEMORY_CAUSES | REGISTER_CAUSES);
 }

@@ -11,7 +11,6 @@
 
 #include "tern_device.h"
 #include "tern_drv.h"
-#include "tern_info.h"
 
 static void pci_master(struct tern_device *tdev, bool on)
 {
@@ -104,19 +103,9 @@ static int pci_init(struct tern_device *tdev, struct pci_dev *pdev)
 	ret = find_irqs(tdev);
 	if (ret)
 		return ret;
-	ret = tern_device_init(tdev);
+	ret = tern_device_add(tdev);
 	if (ret)
-		goto err_irqs;
-	tern_debugfs_init(tdev);
-	ret = drm_dev_register(&tdev->drm, 0);
-	if (ret)
-		goto err_device;
-	return 0;
-
-err_device:
-	tern_device_fini(tdev);
-err_irqs:
-	pci_free_irq_vectors(pdev);
+		pci_free_irq_vectors(pdev);
 	return ret;
 }
 
@@ -138,8 +127,7 @@ static void tern_pci_remove(struct pci_dev *pdev)
 {
 	struct tern_device *tdev = pci_get_drvdata(pdev);
 
-	drm_dev_unplug(&tdev->drm);
-	tern_device_fini(tdev);
+	tern_device_remove(tdev);
 	pci_free_irq_vectors(pdev);
 }
 
