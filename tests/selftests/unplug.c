@@ -2,8 +2,10 @@
 /* The device leaves and comes back, while programs hold everything there is to be held. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -12,7 +14,8 @@
 
 #define RING_VA 0x300000ull
 
-static char device[64]; /* 0000:00:03.0 */
+static char device[64];	      /* 0000:00:03.0 */
+static char driver[PATH_MAX]; /* /sys/bus/pci/drivers/tern */
 
 static void write_to(const char *path, const char *text)
 {
@@ -26,9 +29,27 @@ static void write_to(const char *path, const char *text)
 	EQUAL(n, strlen(text));
 }
 
+/* Which bus it is on is the door's business. */
+static void find_device(void)
+{
+	char path[64];
+
+	device_link(device, sizeof(device));
+	snprintf(path, sizeof(path), "/sys/class/accel/accel%d/device/driver", device_number());
+	CHECK(realpath(path, driver));
+}
+
+static void drive(const char *what)
+{
+	char path[sizeof(driver) + 8];
+
+	snprintf(path, sizeof(path), "%s/%s", driver, what);
+	write_to(path, device);
+}
+
 static void unbind_driver(void)
 {
-	write_to("/sys/bus/pci/drivers/tern/unbind", device);
+	drive("unbind");
 	EQUAL(device_number(), -1);
 }
 
@@ -37,7 +58,7 @@ static void bind_driver(void)
 {
 	struct context c;
 
-	write_to("/sys/bus/pci/drivers/tern/bind", device);
+	drive("bind");
 	context_open(&c);
 	image_fence(&c.image, TERN_REG_ARGS, 8, 42);
 	image_end(&c.image, c.code.map);
@@ -48,7 +69,7 @@ static void bind_driver(void)
 
 static void with_nothing_held(void)
 {
-	device_link(device, sizeof(device));
+	find_device();
 	for (int i = 0; i < 3; i++) {
 		unbind_driver();
 		bind_driver();
@@ -146,7 +167,7 @@ static void with_everything_held(void)
 	struct pollfd pollfd;
 	struct context c;
 
-	device_link(device, sizeof(device));
+	find_device();
 	context_open(&c);
 	image_loop(&c.image, 2, INT64_MAX);
 	image_end(&c.image, c.code.map);

@@ -22,7 +22,7 @@ SKIPS = {
 COMPLAINT = re.compile(
     r"\b(BUG|WARNING|Oops|UBSAN|DMA-API|KASAN)\b:?|kernel BUG|INFO: (task|possible|rcu)"
     r"|general protection|unreferenced object|possible recursive locking"
-    r"|\btern [0-9a-f.:]+: ")  # the driver: what reaches the console is a warning or worse
+    r"|\btern ([0-9a-f.:]+|tern-npu\S*): ")  # the driver: what reaches the console is a warning or worse
 
 class Total:
     def __init__(self):
