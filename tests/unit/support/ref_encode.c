@@ -96,9 +96,12 @@ static void put_fifth(uint8_t *qh, const int *q)
 		qh[i / 8] |= (uint8_t)((q[i] >> 4 & 1) << i % 8);
 }
 
-static int at_most(int q, int top)
+/* Cuts off the fraction, then to 0 .. top; NaN is 0: of infinities times 0. */
+static int cut(float v, int top)
 {
-	return q > top ? top : q;
+	if (!(v > 0))
+		return 0;
+	return v < (float)top ? (int)v : top;
 }
 
 static void put_q4_0(const float *x, uint8_t *b)
@@ -107,7 +110,7 @@ static void put_q4_0(const float *x, uint8_t *b)
 	int q[32];
 
 	for (int i = 0; i < 32; i++)
-		q[i] = at_most((int)(x[i] * id + 8.5f), 15);
+		q[i] = cut(x[i] * id + 8.5f, 15);
 	put_half(b, d);
 	put_nibbles(b + 2, q);
 }
@@ -121,7 +124,7 @@ static void put_q4_1(const float *x, uint8_t *b)
 	d = (hi - lo) / 15;
 	id = inverse(d);
 	for (int i = 0; i < 32; i++)
-		q[i] = at_most((int)((x[i] - lo) * id + 0.5f), 15);
+		q[i] = cut((x[i] - lo) * id + 0.5f, 15);
 	put_half(b, d);
 	put_half(b + 2, lo);
 	put_nibbles(b + 4, q);
@@ -133,7 +136,7 @@ static void put_q5_0(const float *x, uint8_t *b)
 	int q[32];
 
 	for (int i = 0; i < 32; i++)
-		q[i] = at_most((int)(x[i] * id + 16.5f), 31);
+		q[i] = cut(x[i] * id + 16.5f, 31);
 	put_half(b, d);
 	put_fifth(b + 2, q);
 	put_nibbles(b + 6, q);
@@ -148,7 +151,7 @@ static void put_q5_1(const float *x, uint8_t *b)
 	d = (hi - lo) / 31;
 	id = inverse(d);
 	for (int i = 0; i < 32; i++)
-		q[i] = (int)((x[i] - lo) * id + 0.5f);
+		q[i] = cut((x[i] - lo) * id + 0.5f, 31);
 	put_half(b, d);
 	put_half(b + 2, lo);
 	put_fifth(b + 4, q);
@@ -160,8 +163,11 @@ static void put_q8_0(const float *x, uint8_t *b)
 	float amax = fabsf(signed_peak(x)), id = amax > 0 ? 127 / amax : 0;
 
 	put_half(b, amax / 127);
-	for (int i = 0; i < 32; i++)
-		b[2 + i] = (uint8_t)(int8_t)nearbyintf(x[i] * id);
+	for (int i = 0; i < 32; i++) {
+		float code = nearbyintf(x[i] * id);
+
+		b[2 + i] = (uint8_t)(int8_t)(isnan(code) ? 0 : fmaxf(fminf(code, 127), -127));
+	}
 }
 
 /* The nearest level; of two equally near the higher, as ggml's bisection decides. */
