@@ -204,7 +204,9 @@ static bool surely_long(const struct tern_target *t, const struct tern_op_desc *
 	int64_t n = tensors[op->src[0]].ne[0], out = tensors[op->dst].ne[0];
 	int64_t room = lower_spm_local(&t->caps) / sizeof(float);
 
-	return n > room || 2 * (n + out + (1ll << sort_log2(n))) > room;
+	if (n < 1 || out < 1)
+		return false;
+	return n > room || out > room || 2 * (n + out + (1ll << sort_log2(n))) > room;
 }
 
 int argsort_solve(const struct tern_target *t, const struct tern_op_desc *op,
