@@ -100,8 +100,9 @@ static void tell_record(struct tern_device *tdev, const struct tern_fw_log_recor
 
 /**
  * tern_fw_tell_log() - Pass new records of the firmware's log on to the kernel's
- * @tdev: Device; one caller at a time, which the interrupt thread is
+ * @tdev: Device
  *
+ * Interrupt threads and the watchdog may come at once: who comes second leaves it to the first.
  * At most as many as the log holds, so firmware that writes all the time keeps nobody here.
  */
 void tern_fw_tell_log(struct tern_device *tdev)
@@ -109,12 +110,15 @@ void tern_fw_tell_log(struct tern_device *tdev)
 	struct tern_fw_log_record record;
 	int i;
 
+	if (test_and_set_bit_lock(0, &tdev->fw.telling))
+		return;
 	for (i = 0; i < TERN_FW_LOG_COUNT; i++) {
 		if (!tern_stream_next(tern_fw_log(tdev), TERN_FW_LOG_COUNT, sizeof(record),
 				      &tdev->fw.log, &record))
 			break;
 		tell_record(tdev, &record);
 	}
+	clear_bit_unlock(0, &tdev->fw.telling);
 }
 
 /**

@@ -33,6 +33,8 @@ struct tern_fw {
 	char build[32];
 	/** @log: How far the kernel has read its log */
 	struct tern_stream_reader log;
+	/** @telling: Bit 0: somebody reads it */
+	unsigned long telling;
 	/** @param: enum tern_fw_param, as last told */
 	u32 param[TERN_FW_NPARAMS];
 };

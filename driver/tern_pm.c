@@ -89,6 +89,9 @@ static int fall_asleep(struct tern_device *tdev, bool force)
 		return -EBUSY;
 	}
 	tern_slots_before_reset(tdev);
+	/* What a sleep may cost: the clocks to tell its times by, and its counters. */
+	tern_perf_drain(tdev);
+	tern_perf_note_busy(tdev);
 	tern_irq_stop(tdev);
 	tern_bus_off(tdev);
 	set_asleep(tdev, true);
@@ -157,6 +160,8 @@ static int wake_locked(struct tern_device *tdev)
 		ret = tern_restart_locked(tdev);
 	tern_watchdog_arm(tdev);
 	tern_user_awake(tdev);
+	if (READ_ONCE(tdev->reset.wanted))
+		queue_work(tdev->wq, &tdev->reset.work); /* asked for before the sleep */
 	return ret;
 }
 

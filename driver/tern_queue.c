@@ -487,12 +487,15 @@ static int add_queue(struct drm_file *drm_file, struct tern_vm *vm,
 		return PTR_ERR(queue);
 	if (tern_queue_is_user(queue))
 		ret = tern_user_queue_init(queue, args, drm_file);
+	/* Who guesses the number may destroy the queue at once. */
+	tern_queue_get(queue);
 	if (!ret)
 		ret = xa_alloc(&file->queues, &queue->id, queue, xa_limit_31b, GFP_KERNEL_ACCOUNT);
 	if (ret)
 		tern_queue_put(queue);
 	else
 		args->queue_id = queue->id;
+	tern_queue_put(queue);
 	return ret;
 }
 

@@ -179,7 +179,8 @@ static void reset_work(struct work_struct *work)
 	unsigned long wanted;
 
 	mutex_lock(&tdev->slots.lock);
-	wanted = xchg(&tdev->reset.wanted, 0);
+	/* While it sleeps it stays wanted. */
+	wanted = tdev->pm.asleep ? 0 : xchg(&tdev->reset.wanted, 0);
 	if (wanted)
 		tern_reset_locked(tdev, __fls(wanted), READ_ONCE(tdev->reset.why));
 	mutex_unlock(&tdev->slots.lock);

@@ -214,7 +214,8 @@ static int check_trace_read(const struct drm_tern_perf *args)
 
 int tern_check_perf(const struct drm_tern_perf *args)
 {
-	if (args->id && args->op != DRM_TERN_PERF_QUEUE)
+	if ((args->id && args->op != DRM_TERN_PERF_QUEUE) ||
+	    (args->lost && args->op != DRM_TERN_PERF_TRACE_READ))
 		return -EINVAL;
 	switch (args->op) {
 	case DRM_TERN_PERF_QUEUE:

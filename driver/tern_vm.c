@@ -237,14 +237,16 @@ static int add_vm(struct tern_file *file, struct drm_tern_vm_create *args)
 	ret = PTR_ERR_OR_ZERO(vm);
 	if (!ret) {
 		vm->client = file->account->client;
+		tern_vm_get(vm); /* who guesses the number may destroy it at once */
 		ret = xa_alloc(&file->vms, &vm->id, vm, xa_limit_31b, GFP_KERNEL_ACCOUNT);
 		if (ret)
 			tern_vm_put(vm);
+		else
+			args->vm_id = vm->id;
+		tern_vm_put(vm);
 	}
 	if (ret)
 		atomic_dec(&file->vm_count);
-	else
-		args->vm_id = vm->id;
 	return ret;
 }
 

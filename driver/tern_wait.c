@@ -274,6 +274,7 @@ static int arm(struct tern_wait *wait, const struct drm_tern_queue_wait *args,
 	       struct drm_file *file)
 {
 	struct tern_wait_event *event = kzalloc(sizeof(*event), GFP_KERNEL_ACCOUNT);
+	struct tern_runqueue *queue = wait->queue;
 	int ret = event ? reserve(event, args, file) : -ENOMEM;
 
 	if (ret) {
@@ -284,8 +285,11 @@ static int arm(struct tern_wait *wait, const struct drm_tern_queue_wait *args,
 	event->wait = *wait;
 	INIT_DELAYED_WORK(&event->work, event_work);
 	init_waitqueue_func_entry(&event->entry, woken);
-	add_wait_queue(&wait->queue->wait, &event->entry);
-	queue_delayed_work(wait->queue->tdev->cleanup_wq, &event->work, 0);
+	/* The work frees event and reference, and takes this lock before it does. */
+	spin_lock_irq(&queue->wait.lock);
+	__add_wait_queue(&queue->wait, &event->entry);
+	queue_delayed_work(queue->tdev->cleanup_wq, &event->work, 0);
+	spin_unlock_irq(&queue->wait.lock);
 	return 0;
 }
 

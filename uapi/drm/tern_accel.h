@@ -829,7 +829,7 @@ struct drm_tern_perf {
 	 * drm_tern_dev_query.
 	 */
 	__u64 pointer;
-	/** @lost: Out, TRACE_READ: events that found no room since the last read. */
+	/** @lost: Out, TRACE_READ: events that found no room since the last read; else 0. */
 	__u64 lost;
 };
 
