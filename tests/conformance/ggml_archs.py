@@ -66,7 +66,7 @@ def read_graphs(log):
 class Share:
     def __init__(self, arch):
         _, _, log = run(["-v", "5", "-a", f"^{re.escape(arch)}$"], GGML_SCHED_DEBUG="2")
-        self.arch, self.npu, self.nodes = arch, 0, 0
+        self.arch, self.npu, self.nodes, self.dense_nodes = arch, 0, 0, 0
         self.host = collections.Counter()  # all graphs
         self.dense = collections.Counter()  # those without experts
         for graph in read_graphs(log):
@@ -75,6 +75,7 @@ class Share:
                 if op == "GET_ROWS" and "token_embd.weight" in sources:
                     continue
                 self.nodes += 1
+                self.dense_nodes += not experts
                 self.npu += backend == "TERN0"
                 if backend != "TERN0":
                     self.host[op] += 1
@@ -84,7 +85,7 @@ class Share:
         """None: nothing is asked of this architecture."""
         if self.arch not in WHOLE:
             return None
-        return self.nodes > 0 and not +self.dense
+        return self.dense_nodes > 0 and not +self.dense
 
 
 def print_shares(total, archs):
