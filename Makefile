@@ -110,7 +110,7 @@ DRM = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags libdrm))
 
 # Targets -------------------------------------------------------------------
 .PHONY: all tests fuzzers deps run check check-all check-unit check-san check-llama \
-	check-vm check-uml check-ggml bench fuzz format-check install clean help \
+	check-vm check-uml bench fuzz format-check install clean help \
 	firmware device selftests modules modules_install dkms_install FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -161,17 +161,14 @@ check-unit: deps                   ## unit tests
 check-san: deps                    ## unit tests under ASan and UBSan
 	@tests/run san
 
-check-llama: deps                  ## an unmodified llama.cpp, to compare with and on the NPU
-	@tests/run llama ggml
+check-llama: deps                  ## llama.cpp, to compare with and on the NPU: all of it
+	@tests/run llama ggml_all
 
 check-vm: deps                     ## the driver in guests of QEMU
 	@tests/run vm
 
 check-uml: deps                    ## the driver in a debugging kernel
 	@tests/run uml
-
-check-ggml: deps                   ## llama.cpp on the NPU, every operator and architecture
-	@tests/run build && tests/conformance/check-ggml
 
 fuzz: deps                         ## fuzz each target for SECONDS=60
 	@FUZZ_SECONDS=$(SECONDS) tests/run fuzz

@@ -14,7 +14,7 @@ import sys
 
 import ggml_archs
 import ggml_programs
-from greedy_steps import Server
+from greedy_steps import LOGIT_LIMIT, Server, parted
 
 PROMPTS = "/tern/tests/conformance/prompts.txt"
 CONTEXT = 256
@@ -34,7 +34,6 @@ READ = WRITTEN | set("q2_K q3_K q4_K q5_K q6_K mxfp4".split())
 # ggml's own sum takes the elements of a row to be adjacent, and is no reference.
 EXCEPTIONS = {("SUM", "type=f32,ne=[33,256,1,1],permute=[1,0,2,3]")}
 PERPLEXITY_LIMIT = 0.005  # relative
-LOGIT_LIMIT = 0.02  # closer candidates than this may change places
 
 
 class Sum:
@@ -191,32 +190,10 @@ def judge_perplexity(total, _short):
               f"  {total.count(abs(apart) <= PERPLEXITY_LIMIT)}")
 
 
-def where_parted(cpu, steps):
-    """(step, gap, whether the CPU took the runner-up there)."""
-    same = b""
-    for at, (token, runner_up, gap) in enumerate(steps):
-        if cpu.startswith(same + token):
-            same += token
-            continue
-        return at, gap, cpu.startswith(same + runner_up)
-    raise ValueError("the texts do not part")
-
-
 def judge_parted(cpu, npu, model, number):
-    """A table's columns, and whether the texts part where they may."""
     prompt = read(PROMPTS).splitlines()[number - 1]
     with Server(f"/models/kdoc-{model}.gguf", CONTEXT) as server:
-        steps = server.steps(prompt, TOKENS)
-    # The text begins with a space that printing drops.
-    said = b"".join(step[0] for step in steps)
-    if said.decode(errors="replace").strip() != npu.strip():
-        return "llama-server says something else again", False
-    cpu = said[:len(said) - len(said.lstrip())] + cpu.strip().encode()
-    at, gap, runner_up = where_parted(cpu, steps)
-    columns = f"parts at {at:2d}, gap {gap:.4f}"
-    if not runner_up:
-        return columns + ", not to the runner-up", False
-    return columns, gap < LOGIT_LIMIT
+        return parted(server.steps(prompt, TOKENS), cpu, npu)
 
 
 def judge_greedy(total, _short):

@@ -1,14 +1,20 @@
 # SPDX-License-Identifier: MIT
-"""Whole programs of llama.cpp on TERN0: llama-bench, llama-server, llama-speculative-simple. Runs in
-the rig. Speeds are printed and not judged.
+"""Whole programs of llama.cpp on TERN0: llama-bench, llama-server, llama-speculative-simple, and a
+model that is split between TERN0 and a ggml-rpc-server on loopback. Runs in the rig. Speeds are
+printed and not judged.
 """
+import collections
 import concurrent.futures
+import contextlib
+import glob
 import json
 import os
 import re
+import socket
 import subprocess
+import time
 
-from greedy_steps import Server
+from greedy_steps import START_LIMIT, Server, free_port, parted
 
 PLUGIN = "/scratch/plugin/libggml-tern.so"
 MODEL, DRAFT = "/models/kdoc-q8_0.gguf", "/models/kdoc-q4_0.gguf"
@@ -80,6 +86,53 @@ def judge_speculative(total):
         + ("same text" if same else "another text"))
 
 
+@contextlib.contextmanager
+def rpc_server():
+    """Another machine, as far as ggml can tell, with ggml's CPU backend. Its address."""
+    port = free_port()
+    program = glob.glob("/usr/libexec/**/ggml-rpc-server", recursive=True)[0]
+    with open("rpc-server.log", "w") as log, subprocess.Popen(
+            [program, "-H", "127.0.0.1", "-p", str(port), "-d", "CPU"], stdout=log,
+            stderr=log) as process:
+        try:
+            wait_for(port, process)
+            yield f"127.0.0.1:{port}"
+        finally:
+            process.kill()
+
+
+def wait_for(port, process):
+    deadline = time.monotonic() + START_LIMIT
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port)).close()
+        except OSError as why:
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise OSError("ggml-rpc-server did not start") from why
+            time.sleep(0.1)
+
+
+def complete(arguments, npu=True):
+    return run(["llama-completion", "-m", MODEL, "--temp", "0", "-no-cnv", "--no-display-prompt",
+                "-c", "256", "-p", PROMPT, "-n", str(TOKENS), *arguments], npu)
+
+
+def judge_rpc(total):
+    """Half of the layers here and half there; the text is that of the CPU alone."""
+    cpu = complete(["-ngl", "0"], npu=False).stdout
+    with rpc_server() as address:
+        split = ["--rpc", address, "--device", "TERN0,RPC0", "-ts", "1,1", "-fit", "off"]
+        done = complete(["-ngl", "99", "-v", *split])
+        held = collections.Counter(re.findall(r"layer +\d+ assigned to device (\w+)", done.stderr))
+        said, passed = "same text as the CPU's", done.returncode == 0
+        if passed and cpu.strip() != done.stdout.strip():
+            with Server(MODEL, 256, extra=split) as server:
+                said, passed = parted(server.steps(PROMPT, TOKENS), cpu, done.stdout)
+    row(total, "a model split over RPC", passed and bool(cpu.strip()) and held["TERN0"] > 0
+        and held["RPC0"] > 0 and len(held) == 2,
+        f"{held['TERN0']} and {held['RPC0']} layers, {said}")
+
+
 def judge_reports(total):
     run(["llama-completion", "-m", MODEL, "-ngl", "99", "--temp", "0", "-no-cnv", "-p", PROMPT,
          "-n", "4"], TERN_EXPLAIN="explain.txt", TERN_TRACE="trace.json")
@@ -98,7 +151,7 @@ def judge_reports(total):
 
 def judge(total, _short):
     print("\nprograms of llama.cpp on TERN0")
-    for part in (judge_bench, judge_server, judge_speculative, judge_reports):
+    for part in (judge_bench, judge_server, judge_speculative, judge_rpc, judge_reports):
         try:
             part(total)
         except (OSError, ValueError, KeyError, subprocess.TimeoutExpired) as why:

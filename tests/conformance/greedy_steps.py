@@ -12,19 +12,24 @@ import urllib.error
 import urllib.request
 
 START_LIMIT = 120  # seconds; a loaded machine is slow
+LOGIT_LIMIT = 0.02  # closer candidates than this may change places
 PLUGIN = "/scratch/plugin/libggml-tern.so"
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 class Server:
     """llama-server with one model on TERN0, for as long as a with block."""
 
-    def __init__(self, model, context, slots=1):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+    def __init__(self, model, context, slots=1, extra=()):
+        self.port = free_port()
         self.command = ["llama-server", "-m", model, "-ngl", "99", "-c",
                         str(context), "--host", "127.0.0.1", "--port",
-                        str(self.port), "-np", str(slots), "--no-webui"]
+                        str(self.port), "-np", str(slots), "--no-webui", *extra]
 
     def __enter__(self):
         self.log = open("server.log", "w")
@@ -68,3 +73,28 @@ class Server:
             found.append((bytes(first["bytes"]), bytes(second["bytes"]),
                           first["logprob"] - second["logprob"]))
         return found
+
+
+def where_parted(cpu, steps):
+    """(step, gap, whether the CPU took the runner-up there)."""
+    same = b""
+    for at, (token, runner_up, gap) in enumerate(steps):
+        if cpu.startswith(same + token):
+            same += token
+            continue
+        return at, gap, cpu.startswith(same + runner_up)
+    raise ValueError("the texts do not part")
+
+
+def parted(steps, cpu, npu):
+    """Of two texts that differ: a table's columns, and whether they part where they may."""
+    # The text begins with a space that printing drops.
+    said = b"".join(step[0] for step in steps)
+    if said.decode(errors="replace").strip() != npu.strip():
+        return "llama-server says something else again", False
+    cpu = said[:len(said) - len(said.lstrip())] + cpu.strip().encode()
+    at, gap, runner_up = where_parted(cpu, steps)
+    columns = f"parts at {at:2d}, gap {gap:.4f}"
+    if not runner_up:
+        return columns + ", not to the runner-up", False
+    return columns, gap < LOGIT_LIMIT
