@@ -153,7 +153,7 @@ check: deps                        ## every suite, and one sum
 	@tests/run format unit install san fuzz llama ggml vm uml
 
 check-all: check                   ## those, and guests that take longer
-	@tests/vm/check m32 texts reload
+	@tests/run dkms && tests/vm/check m32 texts reload
 
 check-unit: deps                   ## unit tests
 	@tests/run unit
