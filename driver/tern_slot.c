@@ -53,11 +53,14 @@ static enum tern_slot_state slot_state(struct tern_device *tdev, unsigned int sl
 
 /* ---- Taking a slot away ------------------------------------------------------ */
 
+static bool in_engines(enum tern_slot_state state)
+{
+	return state == TERN_SLOT_RUNNING || state == TERN_SLOT_SAVING;
+}
+
 static bool slot_idle(struct tern_device *tdev, unsigned int slot)
 {
-	enum tern_slot_state state = slot_state(tdev, slot);
-
-	return state != TERN_SLOT_RUNNING && state != TERN_SLOT_SAVING;
+	return !in_engines(slot_state(tdev, slot));
 }
 
 static bool await_idle(struct tern_device *tdev, unsigned int slot)
@@ -125,13 +128,15 @@ static void forget_holder(struct tern_device *tdev, struct tern_runqueue *queue)
  * @queue: Queue that has one; struct tern_slots.lock is held, and the caller has a reference
  * @abort: Its job is not to go on
  *
- * The firmware is asked first; if it does not answer the slot is taken all the same.
+ * The firmware is asked first; if it does not answer the slot is taken all the same. If it does
+ * and the context is still in the engines, that dies of it, as of any preemption.
  */
 void tern_slot_leave_locked(struct tern_runqueue *queue, bool abort)
 {
 	struct tern_device *tdev = queue->tdev;
 	struct tern_message reply = {};
 	unsigned int slot = queue->slot;
+	enum tern_slot_state state;
 	int ret;
 
 	lockdep_assert_held(&tdev->slots.lock);
@@ -144,10 +149,13 @@ void tern_slot_leave_locked(struct tern_runqueue *queue, bool abort)
 			   abort ? TERN_FW_STOP_ABORT : TERN_FW_STOP_SAVE, 0, &reply);
 	if (ret && tdev->ready)
 		tern_reset_request(tdev, TERN_RUNG_FIRMWARE, "the firmware does not answer");
-	queue->restore = !abort && slot_state(tdev, slot) == TERN_SLOT_SAVED;
+	state = slot_state(tdev, slot);
+	queue->restore = !abort && state == TERN_SLOT_SAVED;
 	tern_slot_count_cycles(queue);
 	take_slot(tdev, slot);
-	if (!abort && !queue->restore)
+	if (!abort && !ret && in_engines(state))
+		tern_queue_die(queue, -ETIMEDOUT, NULL);
+	else if (!abort && !queue->restore)
 		tern_queue_skip_lost(queue);
 	queue->leaving = false;
 	forget_holder(tdev, queue);
@@ -565,6 +573,50 @@ void tern_slots_stop_stale(struct tern_device *tdev)
 	for_each_set_bit(slot, tdev->slots.stale, TERN_NSLOTS)
 		firmware_forgets(tdev, slot);
 	bitmap_zero(tdev->slots.stale, TERN_NSLOTS);
+}
+
+/*
+ * Is a slot that did not leave the engines still what keeps them? If it is in them, as long as it
+ * is asked to leave; if not, it is a command of it that does not end, and others' commands end.
+ */
+static bool keeps_engines(struct tern_device *tdev, unsigned int slot)
+{
+	u32 patience = slot_idle(tdev, slot) ? tdev->fw.param[TERN_FW_PARAM_PREEMPT_US] : 0;
+
+	return tern_poll(tdev, TERN_FW_REG_COMMAND_STATUS, 1, 0, patience) != 0;
+}
+
+/* It has left late. The firmware took that for a reset, and leaves its ring alone until told. */
+static void start_again(struct tern_device *tdev, unsigned int slot)
+{
+	struct tern_message reply;
+
+	if (tern_ipc_ask(tdev, TERN_FW_SLOT_STOP, slot, TERN_FW_STOP_SAVE, 0, &reply))
+		tern_reset_request(tdev, TERN_RUNG_FIRMWARE, "the firmware does not answer");
+	else
+		start_slot(tdev, slot);
+}
+
+/**
+ * tern_slots_stuck() - Must the engines be reset for a slot that was asked to leave them?
+ * @tdev: Device that is awake; struct tern_slots.lock is held
+ *
+ * Meanwhile it may have left, or been taken away, and the reset would cost the job of another.
+ *
+ * Return: true if so
+ */
+bool tern_slots_stuck(struct tern_device *tdev)
+{
+	unsigned int slot;
+
+	for_each_set_bit(slot, tdev->slots.stuck, TERN_NSLOTS) {
+		if (keeps_engines(tdev, slot))
+			return true;
+		clear_bit(slot, tdev->slots.stuck);
+		if (holder(&tdev->slots, slot))
+			start_again(tdev, slot);
+	}
+	return false;
 }
 
 /**

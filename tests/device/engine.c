@@ -34,6 +34,16 @@ static void hold_clock(struct model *m)
 		clock_work(&m->clock, CLOCK_ENGINE);
 }
 
+static bool is_hung(const struct model *m)
+{
+	const struct engine *e = &m->engine;
+
+	if (e->reset || e->quit)
+		return false;
+	return faults_on(&m->faults, FAULT_HANG) ||
+	       (faults_on(&m->faults, FAULT_STUBBORN) && e->command && !e->take);
+}
+
 static enum tern_sim_attend attend(void *ctx)
 {
 	struct model *m = ctx;
@@ -44,12 +54,14 @@ static enum tern_sim_attend attend(void *ctx)
 	forget(m);
 	/* Hung engines do no more, but the MMU beside them answers. */
 	e->hung = true;
-	while (faults_on(&m->faults, FAULT_HANG) && !e->reset && !e->quit) {
+	while (is_hung(m)) {
 		clock_free(&m->clock, CLOCK_ENGINE);
 		pthread_cond_wait(&m->changed, &m->lock);
 		forget(m);
 	}
 	e->hung = false;
+	if (e->command)
+		faults_take(&m->faults, FAULT_STUBBORN);
 	hold_clock(m);
 	if (e->reset || e->take || e->abort || e->quit)
 		want = TERN_SIM_ABORT;

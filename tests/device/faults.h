@@ -20,6 +20,7 @@
 	X(BAD_SIZE, "fw-bad-size", "HOST_IRQ first logs a text longer than its record")           \
 	X(REPLAY, "fw-replay", "HOST_IRQ first sends the newest message once more, until resets") \
 	X(HANG, "hang", "the engines stop at a command, until resets")                            \
+	X(STUBBORN, "stubborn", "PREEMPTs and ABORTs that only taking the slot or a reset ends")  \
 	X(DMA_ERROR, "dma-error", "accesses of a context that the bus refuses")                   \
 	X(DMA_ERROR_KERNEL, "dma-error-kernel", "the same of address space 0")                    \
 	X(LATE_DMA, "late-dma",                                                                   \

@@ -18,9 +18,10 @@ void scene_open(struct scene *scene);
 /* A job of `context` writes a value and nothing else; how it ended: 0 or an error. */
 int run_short(struct context *context);
 /* All of `b` works as before, and so does a context made now; `resets` have happened since,
- * ANY: some. */
+ * ANY: some, PERHAPS: some or none. */
 void scene_close(struct scene *scene, uint32_t resets);
-#define ANY UINT32_MAX
+#define ANY	UINT32_MAX
+#define PERHAPS (UINT32_MAX - 1)
 
 /* A job of `a` that has begun and does not end, a short one behind it, and one of `b`. */
 void start_endless(struct scene *scene);

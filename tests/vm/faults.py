@@ -14,6 +14,7 @@ STOPPED = r"reset of firmware: (the firmware stopped|its firmware stands still)"
 BROKE = r"reset of firmware: the firmware broke the protocol"
 STUCK = r"firmware: slot \d+ does not leave the engines"
 ENGINES = r"reset of engines: a context did not answer preemption"
+STILL_IN = r"reset of engines: (a context did not answer preemption|a slot did not become idle)"
 NOT_STARTED = r"firmware .* did not start: at RESET after 1000 ms"
 UNACKNOWLEDGED = "reset of {}: an invalidation was not acknowledged"
 
@@ -31,6 +32,10 @@ FAULTS = {
         "hung engines, nobody waits": [r"no progress for \d+ ms, its job is aborted",
                                        STUCK, ENGINES],
         "all ones": [r"reset of everything: ", r"no reset helps: the device is switched off"],
+    },
+    "fault_turns": {
+        "stubborn engines, others wait": [STUCK] * 5,
+        "hung engines, others wait": [STUCK, STILL_IN],
     },
     "fault_firmware": {
         "silent": [STOPPED],
@@ -52,6 +57,8 @@ FAULTS = {
 
 # What the kernel says in some runs and not in others.
 MAY_SAY = {
+    # Who finds it first: the one that waits for the slot, or the one that resets.
+    "stubborn engines, others wait": ENGINES,
     # The bus core, if the device was to sleep or to wake just then.
     "all ones": r"Unable to change power state from \w+ to \w+, device inaccessible",
 }
