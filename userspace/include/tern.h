@@ -55,7 +55,8 @@ struct tern_device;
  *   NULL			$TERN_DEVICE, else "default"
  *   "default"			"accel" if this machine has an NPU, else "sim:ref"; parameters of either
  *   "accel"			the kernel driver's: the first, or "accel:0" for /dev/accel/accel0;
- *				"accel:0,queue=user" to ring doorbells instead of calling the kernel
+ *				"accel:0,queue=user" to ring doorbells instead of calling the kernel;
+ *				"accel:0,no=rope" as with sim
  *   "sim:ref"			the in-process NPU: small, ref, large, or parameters after the colon
  *				("sim:mac=1024,spm=512K,dram=25.6"; "sim:ref,check"; "sim:ref,threads=1";
  *				"sim:ref,no=softmax+rope" masks operators off)

@@ -167,6 +167,16 @@ static bool is(const char *text, size_t len, const char *word)
 	return len == strlen(word) && !strncmp(text, word, len);
 }
 
+/* "no=rope+scale". */
+static bool no_ops(const char *text, size_t len, struct tern_accel_options *o)
+{
+	if (len < 3 || strncmp(text, "no=", 3) || len - 3 >= sizeof(o->no_ops))
+		return false;
+	memcpy(o->no_ops, text + 3, len - 3);
+	o->no_ops[len - 3] = '\0';
+	return true;
+}
+
 static int parse(const char *params, struct tern_accel_options *o, bool *user)
 {
 	size_t len;
@@ -180,11 +190,11 @@ static int parse(const char *params, struct tern_accel_options *o, bool *user)
 			o->threads = (unsigned int)n;
 		else if (is(params, len, "queue=user") || is(params, len, "queue=kernel"))
 			*user = is(params, len, "queue=user");
-		else
+		else if (!no_ops(params, len, o))
 			return tern_fail(-EINVAL,
 					 "device accel: '%.*s' is unknown; it takes a number, "
-					 "queue=kernel or queue=user, and threads=N, as in "
-					 "accel:0,queue=user",
+					 "queue=kernel or queue=user, threads=N and "
+					 "no=OPERATORS, as in accel:0,queue=user",
 					 (int)len, params);
 	}
 	return 0;

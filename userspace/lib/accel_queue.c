@@ -166,15 +166,22 @@ static int say_end(int err)
 	return tern_fail(err, "the kernel did not run the job: %s", strerror(-err));
 }
 
-/* Asks the queue. 0: there is a fault record, now in run->fault. */
-static int find_fault(struct tern_context *c, int err, struct tern_run *run)
+/* Asks the queue, because a wait ends well with any end of the job; `err` is how it ended. 0:
+ * the job ended well, or there is a fault record, now in run->fault. */
+static int find_end(struct tern_context *c, int err, struct tern_run *run)
 {
 	struct drm_tern_queue_state s = {.queue_id = c->queue};
+	int ret = accel_ioctl(c->owner, DRM_IOCTL_TERN_QUEUE_STATE, &s);
 
-	if (accel_ioctl(c->owner, DRM_IOCTL_TERN_QUEUE_STATE, &s))
-		return say_end(err);
+	run->fault = (struct tern_fault){0};
+	if (ret)
+		return say_end(err ? err : ret);
+	if (!s.fault.code && s.error)
+		err = s.error;
+	if (!s.fault.code && !err && s.lost)
+		err = -ENODATA;
 	if (!s.fault.code)
-		return say_end(s.error ? s.error : err);
+		return err ? say_end(err) : 0;
 	run->fault = (struct tern_fault){
 		.code = s.fault.code,
 		.class = s.fault.class_,
@@ -202,10 +209,8 @@ int accel_queue_run(struct tern_context *c, struct tern_run *run)
 		ret = wait_for(c, c->owner->user_queues ? c->jobs : number, run->stop);
 	if (run->tracer)
 		accel_trace_read(c, run->tracer); /* the queue may be another one next time */
-	if (ret && ret != -EINTR)
-		ret = find_fault(c, ret, run);
-	else if (!ret)
-		run->fault = (struct tern_fault){0};
+	if (ret != -EINTR)
+		ret = find_end(c, ret, run);
 	if (ret || run->fault.code)
 		accel_queue_destroy(c); /* the next run makes another */
 	if (ret)

@@ -100,7 +100,8 @@ static int open_accel(struct tern_device *dev, const char *params)
 	dev->target.caps = o.caps;
 	dev->target.npu = true;
 	dev->threads = o.threads;
-	return 0;
+	ret = parse_ops(o.no_ops, &dev->target.no_ops);
+	return ret ? tern_fail(ret, "device accel: %s", tern_last_error()) : 0;
 }
 
 static int open_named(struct tern_device *dev);

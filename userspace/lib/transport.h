@@ -85,10 +85,11 @@ int tern_transport_host(struct tern_transport **out);
 int tern_transport_sim(const struct tern_caps *caps, const struct tern_sim_options *opt,
 		       struct tern_transport **out);
 /* /dev/accel/accelN. `params`, with commas: a number (else the first NPU), "queue=user" or
- * "queue=kernel", "threads=N". */
+ * "queue=kernel", "threads=N", "no=OPERATORS". */
 struct tern_accel_options { /* out */
 	int number;
 	unsigned int threads; /* of the CPU kernels; 0: not said */
+	char no_ops[512];     /* names of operators to leave to the CPU */
 	struct tern_caps caps;
 };
 int tern_transport_accel(const char *params, struct tern_accel_options *o,
