@@ -80,6 +80,8 @@ TOOLS := $(patsubst userspace/tools/%.c,$(B)/bin/%,$(TOOL_SRC)) \
 	$(if $(RUN_MAIN),$(B)/bin/tern-run)
 TESTS := $(patsubst tests/unit/%.c,$(B)/tests/%,$(TEST_SRC)) \
 	$(patsubst tests/device/%.c,$(B)/tests/%,$(DEVICE_TEST_SRC))
+# Of these, what guests also run, on the kernel's device (tests/unit/support/no_sim.c).
+LIB_TESTS := $(addprefix $(B)/tests/,test_lib test_lib_async test_lib_report test_blob)
 BENCHES := $(patsubst tests/bench/%.c,$(B)/bin/%,$(BENCH_SRC))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/%,$(FUZZ_SRC))
 
@@ -105,7 +107,8 @@ SUPPORT_A := $(B)/lib/libtest-support.a
 LIB_A := $(B)/lib/libtern.a
 # Looked up when linking, because `make deps` may only just have installed it.
 PCRE2 = $(shell pkg-config --libs libpcre2-8)
-CHECK = $(shell pkg-config --libs check)
+# subunit's archive, as check itself is one: guests run some tests, and their rig has neither.
+CHECK = $(patsubst -lsubunit,-l:libsubunit.a,$(shell pkg-config --libs check))
 DRM = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags libdrm))
 
 # Targets -------------------------------------------------------------------
@@ -122,7 +125,7 @@ firmware: $(FW)/tern.fw            ## the MCU's firmware, build/firmware/tern.fw
 
 tests: $(TESTS)                    ## the unit tests, without running them
 device: $(B)/bin/tern-device       ## the model as a PCI device, for the rigs
-selftests: $(SELFTESTS)            ## programs that try the kernel module
+selftests: $(SELFTESTS) $(LIB_TESTS)   ## programs that try the kernel module
 
 # KERNEL=VERSION: another kernel than the one that runs.
 KERNEL ?= $(shell uname -r)
@@ -297,6 +300,7 @@ $(B)/bin/%: $(B)/obj/userspace/tools/%.o $(ARCHIVES)
 $(B)/bin/%: $(B)/obj/tests/bench/%.o $(ARCHIVES)
 	$(link) $(PCRE2)
 $(B)/tests/test_preempt_programs: private LDFLAGS += -Wl,--wrap=tern_transport_sim
+$(LIB_TESTS): private LDFLAGS += -Wl,--wrap=tern_transport_sim
 $(B)/tests/%: $(B)/obj/tests/unit/%.o $(FW_A) $(SUPPORT_A) $(ARCHIVES)
 	$(link) $(CHECK) $(PCRE2)
 # Freestanding, and the same bytes wherever it is built. Only boot.S touches CSRs, which have

@@ -2,6 +2,11 @@
 /*
  * A small program from device to session: y = (w (2 x + 1 + b)) / 2, in whole numbers small
  * enough that every order of summation gives the same floats.
+ *
+ * Tests name the NPU "sim:ref". With TERN_TEST_DEVICE=accel:0 in the environment that is the
+ * kernel's device instead, and there is none in process (support/no_sim.c): the same tests of
+ * the other transport. What it cannot be told, another configuration or checking, is a test
+ * left out, which says so; tests/vm/units.py knows which those are.
  */
 #ifndef TEST_LIB_FIXTURE_H
 #define TEST_LIB_FIXTURE_H
@@ -93,9 +98,55 @@ static inline void rig_bind(struct rig *r)
 	must(tern_session_bind(r->s, bind, RIG_NSTORAGES));
 }
 
+static inline const char *rig_kernel(void)
+{
+	return getenv("TERN_TEST_DEVICE");
+}
+
+/* What is to be opened where a test says `name`; NULL: nothing can be. Until the next call. */
+static inline const char *rig_name(const char *name)
+{
+	static _Thread_local char text[256];
+	size_t len;
+
+	if (!rig_kernel() || strncmp(name, "sim:", 4))
+		return name;
+	snprintf(text, sizeof(text), "%s", rig_kernel());
+	for (name += 4; *name; name += len + (name[len] == ',')) {
+		len = strcspn(name, ",");
+		if (!strncmp(name, "no=", 3) || !strncmp(name, "threads=", 8))
+			snprintf(text + strlen(text), sizeof(text) - strlen(text), ",%.*s",
+				 (int)len, name);
+		else if (len != 3 || strncmp(name, "ref", 3))
+			return NULL;
+	}
+	return text;
+}
+
+static inline bool rig_leave_out(const char *test, int i, const char *name)
+{
+	if (rig_name(name))
+		return false;
+	printf("# left out: %s %d: %s\n", test, i, name);
+	fflush(stdout);
+	return true;
+}
+/* At the begin of a test that needs the device `name`, if there may be none. */
+#define RIG_NEEDS(name)                                  \
+	do {                                             \
+		if (rig_leave_out(__func__, _i, (name))) \
+			return;                          \
+	} while (0)
+
+static inline void rig_device(const char *name, struct tern_device **dev)
+{
+	ck_assert_msg(rig_name(name) != NULL, "%s: RIG_NEEDS is missing", name);
+	must(tern_device_open(rig_name(name), dev));
+}
+
 static inline void rig_open(struct rig *r, const char *device)
 {
-	must(tern_device_open(device, &r->dev));
+	rig_device(device, &r->dev);
 	r->prog = rig_compile(r->dev);
 	must(tern_session_create(r->prog, &r->s));
 	rig_bind(r);

@@ -71,6 +71,7 @@ START_TEST(loaded_programs_run_as_compiled_ones)
 	struct rig r;
 	int a;
 
+	RIG_NEEDS(devices[_i]);
 	rig_open(&r, devices[_i]);
 	for (a = 0; a <= TERN_PROGRAM_SEGMENTS; a++)
 		before[a] = rig_attr(&r, (enum tern_program_attr)a);
@@ -130,6 +131,7 @@ START_TEST(each_truncation_is_refused)
 	struct rig r;
 	size_t n;
 
+	RIG_NEEDS(devices[_i]);
 	rig_open(&r, devices[_i]);
 	b = save(&r);
 	for (n = 0; n < b.size; n++) {
@@ -152,6 +154,7 @@ START_TEST(each_flipped_bit_is_refused)
 	struct rig r;
 	size_t i;
 
+	RIG_NEEDS(devices[_i]);
 	rig_open(&r, devices[_i]);
 	b = save(&r);
 	for (i = 0; i < b.size; i++) {
@@ -177,11 +180,14 @@ START_TEST(each_hostile_byte_is_survived)
 	struct tern_session *s;
 	struct blob b;
 	struct rig r;
+	/* Sessions of the kernel's device take long in a guest: some of them there. */
+	const size_t step = rig_kernel() ? 61 : 1;
 	size_t i, k;
 
+	RIG_NEEDS(devices[_i]);
 	rig_open(&r, devices[_i]);
 	b = save(&r);
-	for (i = 0; i < b.size; i++) {
+	for (i = 0; i < b.size; i += step) {
 		unsigned char old = b.data[i];
 
 		for (k = 0; k < sizeof(values); k++) {
@@ -283,9 +289,10 @@ START_TEST(other_targets_are_refused)
 	struct rig r;
 	int ret;
 
+	RIG_NEEDS(others[_i]);
 	rig_open(&r, "sim:ref");
 	b = save(&r);
-	must(tern_device_open(others[_i], &dev));
+	rig_device(others[_i], &dev);
 	ret = tern_program_load(dev, b.data, b.size, &p);
 	if (_i == 3) { /* checking changes nothing for programs */
 		must(ret);
@@ -341,6 +348,7 @@ START_TEST(races_name_both_commands)
 	int64_t tokens = 8;
 	unsigned char *image, *at;
 
+	RIG_NEEDS("sim:ref,check");
 	rig_open(&r, "sim:ref,check");
 	b = save(&r);
 	image = b.data + tern_get64(b.data + TERN_BLOB_AT_SECTIONS +
@@ -380,6 +388,7 @@ START_TEST(blobs_and_images_are_listed)
 	char *text;
 	int ret;
 
+	RIG_NEEDS(devices[_i]);
 	rig_open(&r, devices[_i]);
 	b = save(&r);
 	text = disassembled(b.data, b.size, true, &ret);

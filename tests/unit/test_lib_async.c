@@ -33,7 +33,7 @@ static void long_open(struct rig *r, const char *device)
 	for (i = 0; i < LONG_OPS; i++)
 		gb_op(g, TERN_MATMUL, i % 2 ? a : b, w, i % 2 ? b : a, NONE);
 	graph = gb_create(g);
-	must(tern_device_open(device, &r->dev));
+	rig_device(device, &r->dev);
 	must(tern_compile(r->dev, graph, &r->prog));
 	must(tern_session_create(r->prog, &r->s));
 	must(tern_buffer_create(r->dev, 4 * LONG_N * LONG_N, &r->buf[0]));
@@ -43,7 +43,7 @@ static void long_open(struct rig *r, const char *device)
 	free(g);
 }
 
-static const char *const devices[] = {"cpu:threads=1", "sim:large,threads=1"};
+static const char *const devices[] = {"cpu:threads=1", "sim:ref,threads=1"};
 
 /* ---- fences --------------------------------------------------------------------------- */
 
@@ -219,7 +219,7 @@ static void *open_run_close(void *device)
 
 START_TEST(two_threads_two_devices)
 {
-	static char names[2][16] = {"sim:small", "cpu:threads=2"};
+	static char names[2][16] = {"sim:ref", "cpu:threads=2"};
 	pthread_t thread[2];
 	int i;
 
@@ -257,7 +257,7 @@ START_TEST(threads_share_device_and_program)
 	struct rig r = {0};
 	int i;
 
-	must(tern_device_open(names[_i], &r.dev));
+	rig_device(names[_i], &r.dev);
 	r.prog = rig_compile(r.dev);
 	for (i = 0; i < 3; i++)
 		ck_assert_int_eq(pthread_create(&thread[i], NULL, share_program, &r), 0);
