@@ -1,21 +1,18 @@
 // SPDX-License-Identifier: MIT
 /* What the device counted of a job: struct tern_profile in memory the context maps. */
 #include "lib/accel.h"
-
-#include <errno.h>
-#include <string.h>
+#include "lib/profile.h"
 
 #define MAX_EVENTS (1u << 18) /* of one job; 10 MiB */
 
-static uint64_t ops_bytes(const struct tern_run *run)
+static uint64_t events_of(const struct tern_run *run)
 {
-	return run->nops * sizeof(struct tern_profile_op);
+	return run->tracer ? MAX_EVENTS : 0;
 }
 
 static uint64_t room_for(const struct tern_run *run)
 {
-	return sizeof(struct tern_profile) + ops_bytes(run) +
-	       (run->tracer ? MAX_EVENTS * sizeof(struct tern_profile_event) : 0);
+	return tern_profile_bytes(run, events_of(run));
 }
 
 int accel_profile_room(struct tern_context *c, const struct tern_run *run)
@@ -45,15 +42,7 @@ static void sync_profile(const struct tern_context *c, const struct tern_run *ru
 
 void accel_profile_begin(struct tern_context *c, struct tern_run *run)
 {
-	struct tern_profile *p = (void *)c->profile.host;
-	const uint64_t ops = c->profile.va + sizeof(*p);
-
-	memset(p, 0, sizeof(*p) + ops_bytes(run));
-	p->nops = (uint32_t)run->nops;
-	p->ops = run->nops ? ops : 0;
-	p->nevents = run->tracer ? MAX_EVENTS : 0;
-	p->events = run->tracer ? ops + ops_bytes(run) : 0;
-	run->job.profile = c->profile.va;
+	tern_profile_ask((void *)c->profile.host, c->profile.va, events_of(run), run);
 	sync_profile(c, run, DRM_TERN_SYNC_TO_DEVICE);
 }
 
@@ -83,43 +72,16 @@ static bool find_span(const struct accel *a, const struct tern_profile *p, struc
 	return true;
 }
 
-static void give_events(const struct tern_profile_event *e, uint64_t n, const struct tern_run *run)
-{
-	uint64_t i;
-
-	for (i = 0; i < n && i < MAX_EVENTS; i++) {
-		const struct tern_sim_event out = {
-			.queue = e[i].queue,
-			.word = e[i].word,
-			.mark = e[i].mark,
-			.dispatch = e[i].dispatch,
-			.start = e[i].start,
-			.end = e[i].end,
-		};
-
-		run->tracer->event(run->tracer->ctx, &out);
-	}
-}
-
 void accel_profile_end(struct tern_context *c, struct tern_run *run)
 {
 	const struct tern_profile *p = (const void *)c->profile.host;
-	const struct tern_profile_op *op = (const void *)(p + 1);
 	struct tern_span span;
-	size_t i;
 
 	sync_profile(c, run, DRM_TERN_SYNC_FROM_DEVICE);
-	run->counters = p->counters;
-	for (i = 0; i < run->nops; i++) {
-		run->ops[i].cycles = op[i].cycles;
-		memcpy(run->ops[i].busy, op[i].busy, sizeof(run->ops[i].busy));
-		run->ops[i].dram_bytes = op[i].dram_bytes;
-		run->ops[i].macs = op[i].macs;
-		run->ops[i].commands = op[i].commands;
-	}
+	tern_profile_counts(p, run);
 	if (!run->tracer)
 		return;
 	if (find_span(c->owner, p, &span))
 		run->tracer->span(run->tracer->ctx, &span);
-	give_events((const void *)(op + run->nops), p->event_count, run);
+	tern_profile_events(p, MAX_EVENTS, run);
 }

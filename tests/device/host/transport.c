@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "host.h"
-#include "lib/clock.h"
+#include "lib/profile.h"
 #include "lib/transport.h"
 
 #define MEMORY	   (2ull << 30)
@@ -227,16 +227,14 @@ static void copy_wrapped(struct tern_context *c, bool in)
 	}
 }
 
-static uint64_t ops_bytes(const struct tern_run *run)
+static uint64_t events_of(const struct tern_run *run)
 {
-	return run->nops * sizeof(struct tern_profile_op);
+	return run->tracer ? MAX_EVENTS : 0;
 }
 
 static void profile_begin(struct tern_context *c, struct tern_run *run)
 {
-	uint64_t need = sizeof(struct tern_profile) + ops_bytes(run) +
-			MAX_EVENTS * sizeof(struct tern_profile_event);
-	struct tern_profile *p;
+	uint64_t need = tern_profile_bytes(run, events_of(run));
 
 	if (c->profile.size < need) {
 		if (c->profile.va)
@@ -246,38 +244,16 @@ static void profile_begin(struct tern_context *c, struct tern_run *run)
 		map_pages(c, &(struct tern_mapping){&c->profile, TERN_WRITE});
 		pthread_mutex_unlock(&c->owner->busy);
 	}
-	p = (void *)c->profile.host;
-	memset(p, 0, sizeof(*p) + ops_bytes(run));
-	p->nops = (uint32_t)run->nops;
-	p->ops = c->profile.va + sizeof(*p);
-	p->nevents = run->tracer ? MAX_EVENTS : 0;
-	p->events = p->ops + ops_bytes(run);
-	run->job.profile = c->profile.va;
+	tern_profile_ask((void *)c->profile.host, c->profile.va, events_of(run), run);
 }
 
 static void profile_end(struct tern_context *c, struct tern_run *run)
 {
 	const struct tern_profile *p = (const void *)c->profile.host;
-	const struct tern_profile_op *op = (const void *)(p + 1);
-	const struct tern_profile_event *e = (const void *)(op + run->nops);
 
-	run->counters = p->counters;
-	for (size_t i = 0; i < run->nops; i++) {
-		run->ops[i].cycles = op[i].cycles;
-		memcpy(run->ops[i].busy, op[i].busy, sizeof(run->ops[i].busy));
-		run->ops[i].dram_bytes = op[i].dram_bytes;
-		run->ops[i].macs = op[i].macs;
-		run->ops[i].commands = op[i].commands;
-	}
-	for (uint64_t i = 0; run->tracer && i < p->event_count && i < MAX_EVENTS; i++)
-		run->tracer->event(run->tracer->ctx, &(struct tern_sim_event){
-							     .queue = e[i].queue,
-							     .word = e[i].word,
-							     .mark = e[i].mark,
-							     .dispatch = e[i].dispatch,
-							     .start = e[i].start,
-							     .end = e[i].end,
-						     });
+	tern_profile_counts(p, run);
+	if (run->tracer)
+		tern_profile_events(p, MAX_EVENTS, run);
 }
 
 /* True: done; false: faulted. */
