@@ -141,6 +141,8 @@ void tern_irq_stop(struct tern_device *tdev)
 	int i;
 
 	tern_write(tdev, TERN_REG_IRQ_ENABLE, 0);
+	/* Now it has arrived, and so has every interrupt that was on its way. */
+	tern_read(tdev, TERN_REG_IRQ_ENABLE);
 	for (i = 0; i < tdev->irq.count; i++)
 		synchronize_irq(tdev->irq.line[i]);
 }

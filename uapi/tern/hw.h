@@ -287,8 +287,8 @@ enum tern_bar {
 	X(CLOCK_KHZ,	 0x003c, 32, RW,  "NPU clock now; writing asks for one up to caps.clock_khz") \
 	X(IRQ_STATUS,	 0x0040, 32, W1C, "causes, TERN_IRQ_*") \
 	X(IRQ_ENABLE,	 0x0044, 32, RW,  "causes that interrupt, when they become set") \
-	X(IRQ_VECTOR,	 0x0048, 32, RW,  "2 bits per cause: its MSI-X vector, taken modulo those granted") \
-	X(IRQ_AUTO,	 0x004c, 32, RW,  "causes that clear themselves by interrupting: memory says the rest") \
+	X(IRQ_VECTOR,	 0x0048, 32, RW,  "2 bits per cause: its vector or wire, taken modulo those granted") \
+	X(IRQ_AUTO,	 0x004c, 32, RW,  "causes that clear themselves by their message: memory says the rest") \
 	X(TEMPERATURE,	 0x0050, 32, RO,  "millidegree Celsius, signed") \
 	X(ENERGY_UJ,	 0x0058, 64, RO,  "microjoule since power-on") \
 	X(ECC_CORRECTED, 0x0060, 32, RO,  "errors corrected since power-on") \

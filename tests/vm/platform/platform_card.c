@@ -2,7 +2,8 @@
 /*
  * Shows a Tern card on PCI as what it would be inside an SoC: it takes the card and registers a
  * platform device with its regions and interrupts, which tern.ko's platform door then drives.
- * Load it before tern.ko, or the PCI door takes the card. No IOMMU may be before the card: a
+ * Its interrupts stay messages, which are harder to serve than wires: a cause that is left set
+ * is told once and never again. Load it before tern.ko, or the PCI door takes the card. No IOMMU may be before the card: a
  * platform device has no mappings in it.
  */
 #include <linux/dma-mapping.h>
