@@ -180,7 +180,10 @@ int tern_ioctl_dev_query(struct drm_device *drm, void *data, struct drm_file *fi
 {
 	struct tern_device *tdev = to_tern_device(drm);
 	struct drm_tern_dev_query *args = data;
+	int ret = tern_check_query(args);
 
+	if (ret)
+		return ret;
 	switch (args->type) {
 	case DRM_TERN_QUERY_INFO:
 		return query_info(tdev, args);
@@ -188,9 +191,7 @@ int tern_ioctl_dev_query(struct drm_device *drm, void *data, struct drm_file *fi
 		return give(args, &tdev->caps, sizeof(tdev->caps));
 	case DRM_TERN_QUERY_LIMITS:
 		return query_limits(file, args);
-	case DRM_TERN_QUERY_CLOCKS:
-		return query_clocks(tdev, args);
 	default:
-		return tern_check_query(args);
+		return query_clocks(tdev, args);
 	}
 }

@@ -36,7 +36,10 @@ int tern_check_array(const struct drm_tern_array *array, __u32 most, __u32 least
 
 int tern_check_query(const struct drm_tern_dev_query *args)
 {
-	return args->type > DRM_TERN_QUERY_CLOCKS ? -EINVAL : 0;
+	if (args->type > DRM_TERN_QUERY_CLOCKS)
+		return -EINVAL;
+	/* All that the kernel does not know is zeroed, in one go. */
+	return args->size > TERN_MAX_STRIDE ? -E2BIG : 0;
 }
 
 int tern_check_bo_create(const struct drm_tern_bo_create *args)
@@ -212,6 +215,13 @@ static int check_trace_read(const struct drm_tern_perf *args)
 	return args->pointer ? 0 : -EINVAL;
 }
 
+static int check_counters(const struct drm_tern_perf *args)
+{
+	if (args->stride)
+		return -EINVAL;
+	return args->size > TERN_MAX_STRIDE ? -E2BIG : 0;
+}
+
 int tern_check_perf(const struct drm_tern_perf *args)
 {
 	if ((args->id && args->op != DRM_TERN_PERF_QUEUE) ||
@@ -221,7 +231,7 @@ int tern_check_perf(const struct drm_tern_perf *args)
 	case DRM_TERN_PERF_QUEUE:
 	case DRM_TERN_PERF_FILE:
 	case DRM_TERN_PERF_DEVICE:
-		return args->stride ? -EINVAL : 0;
+		return check_counters(args);
 	case DRM_TERN_PERF_TRACE_START:
 		return check_trace_start(args);
 	case DRM_TERN_PERF_TRACE_READ:

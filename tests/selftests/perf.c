@@ -142,6 +142,7 @@ static void counts_are_refused(void)
 	REFUSED(fd, PERF, EINVAL, .op = DRM_TERN_PERF_DEVICE, .stride = 32);
 	REFUSED(fd, PERF, EINVAL, .op = DRM_TERN_PERF_FILE, .lost = 1);
 	REFUSED(fd, PERF, EINVAL, .op = DRM_TERN_PERF_TRACE_STOP, .lost = 1);
+	REFUSED(fd, PERF, E2BIG, .op = DRM_TERN_PERF_FILE, .size = 4097);
 	REFUSED(fd, PERF, EFAULT, .op = DRM_TERN_PERF_FILE, .size = 8, .pointer = NOWHERE);
 	close(fd);
 }

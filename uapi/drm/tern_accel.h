@@ -31,7 +31,7 @@
  * - -ENOMEM: the kernel found no memory
  * - -ENODEV: the device is gone, or failed for good
  * - -EINTR: a signal came; nothing was done, call again
- * - -E2BIG: an array of more elements than drm_tern_limits allows, or a bad stride
+ * - -E2BIG: an array of more elements than drm_tern_limits allows, or a bad stride or size
  *
  * Each limit of a file has one errno that means nothing else (struct drm_tern_limits says how
  * much there is):
@@ -239,8 +239,9 @@ struct drm_tern_dev_query {
 	/** @type: enum drm_tern_query. */
 	__u32 type;
 	/**
-	 * @size: In: bytes at @pointer. Out: bytes of the structure as the kernel knows it. The
-	 * smaller number of bytes is copied; if the caller's is larger the rest is zeroed.
+	 * @size: In: bytes at @pointer, at most 4096 (-E2BIG). Out: bytes of the structure as the
+	 * kernel knows it. The smaller number of bytes is copied; if the caller's is larger the
+	 * rest is zeroed.
 	 */
 	__u32 size;
 	/** @pointer: Where to; 0: only size is returned. */
@@ -809,8 +810,8 @@ struct drm_tern_perf_event {
  * behind, and only the kinds DOORBELL to END, of slots while this file's queues have them. A call
  * that fails has taken none. Closing the file stops it.
  *
- * -EACCES, -EBUSY, -ENODATA: as enum drm_tern_perf_op says. -E2BIG: too many events, or a stride
- * that is bad. It may wait for a reset that is under way, and PERF_DEVICE wakes the device.
+ * -EACCES, -EBUSY, -ENODATA: as enum drm_tern_perf_op says. -E2BIG: too many events, or a size or
+ * stride that is bad. It may wait for a reset that is under way, and PERF_DEVICE wakes the device.
  */
 struct drm_tern_perf {
 	/** @op: enum drm_tern_perf_op. */
