@@ -151,6 +151,7 @@ static int init_software(struct tern_device *tdev)
 	tern_slots_init(tdev);
 	tern_reset_init(tdev);
 	tern_watchdog_init(tdev);
+	tern_dump_init(tdev);
 	ret = tern_user_init(tdev);
 	if (ret)
 		return ret;
@@ -229,6 +230,7 @@ static void shut_down(struct tern_device *tdev)
 	mutex_unlock(&tdev->slots.lock);
 	tern_user_stop(tdev);
 	tern_irq_fini(tdev);
+	tern_hwmon_fini(tdev);
 	/* Queues that wait are cancelled, and nobody is in the way of the works that do it. */
 	flush_workqueue(tdev->wq);
 	cancel_delayed_work_sync(&tdev->watchdog.work);
@@ -255,6 +257,8 @@ int tern_device_add(struct tern_device *tdev)
 	ret = drm_dev_register(&tdev->drm, 0);
 	if (ret)
 		shut_down(tdev);
+	else
+		tern_hwmon_init(tdev);
 	return ret;
 }
 

@@ -15,7 +15,9 @@
 #include <tern/hw.h>
 #include <tern/mcu.h>
 
+#include "tern_dump.h"
 #include "tern_fw.h"
+#include "tern_hwmon.h"
 #include "tern_ipc.h"
 #include "tern_irq.h"
 #include "tern_mmu.h"
@@ -113,6 +115,10 @@ struct tern_device {
 	/** @watchdog: Looks after jobs that do not end */
 	struct tern_watchdog watchdog;
 
+	/** @dump: Of what went wrong */
+	struct tern_dump dump;
+	/** @hwmon: Sensors */
+	struct tern_hwmon hwmon;
 	/** @perf: What it has done */
 	struct tern_perf perf;
 

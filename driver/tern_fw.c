@@ -121,6 +121,48 @@ void tern_fw_tell_log(struct tern_device *tdev)
 	clear_bit_unlock(0, &tdev->fw.telling);
 }
 
+static void print_record(struct drm_printer *p, const struct tern_fw_log_record *record)
+{
+	static const char *const levels[] = { "error", "warn", "info", "debug" };
+	char text[sizeof(record->text) + 1];
+
+	tern_text_clean(text, sizeof(text), record->text,
+			min_t(u32, record->bytes, sizeof(record->text)));
+	drm_printf(p, "%llu %s %s\n", le64_to_cpu(record->timestamp),
+		   record->level < ARRAY_SIZE(levels) ? levels[record->level] : "?", text);
+}
+
+/**
+ * tern_fw_print_log() - Print what the firmware's log holds
+ * @tdev: Device that has not left
+ * @p: Where to
+ *
+ * A reader of its own: whoever looks takes nothing from the kernel's log.
+ */
+void tern_fw_print_log(struct tern_device *tdev, struct drm_printer *p)
+{
+	struct tern_stream_reader reader = {};
+	struct tern_fw_log_record record;
+	int i;
+
+	for (i = 0; i < TERN_FW_LOG_COUNT; i++) {
+		if (!tern_stream_next(tern_fw_log(tdev), TERN_FW_LOG_COUNT, sizeof(record),
+				      &reader, &record))
+			break;
+		print_record(p, &record);
+	}
+}
+
+/**
+ * tern_fw_crash() - What the firmware wrote down when it stopped
+ * @tdev: Device, before its firmware boots again
+ * @crash: Copy of it; nothing unless its magic is right
+ */
+void tern_fw_crash(struct tern_device *tdev, struct tern_fw_crash *crash)
+{
+	memcpy(crash, area(tdev, AREA_CRASH), sizeof(*crash));
+}
+
 /**
  * tern_fw_tell_crash() - Say why the firmware stopped, if it could write it down
  * @tdev: Device, before its firmware boots again
@@ -130,7 +172,7 @@ void tern_fw_tell_crash(struct tern_device *tdev)
 	struct tern_fw_crash crash;
 	char text[sizeof(crash.message) + 1];
 
-	memcpy(&crash, area(tdev, AREA_CRASH), sizeof(crash));
+	tern_fw_crash(tdev, &crash);
 	if (le32_to_cpu(crash.magic) != TERN_FW_CRASH_MAGIC)
 		return;
 	tern_text_clean(text, sizeof(text), crash.message, sizeof(crash.message));

@@ -43,6 +43,8 @@ int tern_fw_init(struct tern_device *tdev);
 void tern_fw_fini(struct tern_device *tdev);
 int tern_fw_boot(struct tern_device *tdev);
 void tern_fw_tell_log(struct tern_device *tdev);
+void tern_fw_print_log(struct tern_device *tdev, struct drm_printer *p);
+void tern_fw_crash(struct tern_device *tdev, struct tern_fw_crash *crash);
 void tern_fw_tell_crash(struct tern_device *tdev);
 
 /* Records the streams hold. */

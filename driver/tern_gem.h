@@ -37,7 +37,7 @@ struct tern_bo {
 	u32 flags;
 	/** @read_only: The device may not write */
 	bool read_only;
-	/** @vm_root: Object whose reservation lock it shares, of the only VM that maps it; or NULL */
+	/** @vm_root: Whose reservation lock it shares, of the only VM that maps it; or NULL */
 	struct drm_gem_object *vm_root;
 	/** @user: Where user memory is from; NULL for other kinds */
 	struct tern_user_memory *user;

@@ -128,33 +128,15 @@ static int show_buffers(struct seq_file *m, void *unused)
 	return 0;
 }
 
-static void show_record(struct seq_file *m, const struct tern_fw_log_record *record)
-{
-	static const char *const levels[] = { "error", "warn", "info", "debug" };
-	char text[sizeof(record->text) + 1];
-
-	tern_text_clean(text, sizeof(text), record->text,
-			min_t(u32, record->bytes, sizeof(record->text)));
-	seq_printf(m, "%llu %s %s\n", le64_to_cpu(record->timestamp),
-		   record->level < ARRAY_SIZE(levels) ? levels[record->level] : "?", text);
-}
-
-/* A reader of its own: whoever looks takes nothing from the kernel's log. */
 static int show_log(struct seq_file *m, void *unused)
 {
 	struct tern_device *tdev = device_of(m);
-	struct tern_stream_reader reader = {};
-	struct tern_fw_log_record record;
-	int cookie, i;
+	struct drm_printer p = drm_seq_file_printer(m);
+	int cookie;
 
 	if (!drm_dev_enter(&tdev->drm, &cookie))
 		return -ENODEV;
-	for (i = 0; i < TERN_FW_LOG_COUNT; i++) {
-		if (!tern_stream_next(tern_fw_log(tdev), TERN_FW_LOG_COUNT, sizeof(record),
-				      &reader, &record))
-			break;
-		show_record(m, &record);
-	}
+	tern_fw_print_log(tdev, &p);
 	drm_dev_exit(cookie);
 	return 0;
 }

@@ -66,9 +66,11 @@ static void handle_causes(struct tern_device *tdev, u32 causes)
 		tern_reset_request(tdev, TERN_RUNG_POWER, "its memory could not correct an error");
 	if (causes & TERN_IRQ_BUS)
 		tell_bus_error(tdev);
-	if (causes & TERN_IRQ_THERMAL)
+	if (causes & TERN_IRQ_THERMAL) {
 		drm_warn(&tdev->drm, "temperature %d m°C\n",
 			 (s32)tern_read(tdev, TERN_REG_TEMPERATURE));
+		tern_hwmon_alarm(tdev);
+	}
 }
 
 /**

@@ -130,8 +130,8 @@ void tern_stock_empty(struct tern_device *tdev, struct tern_pt_stock *stock)
 typedef void (*run_fn)(void *context, u64 va, u64 dma, u64 size);
 
 /* Calls @fn for each contiguous run of [@offset, @offset + @size) of the list. */
-static void for_each_run(struct sg_table *sgt, u64 va, u64 offset, u64 size, run_fn fn,
-			 void *context)
+static void walk_runs(struct sg_table *sgt, u64 va, u64 offset, u64 size, run_fn fn,
+		      void *context)
 {
 	struct scatterlist *sg;
 	unsigned int i;
@@ -168,7 +168,7 @@ static void need_run(void *need, u64 va, u64 dma, u64 size)
  */
 void tern_need_sgt(struct tern_pt_need *need, u64 va, struct sg_table *sgt, u64 offset, u64 size)
 {
-	for_each_run(sgt, va, offset, size, need_run, need);
+	walk_runs(sgt, va, offset, size, need_run, need);
 	tern_pt_need_range(need, va, size);
 }
 
@@ -198,7 +198,7 @@ void tern_map_sgt(struct tern_pt_update *update, u64 va, struct sg_table *sgt, u
 {
 	struct map_context map = { .update = update, .flags = flags };
 
-	for_each_run(sgt, va, offset, size, map_run, &map);
+	walk_runs(sgt, va, offset, size, map_run, &map);
 }
 
 /* ---- Invalidation ------------------------------------------------------------ */

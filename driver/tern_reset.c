@@ -156,6 +156,7 @@ int tern_reset_locked(struct tern_device *tdev, enum tern_rung rung, const char 
 	if (tdev->pm.asleep)
 		return 0; /* it will be looked at when it wakes */
 	atomic_inc(&tdev->reset.count);
+	tern_dump_reset(tdev, why);
 	tern_perf_drain(tdev);
 	tern_slots_before_reset(tdev);
 	return climb_from(tdev, rung, why);

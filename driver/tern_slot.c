@@ -436,6 +436,7 @@ static void handle_fault(struct tern_runqueue *queue)
 		fault = (struct drm_tern_fault) {};
 	}
 	trace_tern_fault(queue, queue->slot, &fault);
+	tern_dump_fault(queue, &fault);
 	tern_queue_die(queue, queue->destroyed ? -ECANCELED : error_of(&fault), &fault);
 }
 

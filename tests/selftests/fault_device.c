@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 /* Hardware that goes wrong: what the device's control socket can do to engines, bus, sensors. */
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "selftest_fault.h"
+#include "selftest_sysfs.h"
 
 static struct scene s;
 
@@ -34,7 +36,10 @@ static void over_temperature(void)
 	scene_open(&s);
 	host_ask("temperature 110000");
 	EQUAL(run_short(&s.a), 0);
+	EQUAL(sensor("temp1_input"), 110000);
+	EQUAL(sensor("temp1_crit_alarm"), 1);
 	host_ask("temperature 40000");
+	EQUAL(sensor("temp1_crit_alarm"), 0);
 	scene_close(&s, 0);
 }
 
@@ -78,7 +83,9 @@ static void dma_error(void)
 static void dma_error_of_the_firmware(void)
 {
 	uint32_t queue;
+	const char *text;
 
+	dump_clear();
 	scene_open(&s);
 	start_endless(&s); /* also so that the device does not sleep, and wake up to it */
 	queue = s.b.queue;
@@ -87,6 +94,8 @@ static void dma_error_of_the_firmware(void)
 	EQUAL(run_short(&s.b), 0);
 	s.b.queue = queue;
 	host_ask("used dma-error-kernel");
+	text = dump_text();
+	CHECK(strstr(text, "\nwhy: the firmware stopped\n") && strstr(text, "\nmcause: 0x"));
 	check_ended(&s, -ENODATA, 0, 0);
 	scene_close(&s, 1);
 }

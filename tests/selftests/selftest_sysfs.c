@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+#include "selftest_sysfs.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "selftest.h"
+
+#define CLASSES	 "/sys/class"
+#define PATIENCE 100 /* tenths of a second: until a dump is written */
+
+static bool links_to_device(const char *path, const char *device)
+{
+	char target[256];
+	ssize_t n = readlink(path, target, sizeof(target) - 1);
+
+	if (n <= 0)
+		return false;
+	target[n] = 0;
+	return !strcmp(strrchr(target, '/') ? strrchr(target, '/') + 1 : target, device);
+}
+
+const char *sibling(const char *class_, const char *back_link)
+{
+	static char name[256];
+	char path[600], device[128];
+	struct dirent *entry;
+	bool found = false;
+	DIR *dir;
+
+	device_link(device, sizeof(device));
+	snprintf(path, sizeof(path), CLASSES "/%s", class_);
+	dir = opendir(path);
+	if (!dir)
+		return NULL;
+	while (!found && (entry = readdir(dir))) {
+		snprintf(path, sizeof(path), CLASSES "/%s/%s/%s", class_, entry->d_name, back_link);
+		found = links_to_device(path, device);
+		if (found)
+			snprintf(name, sizeof(name), "%s", entry->d_name);
+	}
+	closedir(dir);
+	return found ? name : NULL;
+}
+
+/* ---- Dumps ---- */
+
+static const char *dump_path(void)
+{
+	static char path[320];
+	const char *name = sibling("devcoredump", "failing_device");
+
+	if (!name)
+		return NULL;
+	snprintf(path, sizeof(path), CLASSES "/devcoredump/%s/data", name);
+	return path;
+}
+
+void dump_clear(void)
+{
+	const char *path = dump_path();
+	FILE *file;
+
+	if (!path)
+		return;
+	file = fopen(path, "w");
+	CHECK(file && fputs("0", file) >= 0 && !fclose(file));
+	for (int i = 0; i < PATIENCE && dump_path(); i++)
+		usleep(100000);
+	CHECK(!dump_path());
+}
+
+const char *dump_text(void)
+{
+	static char text[1 << 18];
+	const char *path;
+	FILE *file;
+
+	if (access(CLASSES "/devcoredump", F_OK))
+		skip("the kernel keeps no dumps");
+	for (int i = 0; i < PATIENCE && !dump_path(); i++)
+		usleep(100000);
+	path = dump_path();
+	CHECK(path);
+	file = fopen(path, "r");
+	CHECK(file);
+	text[fread(text, 1, sizeof(text) - 1, file)] = 0;
+	fclose(file);
+	return text;
+}
+
+/* ---- Sensors ---- */
+
+const char *sensor_path(const char *name)
+{
+	static char path[320];
+	const char *chip = sibling("hwmon", "device");
+
+	if (!chip)
+		skip("the kernel shows no sensors");
+	snprintf(path, sizeof(path), CLASSES "/hwmon/%s/%s", chip, name);
+	return path;
+}
+
+long sensor(const char *name)
+{
+	FILE *file = fopen(sensor_path(name), "r");
+	long value;
+
+	CHECK(file);
+	EQUAL(fscanf(file, "%ld", &value), 1);
+	fclose(file);
+	return value;
+}
