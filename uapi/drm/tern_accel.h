@@ -494,9 +494,13 @@ struct drm_tern_vm_state {
  * enum drm_tern_priority - Priority of a queue. Above NORMAL needs CAP_SYS_NICE (-EACCES).
  */
 enum drm_tern_priority {
+	/** @DRM_TERN_PRIORITY_LOW: Whenever nobody else wants to run. */
 	DRM_TERN_PRIORITY_LOW = 0,
+	/** @DRM_TERN_PRIORITY_NORMAL: What programs take that have no reason for another. */
 	DRM_TERN_PRIORITY_NORMAL,
+	/** @DRM_TERN_PRIORITY_HIGH: Before the two below. */
 	DRM_TERN_PRIORITY_HIGH,
+	/** @DRM_TERN_PRIORITY_REALTIME: Before everybody. */
 	DRM_TERN_PRIORITY_REALTIME,
 };
 
@@ -819,11 +823,11 @@ struct drm_tern_perf {
 	/** @id: PERF_QUEUE: queue; else 0. */
 	__u32 id;
 	/**
-	 * @size: In: bytes at @pointer; TRACE_START: events to keep, 1 to 65536 (-E2BIG). Out: bytes of
-	 * the structure as the kernel knows it; TRACE_READ: bytes of events given.
+	 * @size: In: bytes at @pointer; TRACE_START: events to keep, 1 to 65536 (-E2BIG). Out:
+	 * bytes of the structure as the kernel knows it; TRACE_READ: bytes of events given.
 	 */
 	__u32 size;
-	/** @stride: TRACE_READ: bytes of an event as the caller knows it, at least 32; else 0. */
+	/** @stride: TRACE_READ: size of an event as the caller knows it, 32 or more; else 0. */
 	__u32 stride;
 	/**
 	 * @pointer: Where to; 0 for TRACE_START and TRACE_STOP. Counters: as of
