@@ -156,7 +156,7 @@ check: deps                        ## every suite, and one sum
 	@tests/run format unit install san fuzz llama ggml vm uml
 
 check-all: check                   ## those, and guests that take longer
-	@tests/run dkms && tests/vm/check m32 texts reload
+	@tests/run dkms && tests/vm/check m32 texts reload units
 
 check-unit: deps                   ## unit tests
 	@tests/run unit
@@ -344,6 +344,9 @@ $(B)/tests/%: $(B)/obj/tests/device/%.o $(call objects,$(HOST_SRC)) $(SUPPORT_A)
 	$(link) $(CHECK) $(PCRE2)
 $(B)/obj/tests/selftests/%.o: private CPPFLAGS += $(DRM)
 $(B)/selftests/%: $(B)/obj/tests/selftests/%.o $(call objects,$(SELFTEST_COMMON))
+	$(call say,LD,$@)mkdir -p $(@D); $(CC) $(CFLAGS) $(INSTRUMENT) $(LDFLAGS) -o $@ $^ -pthread
+$(B)/obj/tests/bench/bench-accel.o: private CPPFLAGS += $(DRM) -Itests
+$(B)/bin/bench-accel: $(call objects,tests/bench/bench-accel.c $(SELFTEST_COMMON))
 	$(call say,LD,$@)mkdir -p $(@D); $(CC) $(CFLAGS) $(INSTRUMENT) $(LDFLAGS) -o $@ $^ -pthread
 $(B)/obj/tests/fuzz/ioctl/%.o: private CPPFLAGS += $(DRM) -Itests
 $(B)/bin/fuzz-ioctl: $(call objects,$(IOCTL_FUZZ_SRC) $(SELFTEST_COMMON))

@@ -116,6 +116,7 @@ static bool answers(struct model *m, unsigned int bar, uint64_t offset, size_t l
 void bar_read(struct model *m, unsigned int bar, uint64_t offset, void *data, size_t len)
 {
 	memset(data, 0, len);
+	m->traffic.reads++;
 	if (!answers(m, bar, offset, len))
 		memset(data, 0xff, len);
 	else if (bar == TERN_BAR_REGS)
@@ -127,6 +128,10 @@ void bar_read(struct model *m, unsigned int bar, uint64_t offset, void *data, si
 
 void bar_write(struct model *m, unsigned int bar, uint64_t offset, const void *data, size_t len)
 {
+	if (bar == TERN_BAR_DOORBELL)
+		m->traffic.bells++;
+	else
+		m->traffic.writes++;
 	if (!answers(m, bar, offset, len))
 		return;
 	if (bar == TERN_BAR_REGS)

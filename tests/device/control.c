@@ -138,6 +138,22 @@ static void statistics(struct model *m, const char *arg, FILE *out)
 	fprintf(out, "ok\n");
 }
 
+/* What the host has cost itself, in one line. */
+static void traffic(struct model *m, const char *arg, FILE *out)
+{
+	uint64_t interrupts;
+
+	(void)arg;
+	pthread_mutex_lock(&m->irq.lock);
+	interrupts = m->irq.delivered;
+	pthread_mutex_unlock(&m->irq.lock);
+	fprintf(out,
+		"ok reads %" PRIu64 " writes %" PRIu64 " doorbells %" PRIu64 " interrupts %" PRIu64
+		"\n",
+		(uint64_t)m->traffic.reads, (uint64_t)m->traffic.writes, (uint64_t)m->traffic.bells,
+		interrupts);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(struct model *m, const char *arg, FILE *out);
@@ -148,6 +164,7 @@ static const struct {
 	{"used", used},
 	{"note", note}, /* into the log */
 	{"stats", statistics},
+	{"traffic", traffic},
 };
 
 static void execute(struct model *m, char *line, FILE *out)

@@ -69,6 +69,9 @@ struct model {
 	uint32_t clock_khz;
 	int32_t temperature; /* millidegree */
 	bool over_temperature;
+	struct { /* of the host's accesses; by the door's one thread, read by others */
+		_Atomic uint64_t reads, writes, bells;
+	} traffic;
 	uint32_t root_low; /* half of a root being written */
 	uint32_t ecc_corrected, ecc_fatal;
 };

@@ -41,26 +41,32 @@ static bool read_line(int fd, char *line, size_t size)
 	return true;
 }
 
-void host_ask(const char *format, ...)
+void host_tell(const char *command, char *answer, size_t size)
 {
-	char answer[128];
 	bool answered;
-	va_list args;
 	int fd;
 
 	fd = open_terminal();
-	printf("# host: ");
-	va_start(args, format);
-	vprintf(format, args);
-	va_end(args);
-	printf("\n");
+	printf("# host: %s\n", command);
 	fflush(stdout);
-	answered = read_line(fd, answer, sizeof(answer));
+	answered = read_line(fd, answer, size);
 	close(fd);
 	if (!answered)
 		skip("nobody answers who could do it to the device");
 	if (strncmp(answer, "ok", 2))
 		fail(__FILE__, __LINE__, "the host says: %s", answer);
+	memmove(answer, answer + 2, strlen(answer + 2) + 1);
+}
+
+void host_ask(const char *format, ...)
+{
+	char command[256], answer[128];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(command, sizeof(command), format, args);
+	va_end(args);
+	host_tell(command, answer, sizeof(answer));
 }
 
 void log_mark(const char *text)

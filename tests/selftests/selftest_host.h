@@ -11,6 +11,8 @@
 
 /* Returns when it is done; a test where nobody answers is skipped. */
 void host_ask(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* The same, and what came behind the "ok". */
+void host_tell(const char *command, char *answer, size_t size);
 
 /* A line of the kernel's log, so that what the driver says can be told apart by test. */
 void log_mark(const char *text);
