@@ -149,9 +149,21 @@ def judge_reports(total):
     row(total, "TERN_TRACE", len({e["tid"] for e in spans}) > 5, f"{len(spans)} spans")
 
 
+def judge_async(total):
+    """ggml_async.c: what runs in the background, and in which order."""
+    done = run(["./ggml_async"])
+    rows = [line.split("\t") for line in done.stdout.splitlines()]
+    for name, verdict in rows:
+        print(f"  {name:69} {total.count(verdict == 'ok')}")
+    if done.returncode != 0 or not rows:
+        said = (done.stderr.strip().splitlines() or ["nothing"])[-1]
+        row(total, "ggml_async", False, f"ended with {done.returncode}: {said}"[:42])
+
+
 def judge(total, _short):
     print("\nprograms of llama.cpp on TERN0")
-    for part in (judge_bench, judge_server, judge_speculative, judge_rpc, judge_reports):
+    for part in (judge_bench, judge_server, judge_speculative, judge_rpc, judge_reports,
+                 judge_async):
         try:
             part(total)
         except (OSError, ValueError, KeyError, subprocess.TimeoutExpired) as why:

@@ -70,20 +70,25 @@ ABI_OFFSET(ggml_backend_buffer, usage, 0x70);
 struct ggml_backend_i {
 	const char *(*get_name)(struct ggml_backend *be);
 	void (*free)(struct ggml_backend *be);
-	void *set_tensor_async; /* optional, as are all up to synchronize */
-	void *get_tensor_async;
+	/* optional, as are all up to synchronize */
+	void (*set_tensor_async)(struct ggml_backend *be, struct ggml_tensor *t, const void *data,
+				 size_t offset, size_t size);
+	void (*get_tensor_async)(struct ggml_backend *be, const struct ggml_tensor *t, void *data,
+				 size_t offset, size_t size);
 	void *set_tensor_2d_async;
 	void *get_tensor_2d_async;
-	void *cpy_tensor_async;
+	bool (*cpy_tensor_async)(struct ggml_backend *from, struct ggml_backend *to,
+				 const struct ggml_tensor *src, struct ggml_tensor *dst);
 	void (*synchronize)(struct ggml_backend *be);
 	void *graph_plan_create; /* not used by ggml, as the next three */
 	void *graph_plan_free;
 	void *graph_plan_update;
 	void *graph_plan_compute;
 	enum ggml_status (*graph_compute)(struct ggml_backend *be, struct ggml_cgraph *graph);
-	void *event_record;   /* optional */
-	void *event_wait;     /* optional */
-	void *graph_optimize; /* optional */
+	/* optional, as are the others */
+	void (*event_record)(struct ggml_backend *be, struct ggml_backend_event *event);
+	void (*event_wait)(struct ggml_backend *be, struct ggml_backend_event *event);
+	void *graph_optimize;
 };
 struct ggml_backend {
 	const uint8_t (*guid)[16];
@@ -91,7 +96,13 @@ struct ggml_backend {
 	struct ggml_backend_device *device;
 	void *context;
 };
+struct ggml_backend_event {
+	struct ggml_backend_device *device;
+	void *context;
+};
+ABI_OFFSET(ggml_backend, iface.cpy_tensor_async, 0x38);
 ABI_OFFSET(ggml_backend, iface.graph_compute, 0x68);
+ABI_OFFSET(ggml_backend, iface.event_wait, 0x78);
 ABI_OFFSET(ggml_backend, device, 0x88);
 ABI_SIZE(ggml_backend, 0x98);
 
@@ -112,9 +123,11 @@ struct ggml_backend_device_i {
 	bool (*supports_buft)(struct ggml_backend_device *dev,
 			      struct ggml_backend_buffer_type *buft);
 	void *offload_op; /* optional */
-	void *event_new;  /* optional, as are the other two */
-	void *event_free;
-	void *event_synchronize;
+	/* optional, as are the other two */
+	struct ggml_backend_event *(*event_new)(struct ggml_backend_device *dev);
+	void (*event_free)(struct ggml_backend_device *dev, struct ggml_backend_event *event);
+	void (*event_synchronize)(struct ggml_backend_device *dev,
+				  struct ggml_backend_event *event);
 };
 struct ggml_backend_device {
 	struct ggml_backend_device_i iface;

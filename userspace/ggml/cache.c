@@ -118,16 +118,32 @@ static uint32_t oldest(const struct cache *cache)
 	return best;
 }
 
-int cache_get(struct cache *cache, const struct capture *c, struct cached **out)
+static uint32_t find(const struct cache *cache, const struct capture *c)
 {
 	uint32_t i;
-	int ret = 0;
 
-	cache->clock++;
 	for (i = 0; i < CACHE_PROGRAMS; i++) {
 		if (cache->entries[i] && capture_equal(&cache->entries[i]->key, c))
 			break;
 	}
+	return i;
+}
+
+struct cached *cache_find(struct cache *cache, const struct capture *c)
+{
+	uint32_t i = find(cache, c);
+
+	if (i == CACHE_PROGRAMS || !cache->entries[i]->session)
+		return NULL;
+	cache->entries[i]->used = ++cache->clock;
+	return cache->entries[i];
+}
+
+int cache_make(struct cache *cache, const struct capture *c, struct cached **out)
+{
+	uint32_t i = find(cache, c);
+	int ret = 0;
+
 	if (i == CACHE_PROGRAMS) {
 		i = oldest(cache);
 		drop(cache, i);
@@ -137,16 +153,16 @@ int cache_get(struct cache *cache, const struct capture *c, struct cached **out)
 	if (!ret && !(*out)->session)
 		ret = begin_session(cache, *out);
 	if (!ret)
-		(*out)->used = cache->clock;
+		(*out)->used = ++cache->clock;
 	return ret;
 }
 
-int cache_bind(struct cached *entry, const struct capture *c)
+int cache_bind(struct cached *entry, const struct capture_place *places)
 {
 	int ret = 0;
 
-	for (uint32_t i = 0; i < c->nstorages && !ret; i++) {
-		const struct capture_place *p = &c->places[i];
+	for (uint32_t i = 0; i < entry->key.nstorages && !ret; i++) {
+		const struct capture_place *p = &places[i];
 		struct tern_binding *now = &entry->bound[i];
 
 		if (!p->buffer || (now->buffer == p->buffer->buf && now->offset == p->lo))

@@ -23,12 +23,14 @@ struct cache {
 	struct report *report; /* told of every session that begins or ends; may be NULL */
 };
 
-/* The program of that structure, compiled if it is new. 0 or a negative errno; then
- * tern_last_error() says why. */
-int cache_get(struct cache *cache, const struct capture *c, struct cached **out);
-/* Point it at the memory of this capture. */
-int cache_bind(struct cached *entry, const struct capture *c);
-/* That memory goes away: no session may hold on to it. */
+/* The program of that structure. NULL: there is none that could run. */
+struct cached *cache_find(struct cache *cache, const struct capture *c);
+/* Compile it. 0 or a negative errno; then tern_last_error() says why. As another makes room, none
+ * may be running. */
+int cache_make(struct cache *cache, const struct capture *c, struct cached **out);
+/* Point it at the memory of a capture of that structure. */
+int cache_bind(struct cached *entry, const struct capture_place *places);
+/* That memory goes away: no session may hold on to it, or be running. */
 void cache_forget(struct cache *cache, const struct tern_buffer *buf);
 void cache_fini(struct cache *cache);
 

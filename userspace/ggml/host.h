@@ -9,6 +9,7 @@
 #define HOST_FUNCTIONS(X)                                            \
 	X(const char *, ggml_version, (void))                        \
 	X(const char *, ggml_op_desc, (const struct ggml_tensor *t)) \
+	X(size_t, ggml_nbytes, (const struct ggml_tensor *t))        \
 	X(void, ggml_log_get, (ggml_log_callback * callback, void **data))
 
 struct host {

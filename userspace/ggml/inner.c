@@ -98,6 +98,40 @@ int inner_find(struct inner *in, const struct graph_access *access, const struct
 	return 0;
 }
 
+static bool uses_device(const struct graph_access *access, const struct ggml_tensor *t)
+{
+	const struct ggml_backend_buffer *buf = (t->view_src ? t->view_src : t)->buffer;
+
+	return buf && access->buffer(buf) &&
+	       access->usage(buf) != GGML_BACKEND_BUFFER_USAGE_WEIGHTS;
+}
+
+static bool meets_device(const struct graph_access *access, const struct ggml_tensor *node)
+{
+	if (uses_device(access, node))
+		return true;
+	for (int s = 0; s < GGML_MAX_SRC; s++) {
+		if (node->src[s] && uses_device(access, node->src[s]))
+			return true;
+	}
+	return false;
+}
+
+bool inner_alone(const struct inner *in, const struct graph_access *access,
+		 const struct ggml_cgraph *graph)
+{
+	const struct ggml_tensor *t;
+	bool any = false;
+	size_t at = 0;
+
+	while ((t = access->next(graph, &at))) {
+		any = true;
+		if (!entry_of(in, t)->node && node_is_work(t) && meets_device(access, t))
+			return false;
+	}
+	return any; /* without its tensors a graph says nothing */
+}
+
 struct inner_entry *inner_look_up(const struct inner *in, const struct graph_access *access,
 				  const struct ggml_tensor *root)
 {

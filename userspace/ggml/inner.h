@@ -18,6 +18,8 @@ struct graph_access {
 	/* NULL: not one of this plugin's. */
 	struct plugin_buffer *(*buffer)(const struct ggml_backend_buffer *buf);
 	enum ggml_backend_buffer_usage (*usage)(const struct ggml_backend_buffer *buf);
+	/* The tensors of the whole graph, one a call from *at = 0 on; NULL: no more. */
+	const struct ggml_tensor *(*next)(const struct ggml_cgraph *graph, size_t *at);
 };
 
 struct inner_entry {
@@ -39,6 +41,12 @@ int inner_find(struct inner *in, const struct graph_access *access,
 /* May the bytes of this tensor, which is no view, stay unwritten? NULL: no. */
 struct inner_entry *inner_look_up(const struct inner *in, const struct graph_access *access,
 				  const struct ggml_tensor *root);
+/*
+ * Does no node outside of the split use the device's memory, weights apart? ggml has such nodes
+ * run on the host, in place, as soon as the split was handed over.
+ */
+bool inner_alone(const struct inner *in, const struct graph_access *access,
+		 const struct ggml_cgraph *graph);
 void inner_fini(struct inner *in);
 
 #endif

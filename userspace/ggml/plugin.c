@@ -7,7 +7,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static struct plugin plugin = {.lock = PTHREAD_MUTEX_INITIALIZER};
+static struct plugin plugin = {
+	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.queues = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER},
+};
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void open_device(void)
@@ -66,6 +69,8 @@ bool plugin_supports(struct plugin *p, const struct ggml_tensor *node)
 	if (node_supported(p->dev, node, &why))
 		return true;
 	report_refused(p->report, node, why);
+	/* ggml places a new graph, and will run this node on the host, in place. */
+	queues_drain(&p->queues);
 	return false;
 }
 
@@ -109,6 +114,7 @@ void plugin_buffer_destroy(struct plugin *p, struct plugin_buffer *buffer)
 	struct stream *s;
 
 	pthread_mutex_lock(&p->lock);
+	queues_drain(&p->queues);
 	for (s = p->streams; s; s = s->next)
 		cache_forget(&s->cache, buffer->buf);
 	pthread_mutex_unlock(&p->lock);

@@ -9,6 +9,7 @@
 #include <pthread.h>
 
 #include "ggml/cache.h"
+#include "ggml/queue.h"
 
 #define PLUGIN_NAME   "TERN" /* the registry entry */
 #define PLUGIN_DEVICE "TERN0"
@@ -19,7 +20,8 @@ struct plugin {
 	char description[128];
 	struct report *report;
 	struct stream *streams;
-	/* Graphs run one at a time, and no buffer goes while one does. */
+	struct queues queues;
+	/* Of the streams' caches: who has it may look for programs and end sessions. */
 	pthread_mutex_t lock;
 };
 
@@ -33,17 +35,28 @@ struct plugin_buffer *plugin_buffer_create(struct plugin *p, uint64_t size);
 struct plugin_buffer *plugin_buffer_wrap(struct plugin *p, void *mem, uint64_t size);
 void plugin_buffer_destroy(struct plugin *p, struct plugin_buffer *buffer);
 
-/* What ggml calls a backend: runs the graphs it is given, in order. */
+/* What ggml calls a backend: does what it is given, in order, in the background. */
 struct stream {
 	struct plugin *plugin;
 	struct stream *next;
+	struct queue queue;
 	const struct graph_access *access;
 	struct cache cache;
 	struct capture capture; /* of the graph at hand; kept for its arrays */
 };
 struct stream *stream_create(struct plugin *p, const struct graph_access *access);
 void stream_destroy(struct stream *s);
+/* A graph that fails in the background is logged then, and the next one is refused. */
 enum ggml_status stream_compute(struct stream *s, const struct ggml_cgraph *graph);
+void stream_wait(struct stream *s);
+/* Copies in the stream's order. The bytes to `set` are the caller's again at once, the room for
+ * those to `get` when the stream was waited for. */
+void stream_set(struct stream *s, void *to, const void *from, size_t size);
+void stream_get(struct stream *s, const void *from, void *to, size_t size);
+/* When both streams have come to it, and before they go on. false: not done. */
+bool stream_copy(struct stream *src, struct stream *dst, const void *from, void *to, size_t size);
+/* What comes is not begun before that task (queue.h). */
+void stream_await(struct stream *s, uint64_t number);
 
 /* One function per version of the interface: the registry entry of that version. */
 void *plugin_registry_v3(struct plugin *p);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Graphs: capture, find or compile the program, bind, run. */
+/* Graphs: capture, find or compile the program, hand over; bind and run in the background. */
 #include "ggml/plugin.h"
 #include "ggml/host.h"
 
@@ -17,6 +17,7 @@ struct stream *stream_create(struct plugin *p, const struct graph_access *access
 	s->cache.dev = p->dev;
 	s->capture.dev = p->dev;
 	s->cache.report = p->report;
+	queue_init(&s->queue, &p->queues);
 	pthread_mutex_lock(&p->lock);
 	s->next = p->streams;
 	p->streams = s;
@@ -28,6 +29,7 @@ void stream_destroy(struct stream *s)
 {
 	struct stream **at;
 
+	queue_fini(&s->queue);
 	pthread_mutex_lock(&s->plugin->lock);
 	for (at = &s->plugin->streams; *at != s; at = &(*at)->next)
 		;
@@ -39,34 +41,108 @@ void stream_destroy(struct stream *s)
 	free(s);
 }
 
-static int run(struct stream *s)
-{
+/* ---- a graph ---------------------------------------------------------------------------- */
+
+/* A program with the memory it is to run on: the capture belongs to the next graph by then. */
+struct job {
+	struct queue_task task;
 	struct cached *entry;
-	int ret = cache_get(&s->cache, &s->capture, &entry);
+	struct capture_place *places;
+	struct queue_span spans[]; /* then the places */
+};
+
+static int run_job(const struct queue_task *task)
+{
+	const struct job *job = (const struct job *)task;
+	int ret = cache_bind(job->entry, job->places);
 
 	if (!ret)
-		ret = cache_bind(entry, &s->capture);
-	if (!ret)
-		ret = tern_session_run(entry->session, NULL, 0);
+		ret = tern_session_run(job->entry->session, NULL, 0);
+	if (ret)
+		host_log(GGML_LOG_LEVEL_ERROR, "%s", tern_last_error());
 	return ret;
+}
+
+static struct job *job_new(const struct capture *c, struct cached *entry)
+{
+	size_t n = c->nstorages;
+	struct job *job = calloc(1, sizeof(*job) + n * (sizeof(*job->spans) + sizeof(*c->places)));
+
+	if (!job)
+		return NULL;
+	job->task = (struct queue_task){.run = run_job, .graph = true, .spans = job->spans};
+	job->entry = entry;
+	job->places = (struct capture_place *)(job->spans + n);
+	for (size_t i = 0; i < n; i++) {
+		const struct capture_place *p = &c->places[i];
+
+		job->places[i] = *p;
+		if (p->buffer)
+			job->spans[job->task.nspans++] = (struct queue_span){
+				p->buffer->base + p->lo, p->buffer->base + p->hi, p->written};
+	}
+	return job;
+}
+
+static int hand_over(struct stream *s)
+{
+	struct cached *entry = cache_find(&s->cache, &s->capture);
+	struct job *job;
+	int ret = 0;
+
+	if (!entry) {
+		stream_wait(s); /* what makes room may not be running */
+		ret = cache_make(&s->cache, &s->capture, &entry);
+	}
+	if (ret) {
+		host_log(GGML_LOG_LEVEL_ERROR, "%s", tern_last_error());
+		return ret;
+	}
+	job = job_new(&s->capture, entry);
+	ret = job ? queue_put(&s->queue, &job->task) : -ENOMEM;
+	if (ret)
+		host_log(GGML_LOG_LEVEL_ERROR,
+			 "no memory or no thread to run a graph in the background");
+	return ret;
+}
+
+static int compute(struct stream *s, const struct ggml_cgraph *graph)
+{
+	char why[256] = "";
+	int ret = queue_take_error(&s->queue);
+
+	if (ret) {
+		host_log(GGML_LOG_LEVEL_ERROR,
+			 "a graph is not begun, since one before it failed in the background");
+		return ret;
+	}
+	ret = capture_graph(&s->capture, s->access, graph, why, sizeof(why));
+	if (ret) {
+		host_log(GGML_LOG_LEVEL_ERROR, "%s", why);
+		return ret;
+	}
+	if (!s->capture.nops)
+		return 0;
+	ret = hand_over(s);
+	if (ret || inner_alone(&s->capture.inner, s->access, graph))
+		return ret;
+	stream_wait(s);
+	return queue_take_error(&s->queue);
 }
 
 enum ggml_status stream_compute(struct stream *s, const struct ggml_cgraph *graph)
 {
-	char why[256] = "";
 	int ret;
 
 	pthread_mutex_lock(&s->plugin->lock);
-	ret = capture_graph(&s->capture, s->access, graph, why, sizeof(why));
-	if (ret)
-		host_log(GGML_LOG_LEVEL_ERROR, "%s", why);
-	else if (s->capture.nops) {
-		ret = run(s);
-		if (ret)
-			host_log(GGML_LOG_LEVEL_ERROR, "%s", tern_last_error());
-	}
+	ret = compute(s, graph);
 	pthread_mutex_unlock(&s->plugin->lock);
 	if (ret == -ENOMEM)
 		return GGML_STATUS_ALLOC_FAILED;
 	return ret ? GGML_STATUS_FAILED : GGML_STATUS_SUCCESS;
+}
+
+void stream_wait(struct stream *s)
+{
+	queues_wait(&s->plugin->queues, queue_last(&s->queue));
 }

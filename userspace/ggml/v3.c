@@ -18,6 +18,11 @@ static struct plugin *plugin_of(const struct ggml_backend_device *dev)
 	return dev->context;
 }
 
+static struct queues *queues_of(const struct ggml_backend_buffer *buf)
+{
+	return &plugin_of(buf->buft->device)->queues;
+}
+
 /* ---- buffers --------------------------------------------------------------------------- */
 
 static void buffer_free(struct ggml_backend_buffer *buf)
@@ -30,27 +35,35 @@ static void *buffer_base(struct ggml_backend_buffer *buf)
 	return ((struct plugin_buffer *)buf->context)->base;
 }
 
-static void tensor_fill(struct ggml_backend_buffer *buf UNUSED, struct ggml_tensor *t,
-			uint8_t value, size_t offset, size_t size)
+static void fill(struct ggml_backend_buffer *buf, void *at, uint8_t value, size_t size)
 {
-	memset((char *)t->data + offset, value, size);
+	queues_wait_for(queues_of(buf), at, size, true);
+	memset(at, value, size);
 }
 
-static void tensor_set(struct ggml_backend_buffer *buf UNUSED, struct ggml_tensor *t,
-		       const void *data, size_t offset, size_t size)
+static void tensor_fill(struct ggml_backend_buffer *buf, struct ggml_tensor *t, uint8_t value,
+			size_t offset, size_t size)
 {
+	fill(buf, (char *)t->data + offset, value, size);
+}
+
+static void tensor_set(struct ggml_backend_buffer *buf, struct ggml_tensor *t, const void *data,
+		       size_t offset, size_t size)
+{
+	queues_wait_for(queues_of(buf), (char *)t->data + offset, size, true);
 	memcpy((char *)t->data + offset, data, size);
 }
 
-static void tensor_get(struct ggml_backend_buffer *buf UNUSED, const struct ggml_tensor *t,
-		       void *data, size_t offset, size_t size)
+static void tensor_get(struct ggml_backend_buffer *buf, const struct ggml_tensor *t, void *data,
+		       size_t offset, size_t size)
 {
+	queues_wait_for(queues_of(buf), (const char *)t->data + offset, size, false);
 	memcpy(data, (const char *)t->data + offset, size);
 }
 
 static void buffer_clear(struct ggml_backend_buffer *buf, uint8_t value)
 {
-	memset(((struct plugin_buffer *)buf->context)->base, value, buf->size);
+	fill(buf, buffer_base(buf), value, buf->size);
 }
 
 static struct ggml_backend_buffer *buffer_new(struct plugin_buffer *buffer, size_t size)
@@ -138,6 +151,22 @@ static enum ggml_backend_buffer_usage graph_usage(const struct ggml_backend_buff
 	return buf->usage;
 }
 
+static const struct ggml_tensor *graph_next(const struct ggml_cgraph *graph, size_t *at)
+{
+	const struct ggml_hash_set *set = &graph->visited;
+	uint32_t word;
+
+	while (*at < set->size) {
+		word = set->used[*at / 32] >> *at % 32;
+		if (word) {
+			*at += (size_t)__builtin_ctz(word) + 1;
+			return set->keys[*at - 1];
+		}
+		*at += 32 - *at % 32;
+	}
+	return NULL;
+}
+
 /* ---- streams --------------------------------------------------------------------------------- */
 
 static const char *stream_name(struct ggml_backend *be UNUSED)
@@ -151,9 +180,51 @@ static void stream_free(struct ggml_backend *be)
 	free(be);
 }
 
-static void stream_synchronize(struct ggml_backend *be UNUSED)
+static void stream_synchronize(struct ggml_backend *be)
 {
-	/* A graph is done when graph_compute returns. */
+	stream_wait(be->context);
+}
+
+static void stream_set_tensor(struct ggml_backend *be, struct ggml_tensor *t, const void *data,
+			      size_t offset, size_t size)
+{
+	stream_set(be->context, (char *)t->data + offset, data, size);
+}
+
+static void stream_get_tensor(struct ggml_backend *be, const struct ggml_tensor *t, void *data,
+			      size_t offset, size_t size)
+{
+	stream_get(be->context, (const char *)t->data + offset, data, size);
+}
+
+static bool in_device(const struct ggml_tensor *t)
+{
+	return graph_buffer((t->view_src ? t->view_src : t)->buffer);
+}
+
+/* What another backend does, streams here cannot be ordered with: false, and ggml waits. */
+static bool stream_copy_tensor(struct ggml_backend *from, struct ggml_backend *to,
+			       const struct ggml_tensor *src, struct ggml_tensor *dst)
+{
+	return from->device == &device && to->device == &device && in_device(src) &&
+	       in_device(dst) &&
+	       stream_copy(from->context, to->context, src->data, dst->data, host.ggml_nbytes(src));
+}
+
+/* An event is what the stream was given last when it was recorded. */
+struct event {
+	struct ggml_backend_event base;
+	uint64_t number;
+};
+
+static void stream_record(struct ggml_backend *be, struct ggml_backend_event *event)
+{
+	((struct event *)event)->number = queue_last(&((struct stream *)be->context)->queue);
+}
+
+static void stream_wait_event(struct ggml_backend *be, struct ggml_backend_event *event)
+{
+	stream_await(be->context, ((struct event *)event)->number);
 }
 
 static enum ggml_status stream_graph(struct ggml_backend *be, struct ggml_cgraph *graph)
@@ -167,7 +238,7 @@ static struct ggml_backend *stream_new(struct ggml_backend_device *dev, const ch
 	static const uint8_t guid[16] = {0x2b, 0xd1, 0x6e, 0x0c, 0x97, 0x54, 0x4f, 0x3a,
 					 0x8c, 0x70, 0x1e, 0xe5, 0xa9, 0x33, 0xf8, 0x46};
 	static const struct graph_access access = {graph_nodes, graph_uses, graph_buffer,
-						   graph_usage};
+						   graph_usage, graph_next};
 	struct ggml_backend *be = calloc(1, sizeof(*be));
 
 	if (!be)
@@ -177,6 +248,11 @@ static struct ggml_backend *stream_new(struct ggml_backend_device *dev, const ch
 	be->iface.free = stream_free;
 	be->iface.synchronize = stream_synchronize;
 	be->iface.graph_compute = stream_graph;
+	be->iface.set_tensor_async = stream_set_tensor;
+	be->iface.get_tensor_async = stream_get_tensor;
+	be->iface.cpy_tensor_async = stream_copy_tensor;
+	be->iface.event_record = stream_record;
+	be->iface.event_wait = stream_wait_event;
 	be->device = dev;
 	be->context = stream_create(plugin_of(dev), &access);
 	if (be->context)
@@ -214,7 +290,10 @@ static void device_props(struct ggml_backend_device *dev, struct ggml_backend_de
 		.name = device_name(dev),
 		.description = device_description(dev),
 		.type = device_type(dev),
-		.caps = {.buffer_from_host_ptr = true, .mmap_support = true},
+		.caps = {.async = true,
+			 .buffer_from_host_ptr = true,
+			 .events = true,
+			 .mmap_support = true},
 	};
 	plugin_memory(&props->memory_free, &props->memory_total);
 }
@@ -241,6 +320,26 @@ static bool device_takes(struct ggml_backend_device *dev UNUSED,
 	return buft == &buffer_type;
 }
 
+static struct ggml_backend_event *event_new(struct ggml_backend_device *dev)
+{
+	struct event *event = calloc(1, sizeof(*event));
+
+	if (!event)
+		return NULL;
+	event->base.device = dev;
+	return &event->base;
+}
+
+static void event_free(struct ggml_backend_device *dev UNUSED, struct ggml_backend_event *event)
+{
+	free((struct event *)event);
+}
+
+static void event_wait(struct ggml_backend_device *dev, struct ggml_backend_event *event)
+{
+	queues_wait(&plugin_of(dev)->queues, ((struct event *)event)->number);
+}
+
 static struct ggml_backend_device device = {
 	.iface = {.get_name = device_name,
 		  .get_description = device_description,
@@ -251,7 +350,10 @@ static struct ggml_backend_device device = {
 		  .get_buffer_type = device_buffers,
 		  .buffer_from_host_ptr = device_wrap,
 		  .supports_op = device_supports,
-		  .supports_buft = device_takes},
+		  .supports_buft = device_takes,
+		  .event_new = event_new,
+		  .event_free = event_free,
+		  .event_synchronize = event_wait},
 	.reg = &registry,
 };
 

@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: MIT
+/*
+ * TERN0 through ggml's own functions: graphs in the background, events, copies in order, and what
+ * becomes of a failure. Loaded into an unmodified ggml, which is looked up by name since it is not
+ * installed where this is built.
+ *
+ *   ggml_async
+ *
+ * A row per check, "ok" or "FAILED", for compare_ggml.py.
+ */
+#include <dlfcn.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct tensor; /* ggml's objects, as pointers */
+struct backend;
+struct device;
+struct event;
+struct context;
+struct graph;
+
+struct init_params {
+	size_t bytes;
+	void *memory;
+	bool no_alloc;
+};
+struct props { /* struct ggml_backend_dev_props */
+	const char *name, *description;
+	size_t free, total;
+	int type;
+	const char *id;
+	bool async, host_buffer, from_host_ptr, events, mmap_support;
+};
+
+enum { F32 = 0, I32 = 26 }; /* enum ggml_type */
+
+#define FUNCTIONS(X)                                                                            \
+	X(void, ggml_backend_load_all, (void))                                                  \
+	X(struct device *, ggml_backend_dev_by_name, (const char *))                            \
+	X(void, ggml_backend_dev_get_props, (struct device *, struct props *))                  \
+	X(struct backend *, ggml_backend_dev_init, (struct device *, const char *))             \
+	X(void, ggml_backend_free, (struct backend *))                                          \
+	X(void, ggml_backend_synchronize, (struct backend *))                                   \
+	X(int, ggml_backend_graph_compute_async, (struct backend *, struct graph *))            \
+	X(void *, ggml_backend_alloc_ctx_tensors, (struct context *, struct backend *))         \
+	X(void, ggml_backend_buffer_free, (void *))                                             \
+	X(void, ggml_backend_tensor_set, (struct tensor *, const void *, size_t, size_t))       \
+	X(void, ggml_backend_tensor_get, (const struct tensor *, void *, size_t, size_t))       \
+	X(void, ggml_backend_tensor_set_async,                                                  \
+	  (struct backend *, struct tensor *, const void *, size_t, size_t))                    \
+	X(void, ggml_backend_tensor_get_async,                                                  \
+	  (struct backend *, const struct tensor *, void *, size_t, size_t))                    \
+	X(void, ggml_backend_tensor_copy_async,                                                 \
+	  (struct backend *, struct backend *, const struct tensor *, struct tensor *))         \
+	X(struct event *, ggml_backend_event_new, (struct device *))                            \
+	X(void, ggml_backend_event_free, (struct event *))                                      \
+	X(void, ggml_backend_event_record, (struct event *, struct backend *))                  \
+	X(void, ggml_backend_event_wait, (struct backend *, struct event *))                    \
+	X(void, ggml_backend_event_synchronize, (struct event *))                               \
+	X(struct context *, ggml_init, (struct init_params))                                    \
+	X(void, ggml_free, (struct context *))                                                  \
+	X(struct tensor *, ggml_new_tensor_2d, (struct context *, int, int64_t, int64_t))       \
+	X(struct tensor *, ggml_mul_mat, (struct context *, struct tensor *, struct tensor *))  \
+	X(struct tensor *, ggml_get_rows, (struct context *, struct tensor *, struct tensor *)) \
+	X(struct tensor *, ggml_scale, (struct context *, struct tensor *, float))              \
+	X(struct tensor *, ggml_cpy, (struct context *, struct tensor *, struct tensor *))      \
+	X(struct graph *, ggml_new_graph, (struct context *))                                   \
+	X(void, ggml_build_forward_expand, (struct graph *, struct tensor *))                   \
+	X(void *, ggml_get_data, (const struct tensor *))
+
+#define X(type, name, params) static type(*name) params;
+FUNCTIONS(X)
+#undef X
+
+static void *look_up(const char *name)
+{
+	void *at = dlsym(RTLD_DEFAULT, name);
+
+	if (!at) {
+		fprintf(stderr, "this ggml has no %s()\n", name);
+		exit(1);
+	}
+	return at;
+}
+
+static void load_ggml(void)
+{
+	if (!dlopen("libggml.so.0", RTLD_NOW | RTLD_GLOBAL) ||
+	    !dlopen("libggml-base.so.0", RTLD_NOW | RTLD_GLOBAL)) {
+		fprintf(stderr, "%s\n", dlerror());
+		exit(1);
+	}
+#define X(type, name, params)                   \
+	{                                       \
+		void *at = look_up(#name);      \
+		memcpy(&name, &at, sizeof(at)); \
+	}
+	FUNCTIONS(X)
+#undef X
+}
+
+/* ---- a stage: out = 2^DEPTH in, the long way ----------------------------------------------- */
+
+#define SIDE  512
+#define DEPTH 4
+
+/* in -> four products with twice the unit matrix -> out, which keep their memory. */
+struct stage {
+	struct context *ctx;
+	void *buffer;
+	struct tensor *twice, *in, *out;
+	struct graph *graph;
+};
+
+static float *filled(float value)
+{
+	static float all[SIDE * SIDE];
+
+	for (size_t i = 0; i < SIDE * SIDE; i++)
+		all[i] = value;
+	return all;
+}
+
+#define BYTES (SIDE * SIDE * sizeof(float))
+
+static void put(struct tensor *t, float value)
+{
+	ggml_backend_tensor_set(t, filled(value), 0, BYTES);
+}
+
+static float first_of(const struct tensor *t)
+{
+	float value;
+
+	ggml_backend_tensor_get(t, &value, BYTES - sizeof(value), sizeof(value));
+	return value;
+}
+
+static struct context *context(void)
+{
+	return ggml_init((struct init_params){1 << 20, NULL, true});
+}
+
+static struct stage stage_new(struct backend *be)
+{
+	struct stage s = {.ctx = context()};
+	struct tensor *t;
+	float *unit = calloc(SIDE * SIDE, sizeof(*unit));
+
+	s.twice = ggml_new_tensor_2d(s.ctx, F32, SIDE, SIDE);
+	s.in = t = ggml_new_tensor_2d(s.ctx, F32, SIDE, SIDE);
+	s.out = ggml_new_tensor_2d(s.ctx, F32, SIDE, SIDE);
+	for (int i = 0; i < DEPTH; i++)
+		t = ggml_mul_mat(s.ctx, s.twice, t);
+	s.graph = ggml_new_graph(s.ctx);
+	ggml_build_forward_expand(s.graph, ggml_cpy(s.ctx, t, s.out));
+	s.buffer = ggml_backend_alloc_ctx_tensors(s.ctx, be);
+	for (size_t i = 0; i < SIDE; i++)
+		unit[i * SIDE + i] = 2;
+	ggml_backend_tensor_set(s.twice, unit, 0, BYTES);
+	free(unit);
+	/* Compiled once, so that what follows takes as long as the job. */
+	put(s.in, 1);
+	ggml_backend_graph_compute_async(be, s.graph);
+	ggml_backend_synchronize(be);
+	return s;
+}
+
+static void stage_free(struct stage *s)
+{
+	ggml_backend_buffer_free(s->buffer);
+	ggml_free(s->ctx);
+}
+
+/* ---- checks ------------------------------------------------------------------------------- */
+
+static struct device *dev;
+
+static void row(const char *what, bool passed)
+{
+	printf("%s\t%s\n", what, passed ? "ok" : "FAILED");
+}
+
+static void check_props(void)
+{
+	struct props props;
+
+	ggml_backend_dev_get_props(dev, &props);
+	row("the device says that it does", props.async && props.events);
+}
+
+/* The machine may be busy enough to run the job before this thread: then once more. */
+static void check_overlap(void)
+{
+	struct backend *be = ggml_backend_dev_init(dev, NULL);
+	struct stage s = stage_new(be);
+	/* ggml's memory, which the device shares: not asked for through ggml, so not waited for */
+	volatile float *last = (float *)ggml_get_data(s.out) + SIDE * SIDE - 1;
+	bool early = false, right = true;
+
+	for (int i = 1; i <= 20 && !early; i++) {
+		float before = *last;
+
+		put(s.in, (float)i + 1);
+		right &= !ggml_backend_graph_compute_async(be, s.graph);
+		early = *last == before;
+		ggml_backend_synchronize(be);
+		right &= *last == 16 * ((float)i + 1);
+	}
+	row("a graph is under way when graph_compute returns", early && right);
+	put(s.in, 3);
+	ggml_backend_graph_compute_async(be, s.graph);
+	row("a read waits for the graph that writes there", first_of(s.out) == 48);
+	ggml_backend_graph_compute_async(be, s.graph);
+	put(s.in, 5);
+	ggml_backend_synchronize(be);
+	row("a write waits for the graph that reads there", first_of(s.out) == 48);
+	stage_free(&s);
+	ggml_backend_free(be);
+}
+
+static void check_copies(void)
+{
+	struct backend *be = ggml_backend_dev_init(dev, NULL);
+	struct stage s = stage_new(be);
+	float got[3], value;
+	bool right = true;
+
+	for (int i = 0; i < 3; i++) {
+		value = (float)i;
+		ggml_backend_tensor_set_async(be, s.in, &value, BYTES - sizeof(value),
+					      sizeof(value));
+		value = -1; /* set took it already */
+		ggml_backend_graph_compute_async(be, s.graph);
+		ggml_backend_tensor_get_async(be, s.out, &got[i], BYTES - sizeof(value),
+					      sizeof(value));
+	}
+	ggml_backend_synchronize(be);
+	for (int i = 0; i < 3; i++)
+		right &= got[i] == 16 * (float)i;
+	row("copies and graphs keep their order", right);
+	stage_free(&s);
+	ggml_backend_free(be);
+}
+
+/* What b read before a copied over it. */
+static float copy_after(struct backend *a, struct backend *b, struct stage *x, struct stage *y)
+{
+	float got = 0;
+
+	put(y->in, 7);
+	for (int n = 0; n < 6; n++)
+		ggml_backend_graph_compute_async(b, y->graph);
+	ggml_backend_tensor_get_async(b, y->out, &got, BYTES - sizeof(got), sizeof(got));
+	ggml_backend_tensor_copy_async(a, b, x->out, y->in);
+	ggml_backend_graph_compute_async(b, y->graph);
+	ggml_backend_synchronize(b);
+	return got;
+}
+
+/* A long queue on one backend; the other one starts from what comes last. */
+static void check_events(void)
+{
+	struct backend *a = ggml_backend_dev_init(dev, NULL), *b = ggml_backend_dev_init(dev, NULL);
+	struct event *event = ggml_backend_event_new(dev);
+	struct stage x = stage_new(a), y = stage_new(b);
+	bool waited = true, copied = true, kept = true, host = true;
+
+	for (int i = 1; i <= 3; i++) {
+		put(x.in, (float)i);
+		put(y.in, 0);
+		for (int n = 0; n < 6; n++)
+			ggml_backend_graph_compute_async(a, x.graph);
+		ggml_backend_tensor_copy_async(a, b, x.out, y.in);
+		ggml_backend_graph_compute_async(b, y.graph);
+		ggml_backend_synchronize(b);
+		copied &= first_of(y.out) == 256 * (float)i;
+		kept &= copy_after(a, b, &x, &y) == 16 * 7 && first_of(y.out) == 256 * (float)i;
+		/* Only the first of a's graphs may write y's input, and b's has to wait for it. */
+		put(y.in, 0);
+		ggml_backend_graph_compute_async(a, x.graph);
+		ggml_backend_tensor_copy_async(a, a, x.out, y.in);
+		ggml_backend_event_record(event, a);
+		ggml_backend_event_wait(b, event);
+		ggml_backend_graph_compute_async(b, y.graph);
+		ggml_backend_synchronize(b);
+		waited &= first_of(y.out) == 256 * (float)i;
+		put(x.in, (float)i + 10);
+		ggml_backend_graph_compute_async(a, x.graph);
+		ggml_backend_event_record(event, a);
+		ggml_backend_event_synchronize(event);
+		host &= *((float *)ggml_get_data(x.out) + SIDE * SIDE - 1) == 16 * ((float)i + 10);
+	}
+	row("a copy orders two backends", copied);
+	row("a copy waits for who reads what it overwrites", kept);
+	row("an event orders two backends", waited);
+	row("the host waits for an event", host);
+	stage_free(&x);
+	stage_free(&y);
+	ggml_backend_event_free(event);
+	ggml_backend_free(a);
+	ggml_backend_free(b);
+}
+
+/* A row that a table does not have: the device finds that when it gathers. */
+static void check_failure(void)
+{
+	struct backend *be = ggml_backend_dev_init(dev, NULL);
+	struct context *ctx = context();
+	struct tensor *table = ggml_new_tensor_2d(ctx, F32, 32, 4);
+	struct tensor *number = ggml_new_tensor_2d(ctx, I32, 1, 1);
+	struct tensor *out = ggml_scale(ctx, ggml_get_rows(ctx, table, number), 2);
+	struct graph *graph = ggml_new_graph(ctx);
+	int bad = 1000, good = 1;
+	void *buffer;
+	int first, second, third;
+	float value;
+
+	ggml_build_forward_expand(graph, out);
+	buffer = ggml_backend_alloc_ctx_tensors(ctx, be);
+	ggml_backend_tensor_set(table, filled(3), 0, 32 * 4 * sizeof(float));
+	ggml_backend_tensor_set(number, &bad, 0, sizeof(bad));
+	first = ggml_backend_graph_compute_async(be, graph);
+	ggml_backend_synchronize(be);
+	ggml_backend_tensor_set(number, &good, 0, sizeof(good));
+	second = ggml_backend_graph_compute_async(be, graph);
+	third = ggml_backend_graph_compute_async(be, graph);
+	ggml_backend_tensor_get(out, &value, 0, sizeof(value));
+	row("a failure is told by the next graph_compute", !first && second == -1);
+	row("what comes then runs", !third && value == 6);
+	ggml_backend_buffer_free(buffer);
+	ggml_free(ctx);
+	ggml_backend_free(be);
+}
+
+int main(void)
+{
+	load_ggml();
+	ggml_backend_load_all();
+	dev = ggml_backend_dev_by_name("TERN0");
+	if (!dev) {
+		fprintf(stderr, "ggml has no TERN0\n");
+		return 1;
+	}
+	check_props();
+	check_overlap();
+	check_copies();
+	check_events();
+	check_failure();
+	return 0;
+}
