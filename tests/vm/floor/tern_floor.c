@@ -22,7 +22,7 @@ static unsigned int rounds = 2000;
 module_param(rounds, uint, 0644);
 MODULE_PARM_DESC(rounds, "How often it is measured");
 
-#define CAUSE	TERN_IRQ_INVALIDATED
+#define CAUSE	 TERN_IRQ_INVALIDATED
 #define TOO_LONG (10 * HZ)
 
 struct floor {
