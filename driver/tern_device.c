@@ -104,18 +104,29 @@ static int check_caps(struct tern_device *tdev)
 	return 0;
 }
 
+static int check_interface(struct tern_device *tdev)
+{
+	u32 major = tdev->interface >> 16, minor = tdev->interface & 0xffff;
+
+	if (major == TERN_INTERFACE_MAJOR && minor >= TERN_INTERFACE_MINOR)
+		return 0;
+	drm_err(&tdev->drm, "the device has interface %u.%u, this driver needs %u.%u or a later %u.x: use the driver for it\n",
+		major, minor, TERN_INTERFACE_MAJOR, TERN_INTERFACE_MINOR, TERN_INTERFACE_MAJOR);
+	return -ENODEV;
+}
+
 static int identify(struct tern_device *tdev)
 {
+	int ret;
+
 	if (tern_device_gone(tdev)) {
 		drm_err(&tdev->drm, "this is no Tern device, or it does not answer\n");
 		return -ENODEV;
 	}
 	tdev->interface = tern_read(tdev, TERN_REG_INTERFACE);
-	if (tdev->interface >> 16 != TERN_INTERFACE_MAJOR) {
-		drm_err(&tdev->drm, "the device has interface %u.%u, this driver knows %u.x: use the driver for it\n",
-			tdev->interface >> 16, tdev->interface & 0xffff, TERN_INTERFACE_MAJOR);
-		return -ENODEV;
-	}
+	ret = check_interface(tdev);
+	if (ret)
+		return ret;
 	tdev->timestamp_khz = tern_read(tdev, TERN_REG_TIMESTAMP_KHZ);
 	read_caps(tdev);
 	return check_caps(tdev);

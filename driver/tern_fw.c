@@ -189,11 +189,13 @@ static int refuse(struct tern_device *tdev, enum tern_fw_image_error error)
 	bool known = tdev->fw.bytes >= sizeof(*header) && error > TERN_FW_IMAGE_HASH;
 
 	drm_err(&tdev->drm,
-		"%s refused: %s (driver: firmware %u.%u, interface %u, security %u; file: firmware %u.%u, interface %u, security %u)\n",
+		"%s refused: %s (driver: firmware %u.%u; device: interface %u.%u, security %u; file: firmware %u.%u, interface %u.%u, security %u)\n",
 		firmware, tern_fw_image_text(error), TERN_FW_MAJOR, TERN_FW_MINOR,
-		TERN_INTERFACE_MAJOR, tern_read(tdev, TERN_REG_SECURITY_VERSION),
+		tdev->interface >> 16, tdev->interface & 0xffff,
+		tern_read(tdev, TERN_REG_SECURITY_VERSION),
 		known ? le16_to_cpu(header->major) : 0, known ? le16_to_cpu(header->minor) : 0,
 		known ? le16_to_cpu(header->interface_major) : 0,
+		known ? le16_to_cpu(header->interface_minor) : 0,
 		known ? le32_to_cpu(header->security_version) : 0);
 	return -EINVAL;
 }
@@ -203,6 +205,7 @@ static int check_file(struct tern_device *tdev)
 	struct tern_fw_limits limits = {
 		.tcm_bytes = min_t(u64, tern_read(tdev, TERN_REG_TCM_BYTES),
 				   tdev->bar_size[TERN_REGION_TCM]),
+		.interface = tdev->interface,
 		.security_version = tern_read(tdev, TERN_REG_SECURITY_VERSION),
 	};
 	enum tern_fw_image_error error;

@@ -19,7 +19,8 @@ static enum tern_fw_image_error check_versions(const struct tern_fw_header *head
 {
 	if (le16_to_cpu(header->major) != TERN_FW_MAJOR)
 		return TERN_FW_IMAGE_MAJOR;
-	if (le16_to_cpu(header->interface_major) != TERN_INTERFACE_MAJOR)
+	if (le16_to_cpu(header->interface_major) != limits->interface >> 16 ||
+	    le16_to_cpu(header->interface_minor) > (limits->interface & 0xffff))
 		return TERN_FW_IMAGE_INTERFACE;
 	if (le32_to_cpu(header->security_version) < limits->security_version)
 		return TERN_FW_IMAGE_SECURITY;

@@ -37,6 +37,8 @@ enum tern_fw_image_error {
 struct tern_fw_limits {
 	/** @tcm_bytes: Size of the MCU's memory, register TCM_BYTES */
 	__u32 tcm_bytes;
+	/** @interface: What there is, register INTERFACE */
+	__u32 interface;
 	/** @security_version: Lowest one to be started, register SECURITY_VERSION */
 	__u32 security_version;
 	/** @sha256: Of the file from TERN_FW_HASH_START to its end, as computed */

@@ -50,7 +50,8 @@ static bool inject(struct model *m, const char *name, const char *arg)
 			continue;
 		if (arg)
 			times = !strcmp(arg, "on") ? UINT32_MAX : (uint32_t)strtoul(arg, NULL, 0);
-		else if (i == FAULT_GONE || i == FAULT_HANG || i == FAULT_MCU_SILENT)
+		else if (i == FAULT_GONE || i == FAULT_HANG || i == FAULT_MCU_SILENT ||
+			 i == FAULT_OLDER)
 			times = UINT32_MAX; /* states: once makes no sense */
 		faults_set(&m->faults, (enum device_fault)i, times);
 		applied(m, (enum device_fault)i, times);

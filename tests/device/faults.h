@@ -26,6 +26,7 @@
 	X(LATE_DMA, "late-dma",                                                                   \
 	  "a write under an old translation after its invalidation was acknowledged")             \
 	X(ACK_DELAY, "ack-delay", "invalidations whose acknowledgement does not come")            \
+	X(OLDER, "older", "INTERFACE is of the minor before")                                     \
 	X(SLOW, "slow", "microseconds that every register access takes")
 enum device_fault {
 #define X(name, command, text) FAULT_##name,

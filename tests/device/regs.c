@@ -23,7 +23,8 @@ static uint32_t fixed(struct model *m, uint32_t reg)
 	case TERN_REG_ID:
 		return TERN_IMAGE_MAGIC;
 	case TERN_REG_INTERFACE:
-		return TERN_INTERFACE_MAJOR << 16 | TERN_INTERFACE_MINOR;
+		return (TERN_INTERFACE_MAJOR << 16 | TERN_INTERFACE_MINOR) -
+		       faults_on(&m->faults, FAULT_OLDER);
 	case TERN_REG_STATUS:
 		return status(m);
 	case TERN_REG_MCU_CONTROL:

@@ -93,7 +93,9 @@ static void image_passed(const struct tern_fw_header *header, size_t size)
 
 static void image(struct input *in)
 {
-	struct tern_fw_limits limits = {.tcm_bytes = TCM_BYTES, .security_version = 1};
+	struct tern_fw_limits limits = {.tcm_bytes = TCM_BYTES,
+					.interface = TERN_INTERFACE_MAJOR << 16,
+					.security_version = 1};
 	size_t size = sizeof(struct tern_fw_header) + 4 * take(in, 1);
 	struct tern_fw_header *header = calloc(1, size);
 	uint8_t sections = (uint8_t)take(in, 1) % (TERN_FW_MAX_SECTIONS + 2);

@@ -43,6 +43,7 @@ static void info_is_plausible(void)
 	EQUAL(query(fd, DRM_TERN_QUERY_INFO, &info, &size), 0);
 	EQUAL(info.driver_major, 1);
 	EQUAL(info.hw_interface >> 16, TERN_INTERFACE_MAJOR);
+	CHECK((info.hw_interface & 0xffff) >= TERN_INTERFACE_MINOR);
 	EQUAL(info.va_start, 4096);
 	EQUAL(info.va_end, 1ull << TERN_VA_BITS);
 	EQUAL(info.page_sizes, 1 << 12 | 1 << 21);

@@ -134,6 +134,20 @@ static void all_ones(void)
 	drop_scene(&s);
 }
 
+/* What the driver needs and the device does not have is found out before anything is done to it. */
+static void older_interface(void)
+{
+	char device[64];
+
+	device_link(device, sizeof(device));
+	driver_unbind();
+	host_ask("older on");
+	EQUAL(try_write_file("/sys/bus/pci/drivers/tern/bind", device), -ENODEV);
+	EQUAL(device_number(), -1);
+	host_ask("older off");
+	driver_bind();
+}
+
 static const struct test tests[] = {
 	{"lost interrupt", lost_interrupt},
 	{"slow device", slow_device},
@@ -145,6 +159,7 @@ static const struct test tests[] = {
 	{"hung engines", hung_engines},
 	{"hung engines, nobody waits", hung_engines_while_nobody_waits},
 	{"all ones", all_ones},
+	{"older interface", older_interface},
 };
 
 int main(void)

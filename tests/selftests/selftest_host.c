@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "selftest_host.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -96,16 +97,20 @@ int run_marked(const char *program, const struct test *tests, size_t count)
 	return failed ? 1 : 0;
 }
 
-void write_file(const char *path, const char *text)
+int try_write_file(const char *path, const char *text)
 {
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	ssize_t n;
+	int fd = open(path, O_WRONLY | O_CLOEXEC), error;
 
 	if (fd < 0)
 		fail(__FILE__, __LINE__, "cannot open %s", path);
-	n = write(fd, text, strlen(text));
+	error = write(fd, text, strlen(text)) == (ssize_t)strlen(text) ? 0 : -errno;
 	close(fd);
-	EQUAL(n, strlen(text));
+	return error;
+}
+
+void write_file(const char *path, const char *text)
+{
+	EQUAL(try_write_file(path, text), 0);
 }
 
 void module_param(const char *name, const char *value)

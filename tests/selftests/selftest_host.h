@@ -23,5 +23,6 @@ int run_marked(const char *program, const struct test *tests, size_t count);
 
 void module_param(const char *name, const char *value);
 void write_file(const char *path, const char *text);
+int try_write_file(const char *path, const char *text); /* 0 or -errno */
 
 #endif /* SELFTEST_HOST_H */

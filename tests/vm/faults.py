@@ -32,6 +32,7 @@ FAULTS = {
         "hung engines, nobody waits": [r"no progress for \d+ ms, its job is aborted",
                                        STUCK, ENGINES],
         "all ones": [r"reset of everything: ", r"no reset helps: the device is switched off"],
+        "older interface": [r"the device has interface 1\.0, this driver needs 1\.1 or a later 1\.x:"],
     },
     "fault_turns": {
         "stubborn engines, others wait": [STUCK] * 5,

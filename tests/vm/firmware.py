@@ -70,6 +70,8 @@ FILES = {
                       r"refused: .* another major version.*file: firmware 99\."),
     "other-hardware": (lambda good: edited(good, INTERFACE, 99, "<H"),
                        r"refused: the firmware is for other hardware"),
+    "newer-hardware": (lambda good: edited(good, INTERFACE + 2, 99, "<H"),
+                       r"refused: the firmware is for other hardware.*interface 1\.99"),
     "old": (lambda good: edited(good, SECURITY, 0), r"refused: .* accepts only newer firmware"),
     "signed": (lambda good: edited(good, SIGNED, 1), r"refused: the file is signed in a way"),
     "many-sections": (lambda good: edited(good, COUNT, 9), r"refused: .* too many sections"),

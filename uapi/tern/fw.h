@@ -30,11 +30,12 @@
  *
  * A loader refuses, with one sentence and without touching the device: a magic or
  * header_version it does not know; file_bytes unlike the file's size; a hash that does not
- * match; another major; a security version below SECURITY_VERSION; more than TERN_FW_MAX_SECTIONS
- * sections; offset + file_bytes beyond the file or before the header's end, tcm + mem_bytes beyond
- * TCM_BYTES, file_bytes above mem_bytes, any of them not a multiple of 4, each sum computed
- * without overflow; sections that overlap in TCM; an entry outside every EXEC section; anything
- * reserved that is not zero.
+ * match; another major; an interface of another major than the device's, or of a later minor; a
+ * security version below SECURITY_VERSION; more than TERN_FW_MAX_SECTIONS sections; offset +
+ * file_bytes beyond the file or before the header's end, tcm + mem_bytes beyond TCM_BYTES,
+ * file_bytes above mem_bytes, any of them not a multiple of 4, each sum computed without overflow;
+ * sections that overlap in TCM; an entry outside every EXEC section; anything reserved that is not
+ * zero.
  */
 #define TERN_FW_MAGIC		0x57464e54u /* "TNFW" */
 #define TERN_FW_HEADER_VERSION	1

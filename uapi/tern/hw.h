@@ -14,9 +14,12 @@
 
 /* clang-format off */
 
-/* What the register INTERFACE holds. Another major is refused; a minor only adds. */
+/*
+ * What the register INTERFACE holds. A minor only adds; software refuses another major, and a
+ * minor below that of what it needs. 1.1: CLOCK (mcu.h), which TIMER and WATCHDOG count.
+ */
 #define TERN_INTERFACE_MAJOR	1
-#define TERN_INTERFACE_MINOR	0
+#define TERN_INTERFACE_MINOR	1
 
 /* ---- Capabilities ---------------------------------------------------------- */
 /*
