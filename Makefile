@@ -153,7 +153,7 @@ run: deps                          ## print text that the sample model writes
 		-p "Memory is allocated by" -n 64 --temp 0 --stats
 
 check: deps                        ## every suite, and one sum
-	@tests/run format unit install san fuzz llama ggml vm uml
+	@tests/run 'rigs&' format unit install san 'fuzz&' llama ggml vm uml ioctl
 
 check-all: check                   ## those, and guests that take longer
 	@tests/run dkms && tests/vm/check m32 texts reload units
@@ -173,8 +173,8 @@ check-vm: deps                     ## the driver in guests of QEMU
 check-uml: deps                    ## the driver in a debugging kernel
 	@tests/run uml
 
-fuzz: deps                         ## fuzz each target for SECONDS=60
-	@FUZZ_SECONDS=$(SECONDS) tests/run fuzz
+fuzz: deps                         ## fuzz each target, and the driver in UML, for SECONDS=60
+	@FUZZ_SECONDS=$(SECONDS) tests/run fuzz ioctl
 
 bench: deps                        ## performance on sample decoders, a table
 	@tests/run bench
