@@ -276,6 +276,7 @@ static struct platform_driver of_driver = {
 	.id_table = platform_ids,
 	.probe = tern_of_probe,
 	.remove = tern_of_remove,
+	.shutdown = tern_of_remove, /* it reaches memory no more, whoever comes next */
 	.driver = {
 		.name = "tern",
 		.of_match_table = of_ids,

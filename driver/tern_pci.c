@@ -131,6 +131,27 @@ static void tern_pci_remove(struct pci_dev *pdev)
 	pci_free_irq_vectors(pdev);
 }
 
+/* For whoever comes next, perhaps another kernel: it reaches memory no more. */
+static void tern_pci_shutdown(struct pci_dev *pdev)
+{
+	tern_pci_remove(pdev);
+}
+
+static void tern_pci_reset_prepare(struct pci_dev *pdev)
+{
+	tern_pm_before_reset(pci_get_drvdata(pdev));
+}
+
+static void tern_pci_reset_done(struct pci_dev *pdev)
+{
+	tern_pm_after_reset(pci_get_drvdata(pdev));
+}
+
+static const struct pci_error_handlers error_handlers = {
+	.reset_prepare = tern_pci_reset_prepare,
+	.reset_done = tern_pci_reset_done,
+};
+
 static const struct pci_device_id ids[] = {
 	{ PCI_DEVICE(TERN_PCI_VENDOR, TERN_PCI_DEVICE) },
 	{ }
@@ -142,6 +163,8 @@ static struct pci_driver pci_driver = {
 	.id_table = ids,
 	.probe = tern_pci_probe,
 	.remove = tern_pci_remove,
+	.shutdown = tern_pci_shutdown,
+	.err_handler = &error_handlers,
 	.driver.pm = pm_ptr(&tern_pm_ops),
 };
 

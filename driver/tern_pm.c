@@ -212,6 +212,29 @@ static int system_resume(struct device *dev)
 	return pm_runtime_suspended(dev) ? 0 : wake_up_device(tdev);
 }
 
+/**
+ * tern_pm_before_reset() - The bus is about to reset the device: what runs is saved
+ * @tdev: Device that is awake
+ *
+ * One that does not answer is left alone: tern_pm_after_reset() has the ladder look at it.
+ */
+void tern_pm_before_reset(struct tern_device *tdev)
+{
+	go_to_sleep(tdev, true);
+}
+
+/**
+ * tern_pm_after_reset() - The bus has reset the device: as after a sleep that cost everything
+ * @tdev: Device
+ */
+void tern_pm_after_reset(struct tern_device *tdev)
+{
+	if (READ_ONCE(tdev->pm.asleep))
+		wake_up_device(tdev);
+	else
+		tern_reset_request(tdev, TERN_RUNG_POWER, "the bus has reset it");
+}
+
 const struct dev_pm_ops tern_pm_ops = {
 	SYSTEM_SLEEP_PM_OPS(system_suspend, system_resume)
 	RUNTIME_PM_OPS(runtime_suspend, runtime_resume, NULL)

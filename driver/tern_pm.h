@@ -24,6 +24,8 @@ extern const struct dev_pm_ops tern_pm_ops;
 
 void tern_pm_init(struct tern_device *tdev);
 void tern_pm_fini(struct tern_device *tdev);
+void tern_pm_before_reset(struct tern_device *tdev);
+void tern_pm_after_reset(struct tern_device *tdev);
 int tern_pm_get(struct tern_device *tdev);
 void tern_pm_hold(struct tern_device *tdev);
 void tern_pm_put(struct tern_device *tdev);
