@@ -170,8 +170,17 @@ rig_inside_copy() {
 	shift 2
 	[ -c "$rig/dev/null" ] || mknod -m 666 "$rig/dev/null" c 1 3
 	[ -c "$rig/dev/urandom" ] || mknod -m 666 "$rig/dev/urandom" c 1 9
+	# No /proc without a mount. objtool, by which kbuild judges modules, does nothing without this
+	# file, and looks into it only to say whether it ran out of stack when it crashes.
+	mkdir -p "$rig/proc/self"
+	cat /proc/self/maps >"$rig/proc/self/maps"
 	mkdir -p "$rig/scratch"
 	cp -a "$scratch/." "$rig/scratch/"
+	find "$scratch" -type s | while IFS= read -r from; do
+		# A copy is another socket, behind which nobody listens.
+		ln -f "$from" "$rig/scratch/${from#"$scratch/"}" ||
+			die "without mounts a device works only if TMPDIR is on the disk of $rig"
+	done || return
 	(rig_enter "$@") || rc=$?
 	cp -a "$rig/scratch/." "$scratch/"
 	while IFS=: read -r mode from at; do
