@@ -58,7 +58,7 @@ static int begin_session(struct cache *cache, struct cached *entry)
 static void end_session(struct cache *cache, struct cached *entry)
 {
 	if (entry->session)
-		report_end(cache->report, entry->session);
+		report_end(cache->report, entry->session, &entry->times);
 	tern_session_destroy(entry->session);
 	entry->session = NULL;
 }

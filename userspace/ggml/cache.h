@@ -13,6 +13,7 @@ struct cached {
 	struct tern_program *prog;
 	struct tern_session *session; /* NULL: its memory went away; made again when needed */
 	struct tern_binding *bound;
+	struct report_times times;
 	uint64_t used; /* when, in look-ups */
 };
 

@@ -36,7 +36,7 @@ static void open_device(void)
 	snprintf(plugin.description, sizeof(plugin.description),
 		 "Tern NPU (%s, %llu int8 MAC/cycle, %llu MHz)", tern_device_name(plugin.dev),
 		 (unsigned long long)mac, (unsigned long long)khz / 1000);
-	plugin.report = report_open();
+	plugin.report = report_open(plugin.dev);
 }
 
 struct plugin *plugin_get(void)

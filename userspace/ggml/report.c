@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define REFUSALS 256
 #define TRACES	 16
@@ -24,6 +25,7 @@ struct trace {
 
 struct report {
 	pthread_mutex_t lock;
+	const struct tern_device *dev;
 	FILE *explain;
 	const char *trace_path;
 	struct trace traces[TRACES];
@@ -40,7 +42,7 @@ static FILE *create(const char *path)
 	return f;
 }
 
-struct report *report_open(void)
+struct report *report_open(const struct tern_device *dev)
 {
 	const char *explain = getenv("TERN_EXPLAIN"), *trace = getenv("TERN_TRACE");
 	struct report *r;
@@ -53,6 +55,7 @@ struct report *report_open(void)
 	if (!r)
 		return NULL;
 	pthread_mutex_init(&r->lock, NULL);
+	r->dev = dev;
 	r->explain = explain ? create(explain) : NULL;
 	r->trace_path = trace;
 	return r;
@@ -106,7 +109,43 @@ void report_begin(struct report *r, struct tern_session *session)
 	pthread_mutex_unlock(&r->lock);
 }
 
-void report_end(struct report *r, struct tern_session *session)
+uint64_t report_now(const struct report *r)
+{
+	struct timespec now;
+
+	if (!r)
+		return 0;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static double percent(double part, double whole)
+{
+	return whole > 0 ? 100 * part / whole : 0;
+}
+
+/* Shares of what the device could do in these cycles, counted from the graph. */
+static void print_shares(FILE *out, const struct tern_device *dev, const struct tern_stats *stats)
+{
+	uint64_t dram_x256 = 0, khz = 0;
+
+	tern_device_get(dev, TERN_DEVICE_DRAM_X256, &dram_x256);
+	tern_device_get(dev, TERN_DEVICE_CLOCK_KHZ, &khz);
+	fprintf(out, "a run: %llu cycles of %llu kHz, matrix share %.1f %%, DRAM share %.1f %%\n",
+		(unsigned long long)(stats->cycles / stats->runs), (unsigned long long)khz,
+		percent(stats->graph_mac_cycles, (double)stats->cycles),
+		percent((double)stats->graph_bytes * 256,
+			(double)stats->cycles * (double)dram_x256));
+}
+
+static void print_times(FILE *out, const struct report_times *times)
+{
+	if (times->run_ns)
+		fprintf(out, "a repeat, at best: lowered in %.1f us, run in %.1f us\n",
+			(double)times->lower_ns / 1000, (double)times->run_ns / 1000);
+}
+
+void report_end(struct report *r, struct tern_session *session, const struct report_times *times)
 {
 	struct tern_stats stats = {.size = sizeof(stats)};
 
@@ -119,6 +158,8 @@ void report_end(struct report *r, struct tern_session *session)
 		fprintf(r->explain, "graph %u, run %llu times\n", ++r->ngraphs,
 			(unsigned long long)stats.runs);
 		tern_explain(session, r->explain, false);
+		print_shares(r->explain, r->dev, &stats);
+		print_times(r->explain, times);
 		fputc('\n', r->explain);
 	}
 	pthread_mutex_unlock(&r->lock);

@@ -13,13 +13,21 @@
 
 struct report;
 
+/* Of a graph that was met before, the shortest: from what ggml hands over to what can be run, and
+ * the run. 0: it came once. */
+struct report_times {
+	uint64_t lower_ns, run_ns;
+};
+
 /* NULL: neither variable is set, or the files cannot be written (which is logged). */
-struct report *report_open(void);
+struct report *report_open(const struct tern_device *dev);
 /* What is known so far goes to the files. */
 void report_flush(struct report *r);
 
 void report_begin(struct report *r, struct tern_session *session);
-void report_end(struct report *r, struct tern_session *session);
+void report_end(struct report *r, struct tern_session *session, const struct report_times *times);
+/* Of one clock, in ns; 0 without a report. */
+uint64_t report_now(const struct report *r);
 /* The device declined this node. */
 void report_refused(struct report *r, const struct ggml_tensor *node, const char *why);
 

@@ -48,18 +48,37 @@ struct job {
 	struct queue_task task;
 	struct cached *entry;
 	struct capture_place *places;
+	struct report *report;
+	uint64_t lower_ns;	   /* so far; 0: a new program, or nobody asks */
 	struct queue_span spans[]; /* then the places */
 };
+
+static void keep_times(const struct job *job, uint64_t bind_ns, uint64_t run_ns)
+{
+	struct report_times *best = &job->entry->times;
+	uint64_t lower_ns = job->lower_ns + bind_ns;
+
+	if (!job->lower_ns)
+		return;
+	if (!best->run_ns || lower_ns < best->lower_ns)
+		best->lower_ns = lower_ns;
+	if (!best->run_ns || run_ns < best->run_ns)
+		best->run_ns = run_ns;
+}
 
 static int run_job(const struct queue_task *task)
 {
 	const struct job *job = (const struct job *)task;
+	uint64_t start = report_now(job->report), bound;
 	int ret = cache_bind(job->entry, job->places);
 
+	bound = report_now(job->report);
 	if (!ret)
 		ret = tern_session_run(job->entry->session, NULL, 0);
 	if (ret)
 		host_log(GGML_LOG_LEVEL_ERROR, "%s", tern_last_error());
+	else
+		keep_times(job, bound - start, report_now(job->report) - bound);
 	return ret;
 }
 
@@ -84,9 +103,10 @@ static struct job *job_new(const struct capture *c, struct cached *entry)
 	return job;
 }
 
-static int hand_over(struct stream *s)
+static int hand_over(struct stream *s, uint64_t start)
 {
 	struct cached *entry = cache_find(&s->cache, &s->capture);
+	bool repeat = entry;
 	struct job *job;
 	int ret = 0;
 
@@ -99,6 +119,10 @@ static int hand_over(struct stream *s)
 		return ret;
 	}
 	job = job_new(&s->capture, entry);
+	if (job) {
+		job->report = s->plugin->report;
+		job->lower_ns = repeat ? report_now(job->report) - start : 0;
+	}
 	ret = job ? queue_put(&s->queue, &job->task) : -ENOMEM;
 	if (ret)
 		host_log(GGML_LOG_LEVEL_ERROR,
@@ -108,6 +132,7 @@ static int hand_over(struct stream *s)
 
 static int compute(struct stream *s, const struct ggml_cgraph *graph)
 {
+	uint64_t start = report_now(s->plugin->report);
 	char why[256] = "";
 	int ret = queue_take_error(&s->queue);
 
@@ -123,7 +148,7 @@ static int compute(struct stream *s, const struct ggml_cgraph *graph)
 	}
 	if (!s->capture.nops)
 		return 0;
-	ret = hand_over(s);
+	ret = hand_over(s, start);
 	if (ret || inner_alone(&s->capture.inner, s->access, graph))
 		return ret;
 	stream_wait(s);
