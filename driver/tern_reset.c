@@ -193,7 +193,7 @@ static void reset_work(struct work_struct *work)
 	mutex_lock(&tdev->slots.lock);
 	/* While it sleeps it stays wanted. */
 	wanted = tdev->pm.asleep ? 0 : xchg(&tdev->reset.wanted, 0);
-	/* That of the engines is wanted for a slot that does not leave them, and for nothing else. */
+	/* That of the engines is for a slot that does not leave them, and for nothing else. */
 	if (wanted == BIT(TERN_RUNG_ENGINES) && tdev->ready && !tern_slots_stuck(tdev))
 		wanted = 0;
 	if (wanted)

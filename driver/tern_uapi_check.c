@@ -110,7 +110,7 @@ int tern_check_bind(const struct drm_tern_vm_bind *args)
 		return -EINVAL;
 	if (!args->ops.count)
 		return -EINVAL;
-	return tern_check_array(&args->ops, TERN_MAX_OPS, sizeof(struct drm_tern_vm_bind_op));
+	return tern_check_array(&args->ops, TERN_MAX_OPS, TERN_FIRST_BIND_OP);
 }
 
 static int check_bind_type(const struct drm_tern_vm_bind_op *op)
@@ -140,7 +140,7 @@ int tern_check_bind_op(const struct drm_tern_vm_bind_op *op, bool async)
 		return -ERANGE;
 	if (op->syncs.count && !async)
 		return -EINVAL;
-	return tern_check_array(&op->syncs, TERN_MAX_SYNCS, sizeof(struct drm_tern_sync));
+	return tern_check_array(&op->syncs, TERN_MAX_SYNCS, TERN_FIRST_SYNC);
 }
 
 int tern_check_bind_bo(const struct drm_tern_vm_bind_op *op, __u64 bo_size)
@@ -188,7 +188,7 @@ int tern_check_submit(const struct drm_tern_submit *args)
 {
 	if (args->flags || !args->jobs.count)
 		return -EINVAL;
-	return tern_check_array(&args->jobs, TERN_MAX_JOBS, sizeof(struct drm_tern_job));
+	return tern_check_array(&args->jobs, TERN_MAX_JOBS, TERN_FIRST_JOB);
 }
 
 int tern_check_job(const struct drm_tern_job *job)
@@ -197,7 +197,7 @@ int tern_check_job(const struct drm_tern_job *job)
 		return -EINVAL;
 	if (!aligned(job->image | job->profile, 64) || job->budget > TERN_BUDGET_MOST)
 		return -EINVAL;
-	return tern_check_array(&job->syncs, TERN_MAX_SYNCS, sizeof(struct drm_tern_sync));
+	return tern_check_array(&job->syncs, TERN_MAX_SYNCS, TERN_FIRST_SYNC);
 }
 
 static int check_trace_start(const struct drm_tern_perf *args)
@@ -209,7 +209,7 @@ static int check_trace_start(const struct drm_tern_perf *args)
 
 static int check_trace_read(const struct drm_tern_perf *args)
 {
-	if (args->stride < sizeof(struct drm_tern_perf_event) || !aligned(args->stride, 8) ||
+	if (args->stride < TERN_FIRST_PERF_EVENT || !aligned(args->stride, 8) ||
 	    args->stride > TERN_MAX_STRIDE)
 		return -E2BIG;
 	return args->pointer ? 0 : -EINVAL;

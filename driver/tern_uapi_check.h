@@ -17,6 +17,14 @@
 #define TERN_MAX_STRIDE 4096
 #define TERN_MAX_LABEL 64
 #define TERN_MAX_TRACE 65536
+/*
+ * Bytes that elements of arrays had when they were new, which no later kernel may ask more than: a
+ * program that was built then still works when the structure has grown.
+ */
+#define TERN_FIRST_SYNC 16
+#define TERN_FIRST_BIND_OP 56
+#define TERN_FIRST_JOB 56
+#define TERN_FIRST_PERF_EVENT 32
 #define TERN_BUDGET_USUAL TERN_DEFAULT_BUDGET
 #define TERN_BUDGET_MOST (1ull << 44)
 
