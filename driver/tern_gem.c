@@ -414,9 +414,14 @@ static struct tern_bo *create_counted(struct tern_file *file, u64 size)
 
 static void share_lock(struct tern_bo *bo, struct tern_vm *vm)
 {
+	struct tern_device *tdev = to_tern_device(bo->base.base.dev);
+
+	/* It is listed: whoever detaches all of them must unlock what it has locked. */
+	mutex_lock(&tdev->objects.lock);
 	bo->vm_root = drm_gpuvm_resv_obj(&vm->base);
 	drm_gem_object_get(bo->vm_root);
 	bo->base.base.resv = bo->vm_root->resv;
+	mutex_unlock(&tdev->objects.lock);
 }
 
 static int bo_create(struct drm_file *drm_file, struct drm_tern_bo_create *args,

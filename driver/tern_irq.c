@@ -168,6 +168,9 @@ int tern_irq_init(struct tern_device *tdev)
 {
 	int i, ret;
 
+	/* A line may be active since whoever was here before: nobody could serve it yet. */
+	tern_write(tdev, TERN_REG_IRQ_ENABLE, 0);
+	tern_read(tdev, TERN_REG_IRQ_ENABLE);
 	for (i = 0; i < tdev->irq.count; i++) {
 		ret = request_one(tdev, i);
 		if (ret) {
