@@ -14,7 +14,6 @@
  */
 #include <linux/dma-buf.h>
 #include <linux/dma-mapping.h>
-#include <linux/highmem.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -126,7 +125,14 @@ struct drm_gem_object *tern_gem_create_object(struct drm_device *drm, size_t siz
 	return &bo->base.base;
 }
 
-static struct tern_bo *shmem_create(struct tern_device *tdev, u64 size)
+/**
+ * tern_bo_alloc() - A buffer of the kernel's own memory, which nobody counts yet
+ * @tdev: Device
+ * @size: Bytes, whole pages
+ *
+ * Return: the buffer or an error pointer
+ */
+struct tern_bo *tern_bo_alloc(struct tern_device *tdev, u64 size)
 {
 	struct drm_gem_shmem_object *shmem = drm_gem_shmem_create(&tdev->drm, size);
 	struct tern_bo *bo;
@@ -194,178 +200,6 @@ void tern_bo_detach(struct tern_bo *bo)
 	dma_resv_unlock(obj->resv);
 }
 
-/* ---- Words that the kernel looks at ---------------------------------------------- */
-
-/**
- * tern_bo_pin() - Take a buffer of which words can be looked at from now on
- * @file: File
- * @handle: Its handle there
- *
- * Return: the buffer, for tern_bo_unpin(); or -ENOENT, -EINVAL if its pages are not ours, -ENOMEM
- */
-struct tern_bo *tern_bo_pin(struct drm_file *file, u32 handle)
-{
-	struct drm_gem_object *obj = drm_gem_object_lookup(file, handle);
-	struct tern_bo *bo;
-	int ret;
-
-	if (!obj)
-		return ERR_PTR(-ENOENT);
-	bo = to_tern_bo(obj);
-	ret = tern_bo_is_own(bo) ? drm_gem_shmem_pin(&bo->base) : -EINVAL;
-	if (!ret)
-		return bo;
-	drm_gem_object_put(obj);
-	return ERR_PTR(ret);
-}
-
-/**
- * tern_bo_unpin() - Undo tern_bo_pin(); the reference goes, too
- * @bo: Buffer
- */
-void tern_bo_unpin(struct tern_bo *bo)
-{
-	drm_gem_shmem_unpin(&bo->base);
-	drm_gem_object_put(&bo->base.base);
-}
-
-/* Where the device finds an offset; 0 if it never looked at the buffer. */
-static dma_addr_t dma_at(struct tern_bo *bo, u64 offset)
-{
-	struct scatterlist *sg;
-	unsigned int i;
-
-	if (!bo->base.sgt)
-		return 0;
-	for_each_sgtable_dma_sg(bo->base.sgt, sg, i) {
-		if (offset < sg_dma_len(sg))
-			return sg_dma_address(sg) + offset;
-		offset -= sg_dma_len(sg);
-	}
-	return 0;
-}
-
-static bool needs_sync(struct tern_bo *bo)
-{
-	struct tern_device *tdev = to_tern_device(bo->base.base.dev);
-
-	return !tdev->coherent && tdev->ready;
-}
-
-/**
- * tern_bo_peek() - Read a word that the device or a process writes
- * @bo: Pinned buffer
- * @offset: Where, a multiple of 8, inside it
- *
- * In any context. The caller is inside drm_dev_enter(), or sees otherwise to it that the
- * device does not leave.
- *
- * Return: the word
- */
-u64 tern_bo_peek(struct tern_bo *bo, u64 offset)
-{
-	dma_addr_t dma = needs_sync(bo) ? dma_at(bo, offset) : 0;
-	u64 *page, value;
-
-	if (dma)
-		dma_sync_single_for_cpu(bo->base.base.dev->dev, dma, 8, DMA_FROM_DEVICE);
-	page = kmap_local_page(bo->base.pages[offset >> PAGE_SHIFT]);
-	value = le64_to_cpu((__force __le64)READ_ONCE(page[offset_in_page(offset) / 8]));
-	kunmap_local(page);
-	return value;
-}
-
-/**
- * tern_bo_poke() - Write a word that the device will read
- * @bo: Pinned buffer
- * @offset: Where, a multiple of 8, inside it
- * @value: What
- *
- * As tern_bo_peek().
- */
-void tern_bo_poke(struct tern_bo *bo, u64 offset, u64 value)
-{
-	dma_addr_t dma = needs_sync(bo) ? dma_at(bo, offset) : 0;
-	u64 *page = kmap_local_page(bo->base.pages[offset >> PAGE_SHIFT]);
-
-	WRITE_ONCE(page[offset_in_page(offset) / 8], (__force u64)cpu_to_le64(value));
-	kunmap_local(page);
-	if (dma)
-		dma_sync_single_for_device(bo->base.base.dev->dev, dma, 8, DMA_TO_DEVICE);
-}
-
-/* ---- Save areas ---------------------------------------------------------------- */
-
-/**
- * tern_save_alloc() - Memory for a preempted context, that no VM can map
- * @tdev: Device
- * @bo: Result
- * @node: Result, zeroed before: where the device finds it
- *
- * Return: 0 or a negative errno
- */
-int tern_save_alloc(struct tern_device *tdev, struct tern_bo **bo, struct drm_mm_node *node)
-{
-	size_t size = PAGE_ALIGN(tdev->caps.save_bytes);
-	struct tern_bo *area = shmem_create(tdev, size);
-	struct sg_table *sgt;
-	int ret;
-
-	if (IS_ERR(area))
-		return PTR_ERR(area);
-	sgt = tern_bo_sgt(area);
-	ret = IS_ERR(sgt) ? PTR_ERR(sgt) :
-			    tern_kernel_map(tdev, &tdev->kernel.above, node, sgt, size);
-	if (ret)
-		drm_gem_object_put(&area->base.base);
-	else
-		*bo = area;
-	return ret;
-}
-
-/**
- * tern_save_unmap() - The device finds it no more
- * @tdev: Device
- * @node: Its address; nothing happens if it has none
- */
-void tern_save_unmap(struct tern_device *tdev, struct drm_mm_node *node)
-{
-	if (drm_mm_node_allocated(node))
-		tern_kernel_unmap(tdev, node);
-}
-
-/**
- * tern_save_free() - Release it
- * @tdev: Device
- * @bo: Its memory; nothing happens if there is none
- * @node: Its address
- */
-void tern_save_free(struct tern_device *tdev, struct tern_bo **bo, struct drm_mm_node *node)
-{
-	if (!*bo)
-		return;
-	tern_save_unmap(tdev, node);
-	drm_gem_object_put(&(*bo)->base.base);
-	*bo = NULL;
-}
-
-/**
- * tern_save_clear() - What is in a save area is no save
- * @bo: Save area that no slot has
- *
- * Does not wait: a page of it is looked at through the kernel's own mapping.
- */
-void tern_save_clear(struct tern_bo *bo)
-{
-	struct tern_save_area *area = page_address(bo->base.pages[0]);
-	struct device *dev = bo->base.base.dev->dev;
-	dma_addr_t dma = sg_dma_address(bo->base.sgt->sgl);
-
-	dma_sync_single_for_cpu(dev, dma, sizeof(area->magic), DMA_BIDIRECTIONAL);
-	WRITE_ONCE(area->magic, 0);
-	dma_sync_single_for_device(dev, dma, sizeof(area->magic), DMA_BIDIRECTIONAL);
-}
-
 /* ---- ioctls --------------------------------------------------------------------- */
 
 static bool take_bytes(struct tern_account *account, u64 bytes)
@@ -404,7 +238,7 @@ static struct tern_bo *create_counted(struct tern_file *file, u64 size)
 	ret = count(file->account, size);
 	if (ret)
 		return ERR_PTR(ret);
-	bo = shmem_create(file->tdev, size);
+	bo = tern_bo_alloc(file->tdev, size);
 	if (IS_ERR(bo))
 		count_off(file->account, size);
 	else
@@ -480,71 +314,6 @@ int tern_ioctl_bo_mmap_offset(struct drm_device *drm, void *data, struct drm_fil
 		ret = drm_gem_create_mmap_offset(obj);
 	if (!ret)
 		args->offset = drm_vma_node_offset_addr(&obj->vma_node);
-	drm_gem_object_put(obj);
-	return ret;
-}
-
-static void sync_run(struct tern_bo *bo, dma_addr_t dma, size_t size, u32 flags)
-{
-	struct device *dev = bo->base.base.dev->dev;
-
-	if (flags & DRM_TERN_SYNC_TO_DEVICE)
-		dma_sync_single_for_device(dev, dma, size, DMA_TO_DEVICE);
-	if (flags & DRM_TERN_SYNC_FROM_DEVICE && !bo->read_only)
-		dma_sync_single_for_cpu(dev, dma, size, DMA_FROM_DEVICE);
-}
-
-static void sync_range(struct tern_bo *bo, u64 offset, u64 size, u32 flags)
-{
-	struct scatterlist *sg;
-	unsigned int i;
-
-	for_each_sgtable_dma_sg(bo->base.sgt, sg, i) {
-		u64 bytes = sg_dma_len(sg), step;
-
-		if (offset >= bytes) {
-			offset -= bytes;
-			continue;
-		}
-		step = min(bytes - offset, size);
-		sync_run(bo, sg_dma_address(sg) + offset, step, flags);
-		offset = 0;
-		size -= step;
-		if (!size)
-			break;
-	}
-}
-
-static int bo_sync(struct tern_bo *bo, const struct drm_tern_bo_sync *args)
-{
-	struct tern_device *tdev = to_tern_device(bo->base.base.dev);
-	int ret;
-
-	ret = tern_check_bo_sync(args, bo->base.base.size);
-	if (ret || drm_gem_is_imported(&bo->base.base))
-		return ret;
-	/* Also where caches are no matter: if memory is bounced this is what copies. */
-	ret = dma_resv_lock_interruptible(bo->base.base.resv, NULL);
-	if (ret)
-		return ret;
-	if (bo->base.sgt && tdev->ready)
-		sync_range(bo, args->offset, args->size, args->flags);
-	dma_resv_unlock(bo->base.base.resv);
-	return 0;
-}
-
-int tern_ioctl_bo_sync(struct drm_device *drm, void *data, struct drm_file *file)
-{
-	struct drm_tern_bo_sync *args = data;
-	struct drm_gem_object *obj = drm_gem_object_lookup(file, args->handle);
-	int cookie, ret = -ENODEV;
-
-	if (!obj)
-		return -ENOENT;
-	if (drm_dev_enter(drm, &cookie)) {
-		ret = bo_sync(to_tern_bo(obj), args);
-		drm_dev_exit(cookie);
-	}
 	drm_gem_object_put(obj);
 	return ret;
 }

@@ -64,6 +64,7 @@ static inline bool tern_bo_is_own(const struct tern_bo *bo)
 	return bo->kind == TERN_BO_SHMEM && !drm_gem_is_imported(&bo->base.base);
 }
 
+struct tern_bo *tern_bo_alloc(struct tern_device *tdev, u64 size);
 void tern_bo_list(struct tern_device *tdev, struct tern_bo *bo);
 void tern_bo_unlist(struct tern_bo *bo);
 struct tern_bo *tern_bo_pin(struct drm_file *file, u32 handle);
