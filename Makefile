@@ -155,7 +155,7 @@ run: deps                          ## print text that the sample model writes
 check: deps                        ## every suite, and one sum
 	@tests/run 'rigs&' format unit install san 'fuzz&' llama ggml vm uml ioctl
 
-check-all: check                   ## those, and guests that take longer
+check-all: check                   ## those, and guests that take longer; dkms
 	@tests/run dkms && tests/vm/check m32 texts reload units
 
 check-unit: deps                   ## unit tests
@@ -204,7 +204,7 @@ clean:                             ## remove build/
 	rm -rf build
 
 help:                              ## this list
-	@sed -n 's/^\([a-z_-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
+	@sed -n 's/^\([a-z_-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
 fuzzers: $(FUZZERS)
 
