@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What the watchdog takes for a stop, how far up the ladder a reset goes, and whom it costs what. */
+#include "mock.h"
+
+#include "tern_reset.c"
+#include "tern_watchdog.c"
+
+/* The watchdog looks, MS of the device's time and SECONDS of the wall's after it looked last. */
+static void look_after(unsigned int ms, unsigned int seconds)
+{
+	struct tern_device *tdev = &mock->tdev;
+	u64 now = tern_read64(tdev, TERN_FW_REG_CLOCK) + (u64)ms * tdev->timestamp_khz;
+	unsigned int i;
+
+	mock_set64(TERN_FW_REG_CLOCK, now);
+	tdev->watchdog.beat.at -= seconds * HZ;
+	for (i = 0; i < MOCK_QUEUES; i++)
+		mock_queue(i)->stuck.at -= seconds * HZ;
+	watchdog_fn(&tdev->watchdog.work.work);
+	flush_workqueue(tdev->wq);
+}
+
+static void beat(void)
+{
+	tern_write(&mock->tdev, TERN_FW_REG_HEARTBEAT,
+		   tern_read(&mock->tdev, TERN_FW_REG_HEARTBEAT) + 1);
+}
+
+static void cycles(unsigned int slot, u64 value)
+{
+	mock_set64(tern_slot_reg(slot, TERN_SLOT_REG_CYCLES), value);
+}
+
+static void reset_from(enum tern_rung rung)
+{
+	mutex_lock(&mock->tdev.slots.lock);
+	tern_reset_locked(&mock->tdev, rung, "a test asks for it");
+	mutex_unlock(&mock->tdev.slots.lock);
+	flush_workqueue(mock->tdev.wq);
+}
+
+/* ---- Watchdog ------------------------------------------------------------------- */
+
+static void a_job_that_stands_still_dies(struct kunit *test)
+{
+	mock_hold(0, 0, 0);
+	mock_hold(1, 1, 0);
+	beat();
+	look_after(1, 0);
+	beat();
+	cycles(1, 1);
+	look_after(job_timeout_ms - 1, 0);
+	KUNIT_EXPECT_EQ(test, mock->queue[0].died, 0);
+	beat();
+	cycles(1, 2);
+	look_after(1, 0);
+	KUNIT_EXPECT_EQ(test, mock->queue[0].died, -ETIMEDOUT);
+	KUNIT_EXPECT_EQ(test, mock->queue[1].died, 0);
+	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_MCU], 0);
+}
+
+static void a_job_that_gets_on_lives(struct kunit *test)
+{
+	unsigned int i;
+
+	mock_hold(0, 0, 0);
+	for (i = 1; i < 100; i++) {
+		beat();
+		cycles(0, i);
+		look_after(job_timeout_ms, 0);
+	}
+	KUNIT_EXPECT_EQ(test, mock->queue[0].died, 0);
+}
+
+/* Of one in the engines the cycles may be counted late. */
+static void progress_counts_only_where_it_is_made(struct kunit *test)
+{
+	unsigned int i;
+
+	mock_hold(0, 0, 0);
+	mock_hold(1, 1, 0);
+	tern_write(&mock->tdev, TERN_FW_REG_RUNNING_SLOT, 1);
+	for (i = 1; i < 4; i++) {
+		beat();
+		mock_set64(TERN_FW_REG_PROGRESS, i);
+		look_after(job_timeout_ms + 1, 0);
+	}
+	KUNIT_EXPECT_EQ(test, mock->queue[0].died, -ETIMEDOUT);
+	KUNIT_EXPECT_EQ(test, mock->queue[1].died, 0);
+}
+
+static void without_work_nothing_stands_still(struct kunit *test)
+{
+	mock_hold(0, 0, 0);
+	mock->queue[0].work = false;
+	look_after(1, 0);
+	look_after(100 * job_timeout_ms, 0);
+	KUNIT_EXPECT_EQ(test, mock->queue[0].died, 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&mock->tdev.reset.count), 0);
+}
+
+/* A slow device has the wall's patience, but not for ever. */
+static void a_clock_that_stands_still_is_no_excuse(struct kunit *test)
+{
+	unsigned int limit = job_timeout_ms / 1000 * PATIENCE;
+
+	mock_hold(0, 0, 0);
+	beat();
+	look_after(0, 0);
+	beat();
+	look_after(0, limit / 2);
+	KUNIT_EXPECT_EQ(test, mock->queue[0].died, 0);
+	beat();
+	look_after(0, limit);
+	KUNIT_EXPECT_EQ(test, mock->queue[0].died, -ETIMEDOUT);
+}
+
+static void firmware_that_stands_still_boots_again(struct kunit *test)
+{
+	mock_hold(0, 0, 0);
+	beat();
+	look_after(1, 0);
+	cycles(0, 1);
+	look_after(heartbeat_timeout_ms, 0);
+	KUNIT_EXPECT_EQ(test, mock->boots_seen, 0);
+	cycles(0, 2);
+	look_after(2, 0);
+	KUNIT_EXPECT_EQ(test, mock->boots_seen, 1);
+	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_MCU], 1);
+	KUNIT_EXPECT_EQ(test, mock->queue[0].died, 0);
+	KUNIT_EXPECT_EQ(test, mock->started[0], 1); /* it knew no slots */
+}
+
+/* ---- The ladder ------------------------------------------------------------------ */
+
+static void a_reset_costs_the_job_that_ran(struct kunit *test)
+{
+	mock_hold(0, 0, 0);
+	mock_hold(1, 1, 0);
+	mock_hold(2, 2, 0);
+	mock_state(0, TERN_SLOT_RUNNING);
+	mock_state(1, TERN_SLOT_SAVED);
+	reset_from(TERN_RUNG_ENGINES);
+	KUNIT_EXPECT_EQ(test, mock->queue[0].skipped, 1);
+	KUNIT_EXPECT_EQ(test, mock->queue[1].skipped, 0);
+	KUNIT_EXPECT_EQ(test, mock->queue[2].skipped, 0);
+	KUNIT_EXPECT_EQ(test, mock_queue(0)->slot, 0); /* its next jobs run */
+	KUNIT_EXPECT_TRUE(test, mock_control(0) & TERN_SLOT_VALID);
+	KUNIT_EXPECT_FALSE(test, mock_control(0) & TERN_SLOT_RESTORE);
+	KUNIT_EXPECT_EQ(test, mock->started[0], 1);
+	KUNIT_EXPECT_EQ(test, mock->started[1], 0);
+	KUNIT_EXPECT_EQ(test, mock->boots_seen, 0);
+}
+
+static void saved_contexts_survive_a_power_cycle(struct kunit *test)
+{
+	mock_hold(0, 0, 0);
+	mock_hold(1, 1, 0);
+	mock_state(0, TERN_SLOT_RUNNING);
+	mock_state(1, TERN_SLOT_SAVED);
+	reset_from(TERN_RUNG_POWER);
+	KUNIT_EXPECT_EQ(test, mock->queue[0].skipped, 1);
+	KUNIT_EXPECT_EQ(test, mock->queue[1].skipped, 0);
+	KUNIT_EXPECT_FALSE(test, mock_control(0) & TERN_SLOT_RESTORE);
+	KUNIT_EXPECT_TRUE(test, mock_control(1) & TERN_SLOT_RESTORE);
+	KUNIT_EXPECT_EQ(test, mock->started[0] + mock->started[1], 2);
+	KUNIT_EXPECT_TRUE(test, mock->master);
+}
+
+static void who_kept_the_engines_dies_of_the_reset(struct kunit *test)
+{
+	mock_hold(0, 0, 0);
+	mock_hold(1, 1, 0);
+	mock_state(0, TERN_SLOT_RUNNING);
+	__set_bit(0, mock->tdev.slots.stuck);
+	tern_write(&mock->tdev, TERN_FW_REG_COMMAND_STATUS, 1);
+	tern_reset_request(&mock->tdev, TERN_RUNG_ENGINES, "a slot does not leave the engines");
+	flush_workqueue(mock->tdev.wq);
+	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_ENGINES], 1);
+	KUNIT_EXPECT_EQ(test, mock->queue[0].died, -ETIMEDOUT);
+	KUNIT_EXPECT_EQ(test, mock_queue(0)->slot, -1);
+	KUNIT_EXPECT_EQ(test, mock->queue[1].died, 0);
+}
+
+static void who_has_left_late_costs_nobody(struct kunit *test)
+{
+	mock_hold(0, 0, 0);
+	mock_hold(1, 1, 0);
+	mock_state(0, TERN_SLOT_SAVED);
+	mock_state(1, TERN_SLOT_RUNNING);
+	__set_bit(0, mock->tdev.slots.stuck);
+	tern_reset_request(&mock->tdev, TERN_RUNG_ENGINES, "a slot does not leave the engines");
+	flush_workqueue(mock->tdev.wq);
+	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_ENGINES], 0);
+	KUNIT_EXPECT_EQ(test, mock->queue[0].died, 0);
+	KUNIT_EXPECT_EQ(test, mock->started[0], 1); /* its ring was left alone */
+	KUNIT_EXPECT_EQ(test, mock->queue[1].skipped, 0);
+}
+
+static void each_rung_follows_one_that_failed(struct kunit *test)
+{
+	mock_hold(0, 0, 0);
+	mock->deaf = BIT(TERN_RESET_ENGINES) | BIT(TERN_RESET_MCU);
+	reset_from(TERN_RUNG_ENGINES);
+	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_ENGINES], 1);
+	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_MCU], 1);
+	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_ALL], 1);
+	KUNIT_EXPECT_EQ(test, mock->boots_seen, 1);
+	KUNIT_EXPECT_TRUE(test, mock->tdev.ready);
+	KUNIT_EXPECT_EQ(test, mock->queue[0].died, 0);
+}
+
+/* The last rung: off the bus first, then everybody is let go of (mock_exit looks). */
+static void a_device_that_no_reset_helps_is_off(struct kunit *test)
+{
+	mock_hold(0, 0, 0);
+	mock->queue[1].work = true;
+	mock->boots = false;
+	reset_from(TERN_RUNG_FIRMWARE);
+	KUNIT_EXPECT_EQ(test, mock->boots_seen, 2);
+	KUNIT_EXPECT_FALSE(test, mock->tdev.ready);
+	KUNIT_EXPECT_FALSE(test, mock->master);
+	KUNIT_EXPECT_EQ(test, tern_read(&mock->tdev, TERN_REG_DMA_ENABLE), 0);
+	KUNIT_EXPECT_EQ(test, mock->queue[0].died, -ENODEV);
+	KUNIT_EXPECT_EQ(test, mock_queue(0)->slot, -1);
+	tern_slot_want(mock_queue(1));
+	flush_workqueue(mock->tdev.wq);
+	KUNIT_EXPECT_EQ(test, mock->queue[1].died, -ENODEV);
+}
+
+static void asleep_a_reset_stays_wanted(struct kunit *test)
+{
+	mock->tdev.pm.asleep = true;
+	tern_reset_request(&mock->tdev, TERN_RUNG_POWER, "a test asks for it");
+	flush_workqueue(mock->tdev.wq);
+	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_ALL], 0);
+	mock->tdev.pm.asleep = false;
+	tern_reset_request(&mock->tdev, TERN_RUNG_ENGINES, "another");
+	flush_workqueue(mock->tdev.wq);
+	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_ALL], 1); /* one for both, the higher */
+	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_ENGINES], 0);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(a_job_that_stands_still_dies),
+	KUNIT_CASE(a_job_that_gets_on_lives),
+	KUNIT_CASE(progress_counts_only_where_it_is_made),
+	KUNIT_CASE(without_work_nothing_stands_still),
+	KUNIT_CASE(a_clock_that_stands_still_is_no_excuse),
+	KUNIT_CASE(firmware_that_stands_still_boots_again),
+	KUNIT_CASE(a_reset_costs_the_job_that_ran),
+	KUNIT_CASE(saved_contexts_survive_a_power_cycle),
+	KUNIT_CASE(who_kept_the_engines_dies_of_the_reset),
+	KUNIT_CASE(who_has_left_late_costs_nobody),
+	KUNIT_CASE(each_rung_follows_one_that_failed),
+	KUNIT_CASE(a_device_that_no_reset_helps_is_off),
+	KUNIT_CASE(asleep_a_reset_stays_wanted),
+	{},
+};
+
+static struct kunit_suite suite = {
+	.name = "tern_recovery",
+	.init = mock_init,
+	.exit = mock_exit,
+	.test_cases = cases,
+};
+kunit_test_suite(suite);

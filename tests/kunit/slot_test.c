@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Who gets a slot, who has to leave one, and what becomes of those. */
+#include "mock.h"
+
+#include "tern_slot.c"
+
+#define USER_SLOT (MOCK_SLOTS - 1)
+#define LONG_MS	  (2 * TERN_TURN_MS)
+
+static int choose(struct tern_runqueue *queue)
+{
+	int slot;
+
+	mutex_lock(&mock->tdev.slots.lock);
+	slot = tern_slot_choose_locked(queue);
+	mutex_unlock(&mock->tdev.slots.lock);
+	return slot;
+}
+
+static void waits_for(struct tern_runqueue *queue, long ms)
+{
+	queue->waits_since = jiffies - ms * HZ / 1000;
+}
+
+/* Queue I has work and wants a slot; returns when that was looked at once. */
+static void wants(unsigned int i)
+{
+	mock->queue[i].work = true;
+	tern_slot_want(mock_queue(i));
+	flush_work(&mock->tdev.slots.work);
+}
+
+static void a_free_slot_comes_first(struct kunit *test)
+{
+	mock_hold(0, 0, LONG_MS);
+	mock->queue[0].work = false;
+	KUNIT_EXPECT_EQ(test, choose(mock_queue(1)), 1);
+}
+
+static void slots_of_users_are_theirs(struct kunit *test)
+{
+	unsigned int i;
+
+	mock_queue(5)->flags = DRM_TERN_QUEUE_USER;
+	KUNIT_EXPECT_EQ(test, choose(mock_queue(5)), USER_SLOT);
+	for (i = 0; i < USER_SLOT; i++)
+		mock_hold(i, i, FRESH);
+	KUNIT_EXPECT_EQ(test, choose(mock_queue(4)), -1); /* though one is free */
+}
+
+static void the_idle_leave_before_the_busy(struct kunit *test)
+{
+	mock_hold(0, 0, 10 * LONG_MS);
+	mock_hold(1, 1, LONG_MS);
+	mock_hold(2, 2, LONG_MS);
+	mock->queue[2].work = false;
+	KUNIT_EXPECT_EQ(test, choose(mock_queue(3)), 2);
+}
+
+static void of_the_busy_who_was_there_longest(struct kunit *test)
+{
+	mock_hold(0, 0, 2 * LONG_MS);
+	mock_hold(1, 1, 3 * LONG_MS);
+	mock_hold(2, 2, LONG_MS);
+	KUNIT_EXPECT_EQ(test, choose(mock_queue(3)), 1);
+}
+
+static void nobody_leaves_before_their_turn_is_over(struct kunit *test)
+{
+	unsigned int i;
+
+	for (i = 0; i < USER_SLOT; i++)
+		mock_hold(i, i, FRESH);
+	waits_for(mock_queue(3), 100 * PATIENCE_MS);
+	KUNIT_EXPECT_EQ(test, choose(mock_queue(3)), -1);
+}
+
+static void priority_counts_for_a_while(struct kunit *test)
+{
+	unsigned int i;
+
+	for (i = 0; i < USER_SLOT; i++) {
+		mock_queue(i)->priority = DRM_TERN_PRIORITY_HIGH;
+		mock_hold(i, i, (i + 1) * LONG_MS);
+	}
+	waits_for(mock_queue(3), FRESH);
+	KUNIT_EXPECT_EQ(test, choose(mock_queue(3)), -1);
+	waits_for(mock_queue(3), 2 * PATIENCE_MS);
+	KUNIT_EXPECT_EQ(test, choose(mock_queue(3)), 2);
+	waits_for(mock_queue(3), FRESH);
+	mock_queue(3)->priority = DRM_TERN_PRIORITY_HIGH;
+	KUNIT_EXPECT_EQ(test, choose(mock_queue(3)), 2);
+}
+
+static void who_leaves_is_saved_and_waits(struct kunit *test)
+{
+	struct tern_runqueue *old = mock_queue(0);
+	unsigned int i;
+
+	for (i = 0; i < USER_SLOT; i++)
+		mock_hold(i, i, i ? FRESH : LONG_MS);
+	mock_state(0, TERN_SLOT_RUNNING);
+	wants(3);
+	KUNIT_EXPECT_EQ(test, mock_queue(3)->slot, 0);
+	KUNIT_EXPECT_EQ(test, old->slot, -1);
+	KUNIT_EXPECT_EQ(test, mock->stopped[0], 1);
+	KUNIT_EXPECT_EQ(test, mock->aborted[0], 0);
+	KUNIT_EXPECT_TRUE(test, old->restore);
+	KUNIT_EXPECT_FALSE(test, list_empty(&old->wait_node));
+	KUNIT_EXPECT_EQ(test, mock->queue[0].skipped, 0);
+	/* It goes on where it was, in another slot. */
+	mock->queue[1].work = false;
+	tern_slots_kick(&mock->tdev);
+	flush_work(&mock->tdev.slots.work);
+	KUNIT_EXPECT_EQ(test, old->slot, 1);
+	KUNIT_EXPECT_TRUE(test, mock_control(1) & TERN_SLOT_RESTORE);
+	KUNIT_EXPECT_EQ(test, mock->started[1], 1);
+}
+
+static void who_does_not_answer_dies_of_it(struct kunit *test)
+{
+	mock_hold(0, 0, LONG_MS);
+	mock_hold(1, 1, FRESH);
+	mock_hold(2, 2, FRESH);
+	mock_state(0, TERN_SLOT_RUNNING);
+	mock->stopped_state = TERN_SLOT_RUNNING;
+	wants(3);
+	KUNIT_EXPECT_EQ(test, mock->queue[0].died, -ETIMEDOUT);
+	KUNIT_EXPECT_EQ(test, mock_queue(3)->slot, 0);
+	KUNIT_EXPECT_EQ(test, mock->queue[1].died, 0);
+	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_ENGINES], 0);
+}
+
+/* The register takes a slot, whatever the firmware does; the job is lost, the queue is not. */
+static void without_firmware_the_register_helps(struct kunit *test)
+{
+	mock_hold(0, 0, LONG_MS);
+	mock_hold(1, 1, FRESH);
+	mock_hold(2, 2, FRESH);
+	mock_state(0, TERN_SLOT_RUNNING);
+	mock->answer = -ETIMEDOUT;
+	wants(3);
+	flush_work(&mock->tdev.reset.work);
+	KUNIT_EXPECT_EQ(test, mock_queue(3)->slot, 0);
+	KUNIT_EXPECT_EQ(test, mock->queue[0].died, 0);
+	KUNIT_EXPECT_EQ(test, mock->queue[0].skipped, 1);
+	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_MCU], 1);
+	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_ENGINES], 0);
+}
+
+static void a_fault_ends_its_queue_only(struct kunit *test)
+{
+	mock_hold(0, 0, 0);
+	mock_hold(1, 1, 0);
+	mock->queue[0].memory.fault.code = cpu_to_le16(TERN_FAULT_BUDGET);
+	mock_state(0, TERN_SLOT_FAULTED);
+	tern_slots_kick(&mock->tdev);
+	flush_work(&mock->tdev.slots.work);
+	KUNIT_EXPECT_EQ(test, mock->queue[0].died, -ETIME);
+	KUNIT_EXPECT_EQ(test, mock_queue(0)->slot, -1);
+	KUNIT_EXPECT_EQ(test, mock->aborted[0], 1);
+	KUNIT_EXPECT_EQ(test, mock->queue[1].died, 0);
+	KUNIT_EXPECT_EQ(test, mock_queue(1)->slot, 1);
+}
+
+static void a_fault_that_makes_no_sense_is_the_devices(struct kunit *test)
+{
+	mock_hold(0, 0, 0);
+	mock->queue[0].memory.fault.code = cpu_to_le16(0xffff);
+	mock_state(0, TERN_SLOT_FAULTED);
+	tern_slots_kick(&mock->tdev);
+	flush_workqueue(mock->tdev.wq);
+	KUNIT_EXPECT_EQ(test, mock->queue[0].died, -EIO);
+	KUNIT_EXPECT_EQ(test, mock_queue(0)->fault.code, 0);
+	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_ALL], 1);
+}
+
+static void asleep_registers_are_left_alone(struct kunit *test)
+{
+	u32 control;
+
+	mock_hold(0, 0, 0);
+	control = mock_control(0);
+	mock->tdev.pm.asleep = true;
+	mock_queue(0)->destroyed = true;
+	wants(1);
+	KUNIT_EXPECT_EQ(test, mock_queue(0)->slot, -1);
+	KUNIT_EXPECT_EQ(test, mock_queue(1)->slot, -1);
+	KUNIT_EXPECT_EQ(test, mock_control(0), control);
+	KUNIT_EXPECT_EQ(test, mock->stopped[0], 0);
+	/* Awake, the device must not know that slot any more, nor its firmware. */
+	mock->tdev.pm.asleep = false;
+	mutex_lock(&mock->tdev.slots.lock);
+	tern_slots_clear_stale(&mock->tdev);
+	tern_slots_stop_stale(&mock->tdev);
+	mutex_unlock(&mock->tdev.slots.lock);
+	KUNIT_EXPECT_EQ(test, mock_control(0), 0);
+	KUNIT_EXPECT_EQ(test, mock->aborted[0], 1);
+	tern_slots_kick(&mock->tdev);
+	flush_work(&mock->tdev.slots.work);
+	KUNIT_EXPECT_EQ(test, mock_queue(1)->slot, 0);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(a_free_slot_comes_first),
+	KUNIT_CASE(slots_of_users_are_theirs),
+	KUNIT_CASE(the_idle_leave_before_the_busy),
+	KUNIT_CASE(of_the_busy_who_was_there_longest),
+	KUNIT_CASE(nobody_leaves_before_their_turn_is_over),
+	KUNIT_CASE(priority_counts_for_a_while),
+	KUNIT_CASE(who_leaves_is_saved_and_waits),
+	KUNIT_CASE(who_does_not_answer_dies_of_it),
+	KUNIT_CASE(without_firmware_the_register_helps),
+	KUNIT_CASE(a_fault_ends_its_queue_only),
+	KUNIT_CASE(a_fault_that_makes_no_sense_is_the_devices),
+	KUNIT_CASE(asleep_registers_are_left_alone),
+	{},
+};
+
+static struct kunit_suite suite = {
+	.name = "tern_slots",
+	.init = mock_init,
+	.exit = mock_exit,
+	.test_cases = cases,
+};
+kunit_test_suite(suite);
