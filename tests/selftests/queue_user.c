@@ -4,111 +4,26 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
-#include "selftest.h"
+#include "selftest_user.h"
 
 #define RING_VA 0x300000ull
-#define COUNT	8u
-
-/* A queue, its ring in a page of its own, its doorbell if one can be mapped. */
-struct user {
-	uint32_t queue;
-	struct buffer memory;
-	struct tern_ring *ring;
-	volatile uint32_t *doorbell;
-	uint64_t written;
-};
+#define COUNT	USER_JOBS
 
 static struct context c;
-
-static struct drm_tern_info info(void)
-{
-	struct drm_tern_info info = {0};
-	struct drm_tern_dev_query args = {
-		.type = DRM_TERN_QUERY_INFO, .size = sizeof(info), .pointer = (uintptr_t)&info};
-
-	do_ioctl(c.fd, DRM_IOCTL_TERN_DEV_QUERY, &args);
-	return info;
-}
 
 static void begin(void)
 {
 	context_open(&c);
-	if (!(info().flags & DRM_TERN_INFO_USER_QUEUES))
-		skip("no user-owned queues here");
+	need_user_queues(c.fd);
 	image_fence(&c.image, TERN_REG_ARGS, 8, 7);
 	image_end(&c.image, c.code.map);
 }
 
-static void user_open_as(struct user *u, uint64_t va, uint32_t priority)
-{
-	struct drm_tern_queue_create args = {
-		.vm_id = c.vm, .flags = DRM_TERN_QUEUE_USER, .priority = priority, .ring_va = va};
-
-	memset(u, 0, sizeof(*u));
-	u->memory = make_buffer(c.fd, PAGE);
-	bind(c.fd, c.vm, u->memory.handle, va, PAGE, DRM_TERN_BIND_WRITE);
-	u->ring = u->memory.map;
-	u->ring->entries = va + sizeof(*u->ring);
-	u->ring->count = COUNT;
-	args.ring_bo = u->memory.handle;
-	do_ioctl(c.fd, DRM_IOCTL_TERN_QUEUE_CREATE, &args);
-	u->queue = args.queue_id;
-	EQUAL(!!args.doorbell_offset, !!(info().flags & DRM_TERN_INFO_DOORBELL));
-	if (!args.doorbell_offset)
-		return;
-	u->doorbell = mmap(NULL, info().doorbell_bytes, PROT_WRITE, MAP_SHARED, c.fd,
-			   (off_t)args.doorbell_offset);
-	CHECK(u->doorbell != MAP_FAILED);
-}
-
 static void user_open(struct user *u, uint64_t va)
 {
-	user_open_as(u, va, DRM_TERN_PRIORITY_NORMAL);
-}
-
-static void user_destroy(struct user *u)
-{
-	struct drm_tern_queue_destroy args = {.queue_id = u->queue};
-
-	do_ioctl(c.fd, DRM_IOCTL_TERN_QUEUE_DESTROY, &args);
-}
-
-static int kick(struct user *u)
-{
-	struct drm_tern_queue_kick args = {.queue_id = u->queue};
-
-	return try_ioctl(c.fd, DRM_IOCTL_TERN_QUEUE_KICK, &args);
-}
-
-static void put(struct user *u, uint64_t image, uint64_t args)
-{
-	struct tern_job *entry = (struct tern_job *)(u->ring + 1) + u->written % COUNT;
-
-	*entry = (struct tern_job){.image = image, .args = args, .flags = TERN_JOB_IRQ};
-	__atomic_store_n(&u->ring->write, ++u->written, __ATOMIC_RELEASE);
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-}
-
-static void ring(struct user *u)
-{
-	if (u->doorbell)
-		*u->doorbell = 1;
-	else
-		EQUAL(kick(u), 0);
-}
-
-static int wait_done(struct user *u, uint64_t jobs, int64_t milliseconds)
-{
-	struct drm_tern_queue_wait args = {.queue_id = u->queue,
-					   .bo_handle = u->memory.handle,
-					   .offset = offsetof(struct tern_ring, done),
-					   .value = jobs,
-					   .timeout_ns = monotonic(milliseconds)};
-
-	return try_ioctl(c.fd, DRM_IOCTL_TERN_QUEUE_WAIT, &args);
+	user_open_as(&c, u, va, DRM_TERN_PRIORITY_NORMAL);
 }
 
 static void doorbell_rings(void)
@@ -120,9 +35,9 @@ static void doorbell_rings(void)
 	user_open(&u, RING_VA);
 	data = c.data.map;
 	for (uint64_t i = 0; i < 3 * COUNT; i++) {
-		put(&u, CODE_VA, DATA_VA + 64 * i);
-		ring(&u);
-		EQUAL(wait_done(&u, u.written, 60000), 0);
+		user_put(&u, CODE_VA, DATA_VA + 64 * i);
+		user_ring(&u);
+		EQUAL(user_wait(&u, u.written, 60000), 0);
 		EQUAL(data[8 * i + 1], 7);
 	}
 	EQUAL(queue_state(c.fd, u.queue).state, 0);
@@ -136,11 +51,11 @@ static void kick_rings(void)
 	begin();
 	user_open(&u, RING_VA);
 	for (unsigned int i = 0; i < COUNT; i++)
-		put(&u, CODE_VA, DATA_VA);
-	EQUAL(kick(&u), 0);
-	EQUAL(wait_done(&u, COUNT, 60000), 0);
+		user_put(&u, CODE_VA, DATA_VA);
+	EQUAL(user_kick(&u), 0);
+	EQUAL(user_wait(&u, COUNT, 60000), 0);
 	EQUAL(((volatile uint64_t *)c.data.map)[1], 7);
-	EQUAL(kick(&u), 0); /* there is nothing to do: no harm */
+	EQUAL(user_kick(&u), 0); /* there is nothing to do: no harm */
 	context_close(&c);
 }
 
@@ -166,9 +81,9 @@ static void rings_after_a_sleep(void)
 	begin();
 	user_open(&u, RING_VA);
 	for (int i = 0; i < 3; i++) {
-		put(&u, CODE_VA, DATA_VA);
-		ring(&u);
-		EQUAL(wait_done(&u, u.written, 60000), 0);
+		user_put(&u, CODE_VA, DATA_VA);
+		user_ring(&u);
+		EQUAL(user_wait(&u, u.written, 60000), 0);
 		for (int k = 0; k < 600 && !asleep(); k++)
 			usleep(100000);
 		CHECK(asleep());
@@ -192,14 +107,14 @@ static void many_take_turns(void)
 	for (int round = 0; round < ROUNDS; round++) {
 		for (int i = 0; i < FILES * EACH; i++) {
 			c = file[i % FILES];
-			put(&u[i % FILES][i / FILES], CODE_VA, DATA_VA);
-			ring(&u[i % FILES][i / FILES]);
+			user_put(&u[i % FILES][i / FILES], CODE_VA, DATA_VA);
+			user_ring(&u[i % FILES][i / FILES]);
 		}
 	}
 	for (int f = 0; f < FILES; f++) {
 		c = file[f];
 		for (int i = 0; i < EACH; i++) {
-			EQUAL(wait_done(&u[f][i], ROUNDS, 60000), 0);
+			EQUAL(user_wait(&u[f][i], ROUNDS, 60000), 0);
 			EQUAL(queue_state(c.fd, u[f][i].queue).error, 0);
 		}
 		context_close(&c);
@@ -222,24 +137,25 @@ static void priority_counts_among_who_wait(void)
 		image_loop(&c.image, 2, INT64_MAX);
 		image_end(&c.image, c.code.map);
 		for (uint64_t i = 0; i < EACH; i++) {
-			user_open_as(&busy[f][i], RING_VA + i * PAGE, DRM_TERN_PRIORITY_REALTIME);
-			put(&busy[f][i], CODE_VA, DATA_VA);
-			ring(&busy[f][i]);
+			user_open_as(&c, &busy[f][i], RING_VA + i * PAGE,
+				     DRM_TERN_PRIORITY_REALTIME);
+			user_put(&busy[f][i], CODE_VA, DATA_VA);
+			user_ring(&busy[f][i]);
 		}
 		file[f] = c;
 	}
 	begin();
 	user_open(&late, RING_VA);
-	put(&late, CODE_VA, DATA_VA);
+	user_put(&late, CODE_VA, DATA_VA);
 	before = monotonic(0);
-	ring(&late);
-	EQUAL(wait_done(&late, 1, 60000), 0);
+	user_ring(&late);
+	EQUAL(user_wait(&late, 1, 60000), 0);
 	CHECK(monotonic(0) - before >= 800000000);
 	/* And what it rings with did not stay what it was while it waited. */
 	for (int i = 2; i < 4; i++) {
-		put(&late, CODE_VA, DATA_VA);
-		ring(&late);
-		EQUAL(wait_done(&late, (uint64_t)i, 60000), 0);
+		user_put(&late, CODE_VA, DATA_VA);
+		user_ring(&late);
+		EQUAL(user_wait(&late, (uint64_t)i, 60000), 0);
 	}
 	context_close(&c);
 	/* Mapped doorbells keep a file open, and its queues at work. */
@@ -261,17 +177,18 @@ static void fault_is_told(void)
 	image_trap(&c.image, 4711);
 	image_end(&c.image, c.code.map);
 	user_open(&u, RING_VA);
-	put(&u, CODE_VA, DATA_VA);
-	ring(&u);
-	EQUAL(wait_done(&u, 1, 60000), -EIO);
+	user_put(&u, CODE_VA, DATA_VA);
+	user_ring(&u);
+	EQUAL(user_wait(&u, 1, 60000), -EIO);
 	state = queue_state(c.fd, u.queue);
 	EQUAL(state.state & DRM_TERN_QUEUE_DEAD, DRM_TERN_QUEUE_DEAD);
 	EQUAL(state.error, -EIO);
 	EQUAL(state.fault.code, TERN_FAULT_TRAP);
 	EQUAL(state.fault.info, 4711);
-	EQUAL(kick(&u), -EIO);
-	ring(&(struct user){.queue = u.queue,
-			    .doorbell = u.doorbell ? u.doorbell : &(uint32_t){0}});
+	EQUAL(user_kick(&u), -EIO);
+	user_ring(&(struct user){.fd = c.fd,
+				 .queue = u.queue,
+				 .doorbell = u.doorbell ? u.doorbell : &(uint32_t){0}});
 	context_close(&c);
 }
 
@@ -283,7 +200,7 @@ static void broken_rings_fault(void)
 	for (int what = 0; what < 4; what++) {
 		begin();
 		user_open(&u, RING_VA);
-		put(&u, CODE_VA, DATA_VA);
+		user_put(&u, CODE_VA, DATA_VA);
 		if (what == 0)
 			u.ring->count = 3;
 		if (what == 1)
@@ -292,8 +209,8 @@ static void broken_rings_fault(void)
 			u.ring->write = 1000000;
 		if (what == 3)
 			u.ring->reserved0 = 1;
-		ring(&u);
-		EQUAL(wait_done(&u, 1, 60000), -EIO);
+		user_ring(&u);
+		EQUAL(user_wait(&u, 1, 60000), -EIO);
 		CHECK(queue_state(c.fd, u.queue).fault.code);
 		context_close(&c);
 	}
@@ -316,12 +233,12 @@ static void events_tell(void)
 	args.queue_id = u.queue;
 	args.bo_handle = u.memory.handle;
 	do_ioctl(c.fd, DRM_IOCTL_TERN_QUEUE_WAIT, &args);
-	put(&u, CODE_VA, DATA_VA);
-	ring(&u);
-	EQUAL(wait_done(&u, 1, 60000), 0);
+	user_put(&u, CODE_VA, DATA_VA);
+	user_ring(&u);
+	EQUAL(user_wait(&u, 1, 60000), 0);
 	EQUAL(poll(&pollfd, 1, 50), 0);
-	put(&u, CODE_VA, DATA_VA);
-	ring(&u);
+	user_put(&u, CODE_VA, DATA_VA);
+	user_ring(&u);
 	EQUAL(poll(&pollfd, 1, 60000), 1);
 	EQUAL(read(c.fd, &event, sizeof(event)), sizeof(event));
 	EQUAL(event.error, 0);
@@ -337,19 +254,19 @@ static void doorbells_outlive_queues(void)
 
 	begin();
 	user_open(&u, RING_VA);
-	put(&u, CODE_VA, DATA_VA);
-	ring(&u);
-	EQUAL(wait_done(&u, 1, 60000), 0);
+	user_put(&u, CODE_VA, DATA_VA);
+	user_ring(&u);
+	EQUAL(user_wait(&u, 1, 60000), 0);
 	user_destroy(&u);
 	if (u.doorbell)
 		*u.doorbell = 1;
 	user_open(&other, RING_VA + PAGE);
-	put(&other, CODE_VA, DATA_VA);
+	user_put(&other, CODE_VA, DATA_VA);
 	if (u.doorbell)
 		*u.doorbell = 1;
-	EQUAL(wait_done(&other, 1, 300), -ETIMEDOUT);
-	ring(&other);
-	EQUAL(wait_done(&other, 1, 60000), 0);
+	EQUAL(user_wait(&other, 1, 300), -ETIMEDOUT);
+	user_ring(&other);
+	EQUAL(user_wait(&other, 1, 60000), 0);
 	context_close(&c);
 }
 
@@ -363,15 +280,15 @@ static void destroy_ends_what_runs(void)
 	image_end(&c.image, c.code.map);
 	for (int i = 0; i < 4; i++) {
 		user_open(&u, RING_VA + (uint64_t)i * PAGE);
-		put(&u, CODE_VA, DATA_VA);
-		ring(&u);
-		EQUAL(wait_done(&u, 1, 50), -ETIMEDOUT);
+		user_put(&u, CODE_VA, DATA_VA);
+		user_ring(&u);
+		EQUAL(user_wait(&u, 1, 50), -ETIMEDOUT);
 		user_destroy(&u);
 	}
 	/* And kernel-owned work gets on beside it. */
 	user_open(&u, RING_VA + 5 * PAGE);
-	put(&u, CODE_VA, DATA_VA);
-	ring(&u);
+	user_put(&u, CODE_VA, DATA_VA);
+	user_ring(&u);
 	image_begin(&c.image);
 	image_fence(&c.image, TERN_REG_ARGS, 8, 9);
 	image_end(&c.image, (char *)c.code.map + PAGE);
@@ -403,9 +320,9 @@ static void cycles_and_slots_are_known(void)
 	begin();
 	do_ioctl(c.fd, DRM_IOCTL_TERN_PERF, &trace);
 	user_open(&u, RING_VA);
-	put(&u, CODE_VA, DATA_VA);
-	ring(&u);
-	EQUAL(wait_done(&u, 1, 60000), 0);
+	user_put(&u, CODE_VA, DATA_VA);
+	user_ring(&u);
+	EQUAL(user_wait(&u, 1, 60000), 0);
 	args.id = u.queue;
 	do_ioctl(c.fd, DRM_IOCTL_TERN_PERF, &args);
 	CHECK(counters.cycles > 0);

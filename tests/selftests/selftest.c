@@ -49,14 +49,21 @@ static void run_child(void (*run)(void))
 	_exit(how);
 }
 
-void in_child(void (*run)(void))
+pid_t start_child(void (*run)(void))
 {
-	int status = 0;
 	pid_t child = fork();
 
 	CHECK(child >= 0);
 	if (!child)
 		run_child(run);
+	return child;
+}
+
+void in_child(void (*run)(void))
+{
+	pid_t child = start_child(run);
+	int status = 0;
+
 	EQUAL(waitpid(child, &status, 0), child);
 	EQUAL(status, 0);
 }

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <drm/tern_accel.h>
 #include <tern/hw.h>
@@ -28,7 +29,8 @@ int run_one(const struct test *test, size_t number); /* 1: it failed */
 void fail(const char *file, int line, const char *format, ...)
 	__attribute__((format(printf, 3, 4), noreturn));
 void skip(const char *why) __attribute__((noreturn));
-void in_child(void (*run)(void)); /* in a process of its own; what fails there fails here */
+pid_t start_child(void (*run)(void)); /* one that ends with status 0 if nothing failed */
+void in_child(void (*run)(void));     /* in a process of its own; what fails there fails here */
 #define CHECK(cond)                                            \
 	do {                                                   \
 		if (!(cond))                                   \

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+#include "selftest_user.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+static struct drm_tern_info info(int fd)
+{
+	struct drm_tern_info info = {0};
+	struct drm_tern_dev_query args = {
+		.type = DRM_TERN_QUERY_INFO, .size = sizeof(info), .pointer = (uintptr_t)&info};
+
+	do_ioctl(fd, DRM_IOCTL_TERN_DEV_QUERY, &args);
+	return info;
+}
+
+void need_user_queues(int fd)
+{
+	if (!(info(fd).flags & DRM_TERN_INFO_USER_QUEUES))
+		skip("no user-owned queues here");
+}
+
+void user_open_as(const struct context *c, struct user *u, uint64_t va, uint32_t priority)
+{
+	struct drm_tern_queue_create args = {
+		.vm_id = c->vm, .flags = DRM_TERN_QUEUE_USER, .priority = priority, .ring_va = va};
+
+	memset(u, 0, sizeof(*u));
+	u->fd = c->fd;
+	u->memory = make_buffer(c->fd, PAGE);
+	bind(c->fd, c->vm, u->memory.handle, va, PAGE, DRM_TERN_BIND_WRITE);
+	u->ring = u->memory.map;
+	u->ring->entries = va + sizeof(*u->ring);
+	u->ring->count = USER_JOBS;
+	args.ring_bo = u->memory.handle;
+	do_ioctl(c->fd, DRM_IOCTL_TERN_QUEUE_CREATE, &args);
+	u->queue = args.queue_id;
+	EQUAL(!!args.doorbell_offset, !!(info(c->fd).flags & DRM_TERN_INFO_DOORBELL));
+	if (!args.doorbell_offset)
+		return;
+	u->doorbell = mmap(NULL, info(c->fd).doorbell_bytes, PROT_WRITE, MAP_SHARED, c->fd,
+			   (off_t)args.doorbell_offset);
+	CHECK(u->doorbell != MAP_FAILED);
+}
+
+void user_destroy(struct user *u)
+{
+	struct drm_tern_queue_destroy args = {.queue_id = u->queue};
+
+	do_ioctl(u->fd, DRM_IOCTL_TERN_QUEUE_DESTROY, &args);
+}
+
+int user_kick(struct user *u)
+{
+	struct drm_tern_queue_kick args = {.queue_id = u->queue};
+
+	return try_ioctl(u->fd, DRM_IOCTL_TERN_QUEUE_KICK, &args);
+}
+
+void user_put(struct user *u, uint64_t image, uint64_t args)
+{
+	struct tern_job *entry = (struct tern_job *)(u->ring + 1) + u->written % USER_JOBS;
+
+	*entry = (struct tern_job){.image = image, .args = args, .flags = TERN_JOB_IRQ};
+	__atomic_store_n(&u->ring->write, ++u->written, __ATOMIC_RELEASE);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+void user_ring(struct user *u)
+{
+	if (u->doorbell)
+		*u->doorbell = 1;
+	else
+		EQUAL(user_kick(u), 0);
+}
+
+int user_wait(struct user *u, uint64_t jobs, int64_t milliseconds)
+{
+	struct drm_tern_queue_wait args = {.queue_id = u->queue,
+					   .bo_handle = u->memory.handle,
+					   .offset = offsetof(struct tern_ring, done),
+					   .value = jobs,
+					   .timeout_ns = monotonic(milliseconds)};
+
+	return try_ioctl(u->fd, DRM_IOCTL_TERN_QUEUE_WAIT, &args);
+}
