@@ -4,6 +4,7 @@
  * publishing its fence cannot fail.
  */
 #include <linux/dma-fence-chain.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include <drm/drm_syncobj.h>
@@ -34,6 +35,8 @@ struct tern_sync_signal {
 void tern_sync_signals_init(struct tern_sync_signals *signals)
 {
 	INIT_LIST_HEAD(&signals->list);
+	INIT_LIST_HEAD(&signals->published);
+	xa_init(&signals->last);
 }
 
 static void signal_free(struct tern_sync_signal *signal)
@@ -47,20 +50,17 @@ void tern_sync_signals_fini(struct tern_sync_signals *signals)
 {
 	struct tern_sync_signal *signal, *next;
 
+	list_splice_init(&signals->published, &signals->list);
 	list_for_each_entry_safe(signal, next, &signals->list, node)
 		signal_free(signal);
 	INIT_LIST_HEAD(&signals->list);
+	xa_destroy(&signals->last);
 }
 
 /* The last signal of this ioctl to the same syncobj, or NULL. */
 static struct tern_sync_signal *find(struct tern_sync_signals *signals, u32 handle)
 {
-	struct tern_sync_signal *signal;
-
-	list_for_each_entry_reverse(signal, &signals->list, node)
-		if (signal->handle == handle)
-			return signal;
-	return NULL;
+	return xa_load(&signals->last, handle);
 }
 
 /* A point must lie beyond the timeline's last. */
@@ -106,6 +106,8 @@ static int add_signal(struct tern_sync_signals *signals, struct drm_file *file,
 	signal->handle = sync->handle;
 	signal->point = sync->point;
 	ret = fill_signal(signals, signal, file, sync);
+	if (!ret)
+		ret = xa_err(xa_store(&signals->last, sync->handle, signal, GFP_KERNEL_ACCOUNT));
 	if (ret) {
 		if (signal->syncobj)
 			drm_syncobj_put(signal->syncobj);
@@ -169,6 +171,10 @@ int tern_sync_parse(struct drm_file *file, const struct drm_tern_array *array,
 	int ret;
 	u32 i;
 
+	/* A call may name 65536 syncobjs: who is killed meanwhile need not see it out. */
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	cond_resched();
 	ret = TERN_ARRAY_COPY(syncs, array);
 	for (i = 0; i < array->count && !ret; i++)
 		ret = parse_one(file, &syncs[i], job, signals, index);
@@ -181,14 +187,17 @@ int tern_sync_parse(struct drm_file *file, const struct drm_tern_array *array,
  * @signals: Of the ioctl
  * @index: Number of the job in it
  * @fence: Its fence
+ *
+ * Jobs publish in the order of their numbers, as their signals are listed.
  */
 void tern_sync_publish(struct tern_sync_signals *signals, u32 index, struct dma_fence *fence)
 {
-	struct tern_sync_signal *signal;
+	struct tern_sync_signal *signal, *next;
 
-	list_for_each_entry(signal, &signals->list, node) {
+	list_for_each_entry_safe(signal, next, &signals->list, node) {
 		if (signal->index != index)
-			continue;
+			break;
+		list_move_tail(&signal->node, &signals->published);
 		if (signal->chain)
 			drm_syncobj_add_point(signal->syncobj, signal->chain, fence,
 					      signal->point);

@@ -3,6 +3,7 @@
 #define TERN_SYNC_H
 
 #include <linux/list.h>
+#include <linux/xarray.h>
 
 struct dma_fence;
 struct drm_file;
@@ -13,8 +14,12 @@ struct drm_tern_array;
  * struct tern_sync_signals - Syncobjs that the jobs of one ioctl signal
  */
 struct tern_sync_signals {
-	/** @list: Of struct tern_sync_signal, in the order they were given */
+	/** @list: Of struct tern_sync_signal that wait for their job's fence, in the given order */
 	struct list_head list;
+	/** @published: Those that have it */
+	struct list_head published;
+	/** @last: By handle the last one */
+	struct xarray last;
 };
 
 void tern_sync_signals_init(struct tern_sync_signals *signals);
