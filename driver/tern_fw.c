@@ -298,6 +298,7 @@ static void fill_boot(struct tern_device *tdev)
 		boot->param[i] = cpu_to_le32(tdev->fw.param[i]);
 	tdev->fw.log = (struct tern_stream_reader) {};
 	tdev->perf.fw = (struct tern_stream_reader) {};
+	bitmap_zero(tdev->perf.unstarted, TERN_NSLOTS); /* all are told anew */
 	tdev->perf.clock = (struct tern_clock_pair) {};
 }
 

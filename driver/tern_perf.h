@@ -3,6 +3,7 @@
 #define TERN_PERF_H
 
 #include <linux/atomic.h>
+#include <linux/bitmap.h>
 #include <linux/math64.h>
 #include <linux/mutex.h>
 #include <linux/spinlock.h>
@@ -80,6 +81,11 @@ struct tern_perf {
 	atomic_t logs;
 	/** @fw: How far the firmware's trace has been read. With struct tern_slots.lock */
 	struct tern_stream_reader fw;
+	/**
+	 * @unstarted: Slots whose holder the firmware does not know yet: what it says of them is
+	 * of the one before. With struct tern_slots.lock
+	 */
+	DECLARE_BITMAP(unstarted, TERN_NSLOTS);
 	/** @fw_time: CLOCK_MONOTONIC of its last record. With struct tern_slots.lock */
 	u64 fw_time;
 	/** @clock: To tell when that was. With struct tern_slots.lock */
@@ -99,6 +105,7 @@ void tern_perf_refresh_locked(struct tern_device *tdev, struct tern_account *acc
 void tern_perf_note_busy(struct tern_device *tdev);
 bool tern_perf_listens(struct tern_device *tdev);
 void tern_perf_drain(struct tern_device *tdev);
+void tern_perf_changes_hands(struct tern_device *tdev, unsigned int slot);
 void tern_perf_log_init(struct tern_perf_log *log);
 int tern_perf_log_start(struct tern_device *tdev, struct tern_perf_log *log, u32 size);
 int tern_perf_log_stop(struct tern_device *tdev, struct tern_perf_log *log);

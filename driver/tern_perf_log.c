@@ -5,7 +5,8 @@
  * A file may record what happens to its queues: what the kernel does, stamped as it does it, and
  * what the firmware says it did, from a ring that it overwrites (uapi/tern/fw.h). That ring
  * names slots and not queues, so it is read before a slot changes hands, under the same lock;
- * besides that at every reading, and after interrupts while somebody listens.
+ * besides that at every reading, and after interrupts while somebody listens. What comes later is
+ * of the last holder until the firmware says that it was told of the next one.
  *
  * What the firmware says is told only to whom the slot belonged; that it may be wrong harms
  * nobody. Its times are converted by a pair of clocks read together, and cut off at now. The
@@ -147,10 +148,15 @@ static void take_record(struct tern_device *tdev, const struct tern_fw_trace_rec
 {
 	u64 time_ns = to_monotonic(tdev, le64_to_cpu(record->timestamp));
 	u32 slot = le16_to_cpu(record->slot), kind = le16_to_cpu(record->kind);
-	struct tern_runqueue *queue;
+	struct tern_runqueue *queue = NULL;
 
 	trace_tern_firmware(tdev, slot, kind, le64_to_cpu(record->arg), time_ns);
-	queue = is_of_slot(kind) && slot < TERN_NSLOTS ? tern_slot_holder(tdev, slot) : NULL;
+	if (slot >= TERN_NSLOTS)
+		return;
+	if (kind == TERN_FW_TRACE_REQUEST && le64_to_cpu(record->arg) == TERN_FW_SLOT_START)
+		clear_bit(slot, tdev->perf.unstarted);
+	if (is_of_slot(kind) && !test_bit(slot, tdev->perf.unstarted))
+		queue = tern_slot_holder(tdev, slot);
 	if (queue)
 		add(queue, (struct drm_tern_perf_event) {
 			.time_ns = time_ns,
@@ -170,6 +176,7 @@ void tern_perf_drain(struct tern_device *tdev)
 	struct tern_fw_stream *stream = tern_fw_trace(tdev);
 	struct tern_perf *perf = &tdev->perf;
 	struct tern_fw_trace_record record;
+	u32 lost = perf->fw.lost;
 	int i;
 
 	lockdep_assert_held(&tdev->slots.lock);
@@ -177,6 +184,7 @@ void tern_perf_drain(struct tern_device *tdev)
 		return; /* its memory may be gone */
 	if (!tern_perf_listens(tdev)) {
 		perf->fw.next = le32_to_cpu(READ_ONCE(stream->write));
+		bitmap_zero(perf->unstarted, TERN_NSLOTS);
 		return;
 	}
 	if (!tdev->pm.asleep)
@@ -187,6 +195,22 @@ void tern_perf_drain(struct tern_device *tdev)
 			break;
 		take_record(tdev, &record);
 	}
+	/* What is waited for may have been among them. */
+	if (perf->fw.lost != lost)
+		bitmap_zero(perf->unstarted, TERN_NSLOTS);
+}
+
+/**
+ * tern_perf_changes_hands() - A slot's next holder is about to be told to the firmware
+ * @tdev: Device; struct tern_slots.lock is held
+ * @slot: Slot, free yet
+ */
+void tern_perf_changes_hands(struct tern_device *tdev, unsigned int slot)
+{
+	tern_perf_drain(tdev);
+	/* Before that it did not say of which slot it took a message. */
+	if (tern_perf_listens(tdev) && tdev->fw.minor >= 1)
+		set_bit(slot, tdev->perf.unstarted);
 }
 
 static int drain(struct tern_device *tdev)

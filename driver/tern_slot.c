@@ -224,6 +224,7 @@ int tern_slot_bind_locked(struct tern_runqueue *queue, unsigned int slot)
 	spin_unlock_irqrestore(&queue->lock, flags);
 	queue->bound_at = jiffies;
 	tern_since_now(tdev, &queue->stuck);
+	tern_perf_changes_hands(tdev, slot);
 	rcu_assign_pointer(tdev->slots.queue[slot], tern_queue_get(queue));
 	start_slot(tdev, slot);
 	return 0;

@@ -97,11 +97,18 @@ static bool is_sound(const struct tern_fw_message *m)
 	return true;
 }
 
+static bool names_slot(const struct tern_fw_message *m)
+{
+	return m->type < sizeof(requests) / sizeof(requests[0]) && requests[m->type].names_slot &&
+	       m->slot < TERN_NSLOTS;
+}
+
 static void begin(struct firmware *fw, const struct tern_fw_message *m)
 {
 	struct answer a = {.status = TERN_FW_STATUS_UNKNOWN};
 
-	trace(fw, TERN_FW_TRACE_REQUEST, NO_SLOT, m->type);
+	slots_settle(fw);
+	trace(fw, TERN_FW_TRACE_REQUEST, names_slot(m) ? m->slot : NO_SLOT, m->type);
 	if (m->type < sizeof(requests) / sizeof(requests[0]) && requests[m->type].run &&
 	    !(requests[m->type].feature & ~fw->features)) {
 		a.status = TERN_FW_STATUS_INVALID;

@@ -182,6 +182,11 @@ static void leave_done(struct firmware *fw)
 		slot_left(fw);
 }
 
+void slots_settle(struct firmware *fw)
+{
+	leave_done(fw);
+}
+
 static void command_done(struct firmware *fw, unsigned int command, unsigned int slot)
 {
 	switch (command) {

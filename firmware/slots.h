@@ -25,6 +25,9 @@ struct firmware;
 bool slots_start(struct firmware *fw, unsigned int slot);
 void slots_stop(struct firmware *fw, unsigned int slot);
 
+/* What ran is noted as over if the kernel has taken or reset it, before its slot is another's. */
+void slots_settle(struct firmware *fw);
+
 /* All started slots' rings are to be looked at. */
 void slots_rescan(struct firmware *fw);
 

@@ -168,7 +168,7 @@ START_TEST(a_jobs_life_is_traced)
 	fake_for(f, 50000);
 	ck_assert_uint_eq(find(f, TERN_FW_TRACE_POWER)->arg, TERN_POWER_ON);
 	ck_assert_uint_eq(find(f, TERN_FW_TRACE_REQUEST)->arg, TERN_FW_SLOT_START);
-	ck_assert_uint_eq(find(f, TERN_FW_TRACE_REQUEST)->slot, TERN_NSLOTS);
+	ck_assert_uint_eq(find(f, TERN_FW_TRACE_REQUEST)->slot, 6);
 	ck_assert_uint_eq(find(f, TERN_FW_TRACE_EVENT)->arg, TERN_FW_EVENT_REPLY);
 	ck_assert_uint_eq(find(f, TERN_FW_TRACE_DOORBELL)->slot, 6);
 	ck_assert_uint_eq(find(f, TERN_FW_TRACE_SAVED)->slot, 6);

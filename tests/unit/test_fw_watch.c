@@ -89,6 +89,45 @@ START_TEST(stop_of_a_stuck_slot_says_so)
 }
 END_TEST
 
+/* The kernel takes a stuck slot and gives it to another, all of it between two looks. */
+static unsigned int fences;
+
+static void changes_hands(struct fake *f)
+{
+	if (++fences != 2) /* the first is before anything is looked at */
+		return;
+	fake_unbind(f, 0);
+	fake_reset_engines(f);
+	fake_bind(f, 0, 1);
+	fake_submit(f, 0, 1, 100);
+}
+
+START_TEST(what_befell_the_last_holder_is_not_the_next_ones)
+{
+	const struct tern_fw_trace_record *r;
+	struct fake *f = stuck(_i);
+	bool ended = false;
+
+	ck_assert_uint_eq(stop(f, 0, TERN_FW_STOP_SAVE).status, TERN_FW_STATUS_STUCK);
+	fences = 0;
+	f->at_fence = changes_hands;
+	ck_assert_uint_eq(fake_start(f, 0), TERN_FW_STATUS_OK);
+	f->at_fence = NULL;
+	ck_assert_uint_ge(fences, 2);
+	fake_for(f, 300 * MS);
+	ck_assert_uint_eq(f->slot[0].done, 1);
+	/* Told before it was started: from there on all is the next one's. */
+	r = (const void *)(fake_trace(f) + 1);
+	for (uint32_t i = fake_trace(f)->write; i-- > 0 && !ended;) {
+		ended = r[i].kind == TERN_FW_TRACE_REQUEST && r[i].arg == TERN_FW_SLOT_START;
+		if (ended)
+			ck_assert_uint_eq(r[i].slot, 0);
+	}
+	ck_assert(ended);
+	fake_free(f);
+}
+END_TEST
+
 START_TEST(a_command_that_does_not_end_is_told)
 {
 	struct fake *f = with_slots(_i, 1);
@@ -234,6 +273,7 @@ int main(void)
 	EACH_SPEED(a_stuck_slot_is_told_once);
 	EACH_SPEED(a_job_lost_in_a_reset_is_not_run_again);
 	EACH_SPEED(stop_of_a_stuck_slot_says_so);
+	EACH_SPEED(what_befell_the_last_holder_is_not_the_next_ones);
 	EACH_SPEED(a_command_that_does_not_end_is_told);
 	EACH_SPEED(a_kernel_job_without_progress_is_aborted);
 	EACH_SPEED(time_without_progress_adds_up_over_slices);

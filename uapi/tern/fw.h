@@ -20,7 +20,7 @@
 
 #define TERN_FW_NAME		"tern/tern.fw" /* below the firmware search path */
 #define TERN_FW_MAJOR		1 /* of this file: another one is refused */
-#define TERN_FW_MINOR		0 /* the lower of both sides' counts */
+#define TERN_FW_MINOR		1 /* the lower of both sides' counts. 1.1: trace REQUEST has a slot */
 
 /* ---- The file ---------------------------------------------------------------- */
 /*
@@ -298,7 +298,7 @@ TERN_ASSERT(sizeof(struct tern_fw_log_record) == 128);
 	X(PREEMPT,  3, "PREEMPT; arg: why, enum tern_fw_preempt") \
 	X(SAVED,    4, "the slot is SAVED") \
 	X(END,	    5, "its job ended; arg: PENDING") \
-	X(REQUEST,  6, "a message was taken; arg: type") \
+	X(REQUEST,  6, "a message was taken; arg: type. SLOT_START: what follows is of who has the slot now") \
 	X(EVENT,    7, "a message was sent; arg: type") \
 	X(POWER,    8, "arg: enum tern_power")
 enum tern_fw_trace {
