@@ -90,6 +90,8 @@ struct tern_perf {
 	u64 fw_time;
 	/** @clock: To tell when that was. With struct tern_slots.lock */
 	struct tern_clock_pair clock;
+	/** @clock_read: When they were last read, in jiffies; the better of two pairs stays */
+	unsigned long clock_read;
 	/** @busy: Cycles each queue worked before its counter last began anew */
 	u64 busy[TERN_NQUEUES];
 	/** @busy_seen: The counters when they were read last. Both with struct tern_slots.lock */

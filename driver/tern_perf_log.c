@@ -22,6 +22,8 @@
 #include "tern_queue.h"
 #include "tern_trace.h"
 
+/* How old a pair of clocks may be: it has drifted by up to 10 us then, at 100 ppm. */
+#define CLOCK_MS 100
 /* Tries to read device and host clock together; the best one counts. */
 #define CLOCK_TRIES 5
 /* Events copied at once: on the stack. */
@@ -57,6 +59,11 @@ static void refresh_clock(struct tern_device *tdev)
 {
 	struct tern_clock_pair *pair = &tdev->perf.clock, now;
 
+	/* With a trace on, each interrupt leads here, and a register costs a round trip. */
+	if (pair->monotonic_ns &&
+	    time_before(jiffies, tdev->perf.clock_read + msecs_to_jiffies(CLOCK_MS)))
+		return;
+	tdev->perf.clock_read = jiffies;
 	tern_perf_clocks(tdev, &now);
 	if (!pair->monotonic_ns ||
 	    now.error_ns <= pair->error_ns + (now.monotonic_ns - pair->monotonic_ns) / 10000)
