@@ -1,107 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
  * TERN0 through ggml's own functions: graphs in the background, events, copies in order, and what
- * becomes of a failure. Loaded into an unmodified ggml, which is looked up by name since it is not
- * installed where this is built.
+ * becomes of a failure.
  *
  *   ggml_async
  *
  * A row per check, "ok" or "FAILED", for compare_ggml.py.
  */
-#include <dlfcn.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-struct tensor; /* ggml's objects, as pointers */
-struct backend;
-struct device;
-struct event;
-struct context;
-struct graph;
-
-struct init_params {
-	size_t bytes;
-	void *memory;
-	bool no_alloc;
-};
-struct props { /* struct ggml_backend_dev_props */
-	const char *name, *description;
-	size_t free, total;
-	int type;
-	const char *id;
-	bool async, host_buffer, from_host_ptr, events, mmap_support;
-};
-
-enum { F32 = 0, I32 = 26 }; /* enum ggml_type */
-
-#define FUNCTIONS(X)                                                                            \
-	X(void, ggml_backend_load_all, (void))                                                  \
-	X(struct device *, ggml_backend_dev_by_name, (const char *))                            \
-	X(void, ggml_backend_dev_get_props, (struct device *, struct props *))                  \
-	X(struct backend *, ggml_backend_dev_init, (struct device *, const char *))             \
-	X(void, ggml_backend_free, (struct backend *))                                          \
-	X(void, ggml_backend_synchronize, (struct backend *))                                   \
-	X(int, ggml_backend_graph_compute_async, (struct backend *, struct graph *))            \
-	X(void *, ggml_backend_alloc_ctx_tensors, (struct context *, struct backend *))         \
-	X(void, ggml_backend_buffer_free, (void *))                                             \
-	X(void, ggml_backend_tensor_set, (struct tensor *, const void *, size_t, size_t))       \
-	X(void, ggml_backend_tensor_get, (const struct tensor *, void *, size_t, size_t))       \
-	X(void, ggml_backend_tensor_set_async,                                                  \
-	  (struct backend *, struct tensor *, const void *, size_t, size_t))                    \
-	X(void, ggml_backend_tensor_get_async,                                                  \
-	  (struct backend *, const struct tensor *, void *, size_t, size_t))                    \
-	X(void, ggml_backend_tensor_copy_async,                                                 \
-	  (struct backend *, struct backend *, const struct tensor *, struct tensor *))         \
-	X(struct event *, ggml_backend_event_new, (struct device *))                            \
-	X(void, ggml_backend_event_free, (struct event *))                                      \
-	X(void, ggml_backend_event_record, (struct event *, struct backend *))                  \
-	X(void, ggml_backend_event_wait, (struct backend *, struct event *))                    \
-	X(void, ggml_backend_event_synchronize, (struct event *))                               \
-	X(struct context *, ggml_init, (struct init_params))                                    \
-	X(void, ggml_free, (struct context *))                                                  \
-	X(struct tensor *, ggml_new_tensor_2d, (struct context *, int, int64_t, int64_t))       \
-	X(struct tensor *, ggml_mul_mat, (struct context *, struct tensor *, struct tensor *))  \
-	X(struct tensor *, ggml_get_rows, (struct context *, struct tensor *, struct tensor *)) \
-	X(struct tensor *, ggml_scale, (struct context *, struct tensor *, float))              \
-	X(struct tensor *, ggml_cpy, (struct context *, struct tensor *, struct tensor *))      \
-	X(struct graph *, ggml_new_graph, (struct context *))                                   \
-	X(void, ggml_build_forward_expand, (struct graph *, struct tensor *))                   \
-	X(void *, ggml_get_data, (const struct tensor *))
-
-#define X(type, name, params) static type(*name) params;
-FUNCTIONS(X)
-#undef X
-
-static void *look_up(const char *name)
-{
-	void *at = dlsym(RTLD_DEFAULT, name);
-
-	if (!at) {
-		fprintf(stderr, "this ggml has no %s()\n", name);
-		exit(1);
-	}
-	return at;
-}
-
-static void load_ggml(void)
-{
-	if (!dlopen("libggml.so.0", RTLD_NOW | RTLD_GLOBAL) ||
-	    !dlopen("libggml-base.so.0", RTLD_NOW | RTLD_GLOBAL)) {
-		fprintf(stderr, "%s\n", dlerror());
-		exit(1);
-	}
-#define X(type, name, params)                   \
-	{                                       \
-		void *at = look_up(#name);      \
-		memcpy(&name, &at, sizeof(at)); \
-	}
-	FUNCTIONS(X)
-#undef X
-}
+#include "ggml_functions.h"
 
 /* ---- a stage: out = 2^DEPTH in, the long way ----------------------------------------------- */
 
@@ -306,6 +212,51 @@ static void check_events(void)
 	ggml_backend_free(b);
 }
 
+/* ggml's scheduler with copies of its inputs, as llama.cpp uses it for a pipeline of devices: it
+ * records an event behind every graph and waits for it before it writes that copy again. */
+enum { GRAPHS = 12 };
+
+static void check_scheduler(void)
+{
+	struct backend *both[] = {ggml_backend_dev_init(dev, NULL),
+				  ggml_backend_init_by_type(0, NULL)};
+	struct stage s = stage_new(both[0]);
+	struct sched *sched = ggml_backend_sched_new(both, NULL, 2, 64, true, false);
+	bool right = ggml_backend_sched_get_n_copies(sched) > 1;
+	struct context *ctx[GRAPHS];
+	float got[GRAPHS];
+
+	for (int i = 0; i < GRAPHS; i++) {
+		struct tensor *in, *out;
+		struct graph *graph;
+
+		ctx[i] = context();
+		in = out = ggml_new_tensor_2d(ctx[i], F32, SIDE, SIDE);
+		ggml_set_input(in);
+		for (int n = 0; n < DEPTH; n++)
+			out = ggml_mul_mat(ctx[i], s.twice, out);
+		ggml_set_output(out);
+		graph = ggml_new_graph(ctx[i]);
+		ggml_build_forward_expand(graph, out);
+		ggml_backend_sched_reset(sched);
+		right &= ggml_backend_sched_alloc_graph(sched, graph);
+		put(in, (float)i);
+		right &= !ggml_backend_sched_graph_compute_async(sched, graph);
+		ggml_backend_tensor_get_async(both[0], out, &got[i], BYTES - sizeof(*got),
+					      sizeof(*got));
+	}
+	ggml_backend_sched_synchronize(sched);
+	for (int i = 0; i < GRAPHS; i++) {
+		right &= got[i] == 16 * (float)i;
+		ggml_free(ctx[i]);
+	}
+	row("ggml's scheduler keeps graphs apart by events", right);
+	ggml_backend_sched_free(sched);
+	stage_free(&s);
+	ggml_backend_free(both[0]);
+	ggml_backend_free(both[1]);
+}
+
 /* A row that a table does not have: the device finds that when it gathers. */
 static void check_failure(void)
 {
@@ -350,6 +301,7 @@ int main(void)
 	check_overlap();
 	check_copies();
 	check_events();
+	check_scheduler();
 	check_failure();
 	return 0;
 }
