@@ -88,6 +88,9 @@ FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/%,$(FUZZ_SRC))
 # The ggml backend: all of the library in one file that shows two symbols.
 GGML_SRC := $(call sources,userspace/ggml/*.c)
 GGML_MAP := userspace/ggml/libggml-tern.map
+# Debian's ggml has its backends there; 0 is the version of libggml.so that host.c names.
+GGML_DIR ?= $(if $(filter /usr,$(PREFIX)),/usr/lib/$(shell $(CC) \
+	-print-multiarch)/ggml/backends0,$(PREFIX)/lib)
 LIBS += $(B)/lib/libggml-tern.so
 ALL_SRC += $(GGML_SRC)
 
@@ -189,7 +192,7 @@ install: all $(B)/lib/public/libtern.a   ## to PREFIX=/usr/local, below DESTDIR
 	install -m 644 $(B)/lib/public/libtern.a $(DESTDIR)$(PREFIX)/lib
 	install $(B)/lib/libtern.so.$(SOVERSION) $(DESTDIR)$(PREFIX)/lib
 	ln -sf libtern.so.$(SOVERSION) $(DESTDIR)$(PREFIX)/lib/libtern.so
-	install $(B)/lib/libggml-tern.so $(DESTDIR)$(PREFIX)/lib
+	install -D -t $(DESTDIR)$(GGML_DIR) $(B)/lib/libggml-tern.so
 	install -m 644 $(B)/lib/pkgconfig/tern.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig
 	cp -r userspace/include/. $(DESTDIR)$(PREFIX)/include
 	for page in $(wildcard userspace/man/*.[1-9]); do \

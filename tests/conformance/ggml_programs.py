@@ -149,6 +149,14 @@ def judge_reports(total):
     row(total, "TERN_TRACE", len({e["tid"] for e in spans}) > 5, f"{len(spans)} spans")
 
 
+def judge_installed(total):
+    """make install PREFIX=/usr puts it where the rig's ggml has its own."""
+    ours = glob.glob("installed/**/libggml-tern.so", recursive=True)
+    there = [os.path.dirname("/" + path.partition("/")[2]) for path in ours]
+    row(total, "make install", len(there) == 1
+        and bool(glob.glob(there[0] + "/libggml-cpu-*.so")), " ".join(there)[:42])
+
+
 def judge_async(total):
     """ggml_async.c: what runs in the background, and in which order."""
     done = run(["./ggml_async"])
@@ -162,8 +170,8 @@ def judge_async(total):
 
 def judge(total, _short):
     print("\nprograms of llama.cpp on TERN0")
-    for part in (judge_bench, judge_server, judge_speculative, judge_rpc, judge_reports,
-                 judge_async):
+    for part in (judge_installed, judge_bench, judge_server, judge_speculative, judge_rpc,
+                 judge_reports, judge_async):
         try:
             part(total)
         except (OSError, ValueError, KeyError, subprocess.TimeoutExpired) as why:
