@@ -15,6 +15,7 @@ BROKE = r"reset of firmware: the firmware broke the protocol"
 STUCK = r"firmware: slot \d+ does not leave the engines"
 ENGINES = r"reset of engines: a context did not answer preemption"
 STILL_IN = r"reset of engines: (a context did not answer preemption|a slot did not become idle)"
+EVERYTHING = r"reset of everything: its memory could not correct an error"
 NOT_STARTED = r"firmware .* did not start: at RESET after 1000 ms"
 UNACKNOWLEDGED = "reset of {}: an invalidation was not acknowledged"
 
@@ -24,7 +25,7 @@ FAULTS = {
         "slow device": [],
         "over-temperature": [r"temperature 110000 m°C", r"temperature 40000 m°C"],
         "corrected ECC error": [],
-        "fatal ECC error": [r"reset of everything: its memory could not correct an error"],
+        "fatal ECC error": [EVERYTHING],
         "DMA error": [r"the bus refused to (read|write) 0x\w+ for source \d, address space [1-9]"],
         "DMA error of the firmware": [r"the bus refused to \w+ 0x\w+ for source 15, address space 0",
                                       STOPPED, r"firmware crashed: mcause 0x[57]"],
@@ -47,6 +48,12 @@ FAULTS = {
         "replayed message": [BROKE],
         "silent for ever": [STOPPED, NOT_STARTED, r"reset of everything: ", NOT_STARTED,
                             r"no reset helps: the device is switched off"],
+    },
+    "fault_resets": {
+        "work and a reset of everything": [EVERYTHING],
+        "work and a reset of the firmware": [STOPPED],
+        "waiters": [EVERYTHING],
+        "waiters of user-owned queues": [EVERYTHING],
     },
     "fault_memory": {
         "late acknowledgement": [],

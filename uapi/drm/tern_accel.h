@@ -638,10 +638,18 @@ struct drm_tern_queue_kick {
  * go unseen until the timeout, when it is looked at once more. For a kernel-owned queue @bo_handle
  * and @offset are 0 and @value is a job's number.
  *
- * 0: reached. -ETIMEDOUT: not by @timeout_ns. -EIO: the queue died first, ask QUEUE_STATE.
- * -ENODATA: the device was reset and a job of the queue was lost. -ECANCELED: the queue was
- * destroyed. -EINTR: the timeout is absolute, so call again. -ENOSR: limit. -EINVAL: also a
- * buffer that is user memory or imported.
+ * 0: reached. Of a kernel-owned queue that says that the job has ended, however it did: whether
+ * well, QUEUE_STATE tells. The errors are those of a wait whose value is not reached:
+ *
+ * - -ETIMEDOUT: not by @timeout_ns
+ * - -EIO: the queue died, and will not reach it; jobs it had been given still end, so a
+ *   wait for one of them returns 0
+ * - -ENODATA: since the wait began a reset cost the queue a job, maybe the one that would have
+ *   written the value; those behind it still run, so for them call again
+ * - -ECANCELED: the queue was destroyed
+ * - -EINTR: the timeout is absolute, so call again
+ *
+ * -ENOSR: limit. -EINVAL: also a buffer that is user memory or imported.
  */
 struct drm_tern_queue_wait {
 	/** @queue_id: Queue. */
