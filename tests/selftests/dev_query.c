@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "selftest_sysfs.h"
 #include "selftest.h"
 
 static int query(int fd, uint32_t type, void *to, uint32_t *size)
@@ -130,6 +131,71 @@ static void clocks_go_together(void)
 	close(fd);
 }
 
+/* All that can be asked without waiting for the device. */
+static void ask_all(int fd)
+{
+	static const uint32_t types[] = {DRM_TERN_QUERY_INFO, DRM_TERN_QUERY_CAPS,
+					 DRM_TERN_QUERY_LIMITS};
+	char answer[1024];
+
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+		uint32_t size = sizeof(answer);
+
+		EQUAL(query(fd, types[i], answer, &size), 0);
+	}
+}
+
+static void ask_in_a_file_of_its_own(void)
+{
+	int fd = device_open();
+
+	ask_all(fd);
+	close(fd);
+}
+
+static void only_clocks_wakes(void)
+{
+	int fd = device_open();
+	struct drm_tern_clocks clocks;
+	uint32_t size = sizeof(clocks);
+	long awake;
+
+	await_sleep();
+	awake = awake_ms();
+	ask_all(fd);
+	in_child(ask_in_a_file_of_its_own);
+	CHECK(device_asleep());
+	EQUAL(awake_ms(), awake);
+	EQUAL(query(fd, DRM_TERN_QUERY_CLOCKS, &clocks, &size), 0);
+	CHECK(clocks.clock_khz > 0); /* what it is while it is awake */
+	close(fd);
+}
+
+/* A job that never ends, of the highest priority: nobody who asks waits for it. */
+static void nobody_waits_for_others(void)
+{
+	struct drm_tern_queue_create first = {.priority = DRM_TERN_PRIORITY_REALTIME};
+	struct drm_tern_job job = {.image = CODE_VA, .args = DATA_VA, .budget = 1ull << 44};
+	struct drm_tern_submit call = {.jobs = DRM_TERN_ARRAY(1, &job)};
+	struct context c;
+
+	context_open(&c);
+	image_fence(&c.image, TERN_REG_ARGS, 0, 1);
+	image_loop(&c.image, 2, INT64_MAX);
+	image_end(&c.image, c.code.map);
+	first.vm_id = c.vm;
+	do_ioctl(c.fd, DRM_IOCTL_TERN_QUEUE_CREATE, &first);
+	call.queue_id = first.queue_id;
+	do_ioctl(c.fd, DRM_IOCTL_TERN_SUBMIT, &call);
+	for (int i = 0; i < 6000 && !*(volatile uint64_t *)c.data.map; i++)
+		usleep(10000);
+	for (int i = 0; i < 8; i++)
+		in_child(ask_in_a_file_of_its_own);
+	CHECK(*(volatile uint64_t *)c.data.map);
+	EQUAL(queue_state(c.fd, first.queue_id).done, 0);
+	context_close(&c);
+}
+
 static void refusals(void)
 {
 	int fd = device_open();
@@ -153,6 +219,8 @@ static const struct test tests[] = {
 	{"what a file uses is counted", use_is_counted},
 	{"higher priorities are for the privileged", priorities_are_for_the_privileged},
 	{"device and host clock go together", clocks_go_together},
+	{"only CLOCKS wakes a sleeping device", only_clocks_wakes},
+	{"who asks does not wait for others", nobody_waits_for_others},
 	{"refusals", refusals},
 };
 

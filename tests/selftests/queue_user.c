@@ -2,10 +2,10 @@
 /* User-owned queues: doorbell, QUEUE_KICK, waits on memory, many of them; and what is refused. */
 #include <errno.h>
 #include <poll.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "selftest_sysfs.h"
 #include "selftest_user.h"
 
 #define RING_VA 0x300000ull
@@ -59,21 +59,7 @@ static void kick_rings(void)
 	context_close(&c);
 }
 
-/* The device may sleep between two rings, and the mapping leads nowhere then. */
-static bool asleep(void)
-{
-	char path[128], status[32] = "";
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/sys/class/accel/accel%d/device/power/runtime_status",
-		 device_number());
-	file = fopen(path, "r");
-	CHECK(file);
-	CHECK(fgets(status, sizeof(status), file));
-	fclose(file);
-	return !strcmp(status, "suspended\n");
-}
-
+/* The mapping leads nowhere then. */
 static void rings_after_a_sleep(void)
 {
 	struct user u;
@@ -84,9 +70,7 @@ static void rings_after_a_sleep(void)
 		user_put(&u, CODE_VA, DATA_VA);
 		user_ring(&u);
 		EQUAL(user_wait(&u, u.written, 60000), 0);
-		for (int k = 0; k < 600 && !asleep(); k++)
-			usleep(100000);
-		CHECK(asleep());
+		await_sleep();
 	}
 	context_close(&c);
 }
@@ -121,29 +105,45 @@ static void many_take_turns(void)
 	}
 }
 
-/* More than have slots, of the highest priority, and none ever done: nobody below them gets a slot
- * by ringing alone, but after a second of waiting. */
-static void priority_counts_among_who_wait(void)
-{
-	enum { FILES = 2, EACH = 9 };
-	static struct context file[FILES];
-	static struct user busy[FILES][EACH];
-	struct user late;
-	int64_t before;
+/* More than have slots, of the highest priority, and none ever done. */
+enum { BUSY_FILES = 2, BUSY_EACH = 9 };
+static struct context busy_file[BUSY_FILES];
+static struct user busy[BUSY_FILES][BUSY_EACH];
 
-	for (int f = 0; f < FILES; f++) {
+static void start_busy(void)
+{
+	for (int f = 0; f < BUSY_FILES; f++) {
 		begin();
 		image_begin(&c.image);
 		image_loop(&c.image, 2, INT64_MAX);
 		image_end(&c.image, c.code.map);
-		for (uint64_t i = 0; i < EACH; i++) {
+		for (uint64_t i = 0; i < BUSY_EACH; i++) {
 			user_open_as(&c, &busy[f][i], RING_VA + i * PAGE,
 				     DRM_TERN_PRIORITY_REALTIME);
 			user_put(&busy[f][i], CODE_VA, DATA_VA);
 			user_ring(&busy[f][i]);
 		}
-		file[f] = c;
+		busy_file[f] = c;
 	}
+}
+
+/* Mapped doorbells keep a file open, and its queues at work. */
+static void stop_busy(void)
+{
+	for (int f = 0; f < BUSY_FILES; f++) {
+		for (int i = 0; i < BUSY_EACH; i++)
+			user_destroy(&busy[f][i]);
+		context_close(&busy_file[f]);
+	}
+}
+
+/* Nobody below them gets a slot by ringing alone, but after a second of waiting. */
+static void priority_counts_among_who_wait(void)
+{
+	struct user late;
+	int64_t before;
+
+	start_busy();
 	begin();
 	user_open(&late, RING_VA);
 	user_put(&late, CODE_VA, DATA_VA);
@@ -158,13 +158,27 @@ static void priority_counts_among_who_wait(void)
 		EQUAL(user_wait(&late, (uint64_t)i, 60000), 0);
 	}
 	context_close(&c);
-	/* Mapped doorbells keep a file open, and its queues at work. */
-	for (int f = 0; f < FILES; f++) {
-		c = file[f];
-		for (int i = 0; i < EACH; i++)
-			user_destroy(&busy[f][i]);
-		context_close(&c);
+	stop_busy();
+}
+
+/* Whatever user-owned queues do: what has fences ends. */
+static void kernel_owned_work_gets_on(void)
+{
+	struct drm_tern_queue_create low = {.priority = DRM_TERN_PRIORITY_LOW};
+
+	start_busy();
+	begin();
+	low.vm_id = c.vm;
+	do_ioctl(c.fd, DRM_IOCTL_TERN_QUEUE_CREATE, &low);
+	for (uint64_t i = 0; i < 4; i++) {
+		uint64_t job = submit(c.fd, low.queue_id, CODE_VA, DATA_VA + 64 * i);
+
+		EQUAL(wait_job(c.fd, low.queue_id, job, 60000), 0);
+		EQUAL(((volatile uint64_t *)c.data.map)[8 * i + 1], 7);
 	}
+	EQUAL(queue_state(c.fd, low.queue_id).error, 0);
+	context_close(&c);
+	stop_busy();
 }
 
 static void fault_is_told(void)
@@ -344,6 +358,7 @@ static const struct test tests[] = {
 	{"rings after a sleep", rings_after_a_sleep},
 	{"more than slots take turns", many_take_turns},
 	{"priority counts among those who wait", priority_counts_among_who_wait},
+	{"kernel-owned work gets on", kernel_owned_work_gets_on},
 	{"a fault is told", fault_is_told},
 	{"broken rings fault", broken_rings_fault},
 	{"events tell", events_tell},

@@ -115,3 +115,41 @@ long sensor(const char *name)
 	fclose(file);
 	return value;
 }
+
+/* ---- Sleep ---- */
+
+static void read_power(const char *name, char *value, int size)
+{
+	char path[128];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/sys/class/accel/accel%d/device/power/%s", device_number(),
+		 name);
+	file = fopen(path, "r");
+	CHECK(file);
+	CHECK(fgets(value, size, file));
+	fclose(file);
+}
+
+bool device_asleep(void)
+{
+	char status[32];
+
+	read_power("runtime_status", status, sizeof(status));
+	return !strcmp(status, "suspended\n");
+}
+
+void await_sleep(void)
+{
+	for (int i = 0; i < 600 && !device_asleep(); i++)
+		usleep(100000);
+	CHECK(device_asleep());
+}
+
+long awake_ms(void)
+{
+	char value[32];
+
+	read_power("runtime_active_time", value, sizeof(value));
+	return strtol(value, NULL, 10);
+}

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* What the device tells in sysfs: dumps and sensors. */
+/* What the device tells in sysfs: dumps, sensors, sleep. */
 #ifndef SELFTEST_SYSFS_H
 #define SELFTEST_SYSFS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Of another class of /sys/class, the device's own: "hwmon3"; NULL if there is none. */
@@ -16,5 +17,10 @@ const char *dump_text(void);
 /* A sensor's value; skips the test if the kernel shows none. */
 const char *sensor_path(const char *name);
 long sensor(const char *name);
+
+/* Runtime power management. */
+bool device_asleep(void);
+void await_sleep(void);
+long awake_ms(void); /* since the driver has the device; it grows with each time it wakes */
 
 #endif /* SELFTEST_SYSFS_H */
