@@ -8,7 +8,7 @@
  * A sequence is bytes, from which values.c chooses arguments; one that reaches a step from block
  * to block that none before has reached is kept, and changed further. KCOV sees what the calling
  * thread does, in modules built with KCOV_INSTRUMENT=y. The test fails when the kernel complains,
- * and prints the sequence. Speaks TAP.
+ * and prints the sequences on that file, the last of which did it. Speaks TAP.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -42,7 +42,7 @@ struct sequence {
 	struct step step[CALLS];
 };
 
-static struct sequence corpus[CORPUS];
+static struct sequence corpus[CORPUS], recent[REUSE]; /* on the open file */
 static unsigned int kept;
 static struct context c;
 static struct objects objects;
@@ -284,6 +284,7 @@ static bool complaint(void)
 
 static void print_sequence(const struct sequence *s)
 {
+	printf("# sequence:\n");
 	for (unsigned int i = 0; i < s->steps; i++) {
 		printf("# %s ", calls[s->step[i].call % call_count].name);
 		for (unsigned int k = 0; k < BYTES; k++)
@@ -335,8 +336,10 @@ static void fuzz(void)
 		s = sequences < first ? corpus[sequences] : choose();
 		if (run_sequence(&s) && sequences >= first && kept < CORPUS)
 			corpus[kept++] = s;
+		recent[sequences % REUSE] = s;
 		if (complaint()) {
-			print_sequence(&s);
+			for (uint64_t i = 0; i <= sequences % REUSE; i++)
+				print_sequence(&recent[i]);
 			fail(__FILE__, __LINE__, "the kernel complains; seed %llu, sequence %llu",
 			     (unsigned long long)seed, (unsigned long long)sequences);
 		}
