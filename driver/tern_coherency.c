@@ -116,39 +116,25 @@ void tern_bo_poke(struct tern_bo *bo, u64 offset, u64 value)
 
 /* ---- BO_SYNC -------------------------------------------------------------------- */
 
-static void sync_run(struct tern_bo *bo, dma_addr_t dma, size_t size, u32 flags)
-{
-	struct device *dev = bo->base.base.dev->dev;
+struct sync_context {
+	struct tern_bo *bo;
+	u32 flags;
+};
 
-	if (flags & DRM_TERN_SYNC_TO_DEVICE)
+static void sync_run(void *context, u64 at, u64 dma, u64 size)
+{
+	struct sync_context *sync = context;
+	struct device *dev = sync->bo->base.base.dev->dev;
+
+	if (sync->flags & DRM_TERN_SYNC_TO_DEVICE)
 		dma_sync_single_for_device(dev, dma, size, DMA_TO_DEVICE);
-	if (flags & DRM_TERN_SYNC_FROM_DEVICE && !bo->read_only)
+	if (sync->flags & DRM_TERN_SYNC_FROM_DEVICE && !sync->bo->read_only)
 		dma_sync_single_for_cpu(dev, dma, size, DMA_FROM_DEVICE);
-}
-
-static void sync_range(struct tern_bo *bo, u64 offset, u64 size, u32 flags)
-{
-	struct scatterlist *sg;
-	unsigned int i;
-
-	for_each_sgtable_dma_sg(bo->base.sgt, sg, i) {
-		u64 bytes = sg_dma_len(sg), step;
-
-		if (offset >= bytes) {
-			offset -= bytes;
-			continue;
-		}
-		step = min(bytes - offset, size);
-		sync_run(bo, sg_dma_address(sg) + offset, step, flags);
-		offset = 0;
-		size -= step;
-		if (!size)
-			break;
-	}
 }
 
 static int bo_sync(struct tern_bo *bo, const struct drm_tern_bo_sync *args)
 {
+	struct sync_context sync = { .bo = bo, .flags = args->flags };
 	struct tern_device *tdev = to_tern_device(bo->base.base.dev);
 	int ret;
 
@@ -160,7 +146,7 @@ static int bo_sync(struct tern_bo *bo, const struct drm_tern_bo_sync *args)
 	if (ret)
 		return ret;
 	if (bo->base.sgt && tdev->ready)
-		sync_range(bo, args->offset, args->size, args->flags);
+		tern_sgt_walk(bo->base.sgt, args->offset, args->size, sync_run, &sync);
 	dma_resv_unlock(bo->base.base.resv);
 	return 0;
 }

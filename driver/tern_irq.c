@@ -159,6 +159,19 @@ static int request_one(struct tern_device *tdev, int i)
 }
 
 /**
+ * tern_irq_fini() - Give the interrupts back
+ * @tdev: Device
+ */
+void tern_irq_fini(struct tern_device *tdev)
+{
+	int i;
+
+	for (i = 0; i < tdev->irq.count; i++)
+		free_irq(tdev->irq.line[i], tdev);
+	tdev->irq.count = 0;
+}
+
+/**
  * tern_irq_init() - Request the interrupts that a door has found
  * @tdev: Device
  *
@@ -174,24 +187,10 @@ int tern_irq_init(struct tern_device *tdev)
 	for (i = 0; i < tdev->irq.count; i++) {
 		ret = request_one(tdev, i);
 		if (ret) {
-			while (i--)
-				free_irq(tdev->irq.line[i], tdev);
-			tdev->irq.count = 0;
+			tdev->irq.count = i;
+			tern_irq_fini(tdev);
 			return ret;
 		}
 	}
 	return 0;
-}
-
-/**
- * tern_irq_fini() - Give the interrupts back
- * @tdev: Device
- */
-void tern_irq_fini(struct tern_device *tdev)
-{
-	int i;
-
-	for (i = 0; i < tdev->irq.count; i++)
-		free_irq(tdev->irq.line[i], tdev);
-	tdev->irq.count = 0;
 }

@@ -98,6 +98,8 @@ int tern_stock_fill(struct tern_device *tdev, struct tern_pt_stock *stock,
 		    const struct tern_pt_need *need);
 void tern_stock_empty(struct tern_device *tdev, struct tern_pt_stock *stock);
 void tern_tables_free(struct tern_device *tdev, struct tern_pt *list);
+typedef void (*tern_run_fn)(void *context, u64 at, u64 dma, u64 size);
+void tern_sgt_walk(struct sg_table *sgt, u64 offset, u64 size, tern_run_fn fn, void *context);
 void tern_need_sgt(struct tern_pt_need *need, u64 va, struct sg_table *sgt, u64 offset, u64 size);
 void tern_map_sgt(struct tern_pt_update *update, u64 va, struct sg_table *sgt, u64 offset,
 		  u64 size, u64 flags);

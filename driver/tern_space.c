@@ -106,14 +106,19 @@ void tern_stock_empty(struct tern_device *tdev, struct tern_pt_stock *stock)
 
 /* ---- Scatter lists -------------------------------------------------------- */
 
-typedef void (*run_fn)(void *context, u64 va, u64 dma, u64 size);
-
-/* Calls @fn for each contiguous run of [@offset, @offset + @size) of the list. */
-static void walk_runs(struct sg_table *sgt, u64 va, u64 offset, u64 size, run_fn fn,
-		      void *context)
+/**
+ * tern_sgt_walk() - Go through the contiguous runs of part of a buffer
+ * @sgt: Where the device finds the buffer
+ * @offset: First byte
+ * @size: Bytes
+ * @fn: Called for each run, with how far into the part it begins
+ * @context: For @fn
+ */
+void tern_sgt_walk(struct sg_table *sgt, u64 offset, u64 size, tern_run_fn fn, void *context)
 {
 	struct scatterlist *sg;
 	unsigned int i;
+	u64 at = 0;
 
 	for_each_sgtable_dma_sg(sgt, sg, i) {
 		u64 bytes = sg_dma_len(sg), step;
@@ -123,18 +128,25 @@ static void walk_runs(struct sg_table *sgt, u64 va, u64 offset, u64 size, run_fn
 			continue;
 		}
 		step = min(bytes - offset, size);
-		fn(context, va, sg_dma_address(sg) + offset, step);
+		fn(context, at, sg_dma_address(sg) + offset, step);
 		offset = 0;
-		va += step;
+		at += step;
 		size -= step;
 		if (!size)
 			break;
 	}
 }
 
-static void need_run(void *need, u64 va, u64 dma, u64 size)
+struct need_context {
+	struct tern_pt_need *need;
+	u64 va;
+};
+
+static void need_run(void *context, u64 at, u64 dma, u64 size)
 {
-	tern_pt_need_map(need, va, dma, size);
+	struct need_context *need = context;
+
+	tern_pt_need_map(need->need, need->va + at, dma, size);
 }
 
 /**
@@ -147,20 +159,23 @@ static void need_run(void *need, u64 va, u64 dma, u64 size)
  */
 void tern_need_sgt(struct tern_pt_need *need, u64 va, struct sg_table *sgt, u64 offset, u64 size)
 {
-	walk_runs(sgt, va, offset, size, need_run, need);
+	struct need_context context = { .need = need, .va = va };
+
+	tern_sgt_walk(sgt, offset, size, need_run, &context);
 	tern_pt_need_range(need, va, size);
 }
 
 struct map_context {
 	struct tern_pt_update *update;
+	u64 va;
 	u64 flags;
 };
 
-static void map_run(void *context, u64 va, u64 dma, u64 size)
+static void map_run(void *context, u64 at, u64 dma, u64 size)
 {
 	struct map_context *map = context;
 
-	tern_pt_map(map->update, va, dma, size, map->flags);
+	tern_pt_map(map->update, map->va + at, dma, size, map->flags);
 }
 
 /**
@@ -175,9 +190,9 @@ static void map_run(void *context, u64 va, u64 dma, u64 size)
 void tern_map_sgt(struct tern_pt_update *update, u64 va, struct sg_table *sgt, u64 offset,
 		  u64 size, u64 flags)
 {
-	struct map_context map = { .update = update, .flags = flags };
+	struct map_context map = { .update = update, .va = va, .flags = flags };
 
-	walk_runs(sgt, va, offset, size, map_run, &map);
+	tern_sgt_walk(sgt, offset, size, map_run, &map);
 }
 
 /* ---- Spaces ------------------------------------------------------------------- */

@@ -112,6 +112,26 @@ void tern_user_zap_all(struct tern_device *tdev)
 
 /* ---- Slots ------------------------------------------------------------------------ */
 
+/* @again: still the first of its like, and has waited for as long as before. */
+static void wait_for_turn(struct tern_runqueue *queue, bool again)
+{
+	struct tern_device *tdev = queue->tdev;
+	unsigned long flags;
+
+	spin_lock_irqsave(&tdev->slots.wait_lock, flags);
+	if (list_empty(&queue->wait_node)) {
+		tern_queue_get(queue);
+		if (again) {
+			list_add(&queue->wait_node, &tdev->user.waiting);
+		} else {
+			queue->waits_since = jiffies;
+			list_add_tail(&queue->wait_node, &tdev->user.waiting);
+		}
+	}
+	spin_unlock_irqrestore(&tdev->slots.wait_lock, flags);
+	queue_delayed_work(tdev->cleanup_wq, &tdev->user.work, msecs_to_jiffies(TERN_TURN_MS));
+}
+
 /**
  * tern_user_want() - A queue has lost its slot and still has work, or was rung for
  * @queue: User-owned queue
@@ -120,17 +140,7 @@ void tern_user_zap_all(struct tern_device *tdev)
  */
 void tern_user_want(struct tern_runqueue *queue)
 {
-	struct tern_device *tdev = queue->tdev;
-	unsigned long flags;
-
-	spin_lock_irqsave(&tdev->slots.wait_lock, flags);
-	if (list_empty(&queue->wait_node)) {
-		tern_queue_get(queue);
-		queue->waits_since = jiffies;
-		list_add_tail(&queue->wait_node, &tdev->user.waiting);
-	}
-	spin_unlock_irqrestore(&tdev->slots.wait_lock, flags);
-	queue_delayed_work(tdev->cleanup_wq, &tdev->user.work, msecs_to_jiffies(TERN_TURN_MS));
+	wait_for_turn(queue, false);
 }
 
 /*
@@ -198,21 +208,6 @@ static struct tern_runqueue *pop_waiting(struct tern_device *tdev)
 	return best;
 }
 
-/* Still the first of its like, and has waited for as long as before. */
-static void put_back(struct tern_runqueue *queue)
-{
-	struct tern_device *tdev = queue->tdev;
-	unsigned long flags;
-
-	spin_lock_irqsave(&tdev->slots.wait_lock, flags);
-	if (list_empty(&queue->wait_node)) {
-		tern_queue_get(queue);
-		list_add(&queue->wait_node, &tdev->user.waiting);
-	}
-	spin_unlock_irqrestore(&tdev->slots.wait_lock, flags);
-	queue_delayed_work(tdev->cleanup_wq, &tdev->user.work, msecs_to_jiffies(TERN_TURN_MS));
-}
-
 /* False: nobody's turn is over yet, or it failed and is to be tried again. */
 static bool give_turn(struct tern_runqueue *queue)
 {
@@ -250,7 +245,7 @@ static void serve(struct tern_device *tdev)
 	while (goes_on && left-- && !READ_ONCE(tdev->pm.asleep) && (queue = pop_waiting(tdev))) {
 		goes_on = !tdev->ready || give_turn(queue);
 		if (!goes_on)
-			put_back(queue);
+			wait_for_turn(queue, true);
 		tern_queue_put(queue);
 	}
 }

@@ -10,19 +10,7 @@ bool dma_allowed(const struct model *m)
 	       !faults_on(&m->faults, FAULT_GONE);
 }
 
-/* Whoever holds translations drops them; returns when all have. */
-static void wait_for_accesses(struct model *m)
-{
-	mmu_drop_all(m);
-	if (m->engine.running)
-		engine_flush(m);
-	if (mcu_uses_memory(m))
-		mcu_flush(m);
-	while (m->engine.flush || m->mcu.flush)
-		pthread_cond_wait(&m->changed, &m->lock);
-}
-
-/* DMA_ENABLE: software polls DMA_IDLE. */
+/* Whoever holds translations drops them, soon: software polls DMA_IDLE. */
 void gate_changed(struct model *m)
 {
 	mmu_drop_all(m);
@@ -30,6 +18,14 @@ void gate_changed(struct model *m)
 		engine_flush(m);
 	if (mcu_uses_memory(m))
 		mcu_flush(m);
+}
+
+/* The same; returns when all have. */
+static void wait_for_accesses(struct model *m)
+{
+	gate_changed(m);
+	while (m->engine.flush || m->mcu.flush)
+		pthread_cond_wait(&m->changed, &m->lock);
 }
 
 void model_unmap(struct model *m, uint64_t start, uint64_t size)

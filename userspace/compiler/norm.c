@@ -97,20 +97,26 @@ static void spread_body(struct vprog *p, const struct row_kernel *k, bool reside
 	norm_spread(p, k, 0);
 }
 
-/* Inputs: x, then scale and bias where they are. */
-static void apply_body(struct vprog *p, const struct row_kernel *k, bool resident)
+/* Tiles of scale and bias, where they are, from @next on. */
+static void apply(struct vprog *p, const struct row_kernel *k, unsigned int x, unsigned int next)
 {
 	bool scale = k->op->src[1] != TERN_NO_TENSOR && k->op->op != TERN_L2_NORM;
 	bool bias = k->op->src[2] != TERN_NO_TENSOR && k->op->op == TERN_NORM;
 	const struct norm_tiles t = {
-		.x = 0,
+		.x = (uint8_t)x,
 		.y = (uint8_t)row_tile_out(k, 0),
-		.scale = (uint8_t)(scale ? 1 : TERN_NONE),
-		.bias = (uint8_t)(bias ? 1u + scale : TERN_NONE),
+		.scale = (uint8_t)(scale ? next : TERN_NONE),
+		.bias = (uint8_t)(bias ? next + scale : TERN_NONE),
 	};
 
-	(void)resident;
 	norm_apply(p, k, k->op, &t);
+}
+
+/* Inputs: x, then scale and bias. */
+static void apply_body(struct vprog *p, const struct row_kernel *k, bool resident)
+{
+	(void)resident;
+	apply(p, k, 0, 1);
 }
 
 static void add_sums(struct row_kernel *k,
@@ -184,17 +190,8 @@ static void add_spread_body(struct vprog *p, const struct row_kernel *k, bool re
 
 static void add_apply_body(struct vprog *p, const struct row_kernel *k, bool resident)
 {
-	bool scale = k->op->src[1] != TERN_NO_TENSOR && k->op->op != TERN_L2_NORM;
-	bool bias = k->op->src[2] != TERN_NO_TENSOR && k->op->op == TERN_NORM;
-	const struct norm_tiles t = {
-		.x = (uint8_t)sum_tile(k),
-		.y = (uint8_t)row_tile_out(k, 0),
-		.scale = (uint8_t)(scale ? 2 : TERN_NONE),
-		.bias = (uint8_t)(bias ? 2u + scale : TERN_NONE),
-	};
-
 	(void)resident;
-	norm_apply(p, k, k->op, &t);
+	apply(p, k, sum_tile(k), 2);
 }
 
 static int add_norm_kernel(const struct tern_graph *g, uint32_t add, uint32_t norm, bool keep,

@@ -285,14 +285,6 @@ static struct rope_chain chain_of(const struct tern_graph *g, uint32_t norm, uin
 	};
 }
 
-static bool same_view(const struct tern_tensor_desc *a, const struct tern_tensor_desc *b)
-{
-	return a->storage == b->storage && a->type == b->type && a->offset == b->offset &&
-	       a->offset_sym == b->offset_sym && a->offset_mul == b->offset_mul &&
-	       !memcmp(a->ne, b->ne, sizeof(a->ne)) && !memcmp(a->nb, b->nb, sizeof(a->nb)) &&
-	       !memcmp(a->ne_sym, b->ne_sym, sizeof(a->ne_sym));
-}
-
 /* Each operator reads the view that the one before writes, and nothing is overwritten that a later
  * chunk reads. */
 static int check_chain(const struct rope_chain *c)
@@ -303,11 +295,12 @@ static int check_chain(const struct rope_chain *c)
 
 	if (c->norm && c->norm->op != TERN_RMS_NORM)
 		return tern_fail(-EOPNOTSUPP, "only RMS_NORM is fused with ROPE and SET_ROWS");
-	if (c->norm && c->rope && !same_view(&c->ts[c->rope->src[0]], &c->ts[c->norm->dst]))
+	if (c->norm && c->rope &&
+	    !tern_tensor_same_layout(&c->ts[c->rope->src[0]], &c->ts[c->norm->dst]))
 		return tern_fail(-EOPNOTSUPP, "ROPE does not read the norm's result");
 	x = &c->ts[first->src[0]];
 	d = c->set ? &c->ts[c->set->dst] : &c->ts[last->dst];
-	if (tern_tensor_overlap(x, d) && (c->set || !same_view(x, d)))
+	if (tern_tensor_overlap(x, d) && (c->set || !tern_tensor_same_layout(x, d)))
 		return tern_fail(-EOPNOTSUPP, "the chain's result overlaps its source");
 	return 0;
 }

@@ -52,6 +52,8 @@ void tern_graph_range(const struct tern_graph *g, uint32_t tensor, uint64_t *lo,
 uint64_t tern_view_bytes(const struct tern_view *v);
 /* May the two touch a common byte (same storage and ranges meet)? */
 bool tern_tensor_overlap(const struct tern_tensor_desc *a, const struct tern_tensor_desc *b);
+/* Is each element of one where it is in the other? */
+bool tern_tensor_same_layout(const struct tern_tensor_desc *a, const struct tern_tensor_desc *b);
 
 /* Shape rules of one operator; 0 or -EINVAL with tern_last_error() set. */
 int tern_op_check(const struct tern_op_desc *op, const struct tern_tensor_desc *tensors);

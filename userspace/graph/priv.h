@@ -11,7 +11,6 @@ uint64_t tern_tensor_extent(const struct tern_tensor_desc *t);
 /* Exact range with the symbols known; false: overflow, or below byte 0. */
 bool tern_tensor_range_at(const struct tern_tensor_desc *t, const struct tern_symbol_desc *symbols,
 			  uint64_t *lo, uint64_t *hi);
-bool tern_tensor_same_layout(const struct tern_tensor_desc *a, const struct tern_tensor_desc *b);
 /* Do the two provably share no byte, though their ranges may interleave? */
 bool tern_tensor_apart(const struct tern_tensor_desc *a, const struct tern_tensor_desc *b);
 bool tern_tensor_self_overlap(const struct tern_tensor_desc *t);

@@ -30,22 +30,11 @@ static int compare(struct tern_sim *s, const struct access_list *l, const struct
 	return 0;
 }
 
-static bool same_tile(const struct tern_rtile *a, const struct tern_rtile *b)
-{
-	if (a->addr != b->addr || a->type != b->type)
-		return false;
-	for (unsigned int d = 0; d < TERN_NDIMS; d++) {
-		if (a->size[d] != b->size[d] || (a->size[d] > 1 && a->stride[d] != b->stride[d]))
-			return false;
-	}
-	return true;
-}
-
 static bool covers(const struct access *a, bool dense, const struct access *b)
 {
 	if (dense)
 		return a->range.lo <= b->range.lo && b->range.hi <= a->range.hi;
-	return same_tile(&a->tile, &b->tile);
+	return a->tile.type == b->tile.type && sim_tile_same(&a->tile, &b->tile, 0);
 }
 
 /* An older access of the same queue that the new one covers says nothing more: whatever is

@@ -272,6 +272,8 @@ bool sim_tile_range(const struct tern_rtile *t, const int64_t *size, struct sim_
 bool sim_tile_distinct(const struct tern_rtile *t, const int64_t *size);
 /* Do the elements cover every byte of their range? */
 bool sim_tile_dense(const struct tern_rtile *t, const struct sim_range *range);
+/* Is each element of one where it is in the other, in dimensions from `first` on? */
+bool sim_tile_same(const struct tern_rtile *a, const struct tern_rtile *b, unsigned int first);
 /* Do two tiles of known ranges share a byte? Gaps are respected, except of tiles whose rows
  * interleave or are very many: then it may say yes where the answer is no. */
 bool sim_tile_overlap(const struct tern_rtile *a, const struct tern_rtile *b);

@@ -244,6 +244,17 @@ static int64_t nest_count(const struct nest *s)
 	return n;
 }
 
+bool sim_tile_same(const struct tern_rtile *a, const struct tern_rtile *b, unsigned int first)
+{
+	if (a->addr != b->addr)
+		return false;
+	for (unsigned int d = first; d < TERN_NDIMS; d++) {
+		if (a->size[d] != b->size[d] || (a->size[d] > 1 && a->stride[d] != b->stride[d]))
+			return false;
+	}
+	return true;
+}
+
 bool sim_tile_overlap(const struct tern_rtile *a, const struct tern_rtile *b)
 {
 	struct nest na, nb;

@@ -29,17 +29,6 @@ static void run_piece(void *ctx, unsigned int i, unsigned int worker)
 	j->err[i] = j->simd->vector(&r, &j->bad[i]);
 }
 
-static bool same_place(const struct tern_rtile *a, const struct tern_rtile *b)
-{
-	if (a->addr != b->addr)
-		return false;
-	for (unsigned int d = 1; d < TERN_NDIMS; d++) {
-		if (a->size[d] != b->size[d] || (a->size[d] > 1 && a->stride[d] != b->stride[d]))
-			return false;
-	}
-	return true;
-}
-
 /* The contract forbids a row to read what another writes; a program that does so all the
  * same gets one thread, so that its result does not depend on their number. */
 static bool rows_independent(struct tern_sim *s, const struct tern_rcmd *c,
@@ -59,7 +48,7 @@ static bool rows_independent(struct tern_sim *s, const struct tern_rcmd *c,
 		for (unsigned int i = 0; i < TERN_VECTOR_TILES; i++) {
 			if (i != w && c->t[i].present &&
 			    sim_ranges_meet(&s->cur->range[i], &s->cur->range[w]) &&
-			    !same_place(&c->t[i], t))
+			    !sim_tile_same(&c->t[i], t, 1))
 				return false;
 		}
 	}

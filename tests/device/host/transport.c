@@ -136,6 +136,24 @@ static void release(struct tern_transport *t, struct tern_mem *mem)
 	*mem = (struct tern_mem){0};
 }
 
+/* Gives its slot to the context's queue. */
+static void start(struct tern_context *c)
+{
+	struct device *d = c->owner;
+
+	queue_bind(&d->h, &c->queue, 0);
+	REQUIRE(fw_request(&d->h, &d->fw, TERN_FW_SLOT_START, c->queue.slot, 0, 0, NULL) ==
+		TERN_FW_STATUS_OK);
+}
+
+static void stop(struct tern_context *c)
+{
+	struct device *d = c->owner;
+
+	fw_request(&d->h, &d->fw, TERN_FW_SLOT_STOP, c->queue.slot, TERN_FW_STOP_ABORT, 0, NULL);
+	queue_unbind(&d->h, &c->queue);
+}
+
 /* ---- contexts -------------------------------------------------------------------------------------- */
 static int context_create(struct tern_transport *t, struct tern_context **out)
 {
@@ -149,8 +167,7 @@ static int context_create(struct tern_transport *t, struct tern_context **out)
 	c->owner = d;
 	c->space = space_create(&d->h, n);
 	queue_create(&d->h, &c->queue, n, c->space, 0, 16);
-	queue_bind(&d->h, &c->queue, 0);
-	REQUIRE(fw_request(&d->h, &d->fw, TERN_FW_SLOT_START, n, 0, 0, NULL) == TERN_FW_STATUS_OK);
+	start(c);
 	pthread_mutex_unlock(&d->busy);
 	*out = c;
 	return 0;
@@ -164,8 +181,7 @@ static void context_destroy(struct tern_context *c)
 		return;
 	d = c->owner;
 	pthread_mutex_lock(&d->busy);
-	fw_request(&d->h, &d->fw, TERN_FW_SLOT_STOP, c->queue.slot, TERN_FW_STOP_ABORT, 0, NULL);
-	queue_unbind(&d->h, &c->queue);
+	stop(c);
 	pthread_mutex_unlock(&d->busy);
 	if (c->profile.va)
 		release(&d->base, &c->profile);
@@ -273,14 +289,9 @@ static bool finished(struct tern_context *c)
 
 static void rebind(struct tern_context *c)
 {
-	struct device *d = c->owner;
-
-	fw_request(&d->h, &d->fw, TERN_FW_SLOT_STOP, c->queue.slot, TERN_FW_STOP_ABORT, 0, NULL);
-	queue_unbind(&d->h, &c->queue);
+	stop(c);
 	c->queue.ring->done = c->done = c->queue.ring->write;
-	queue_bind(&d->h, &c->queue, 0);
-	REQUIRE(fw_request(&d->h, &d->fw, TERN_FW_SLOT_START, c->queue.slot, 0, 0, NULL) ==
-		TERN_FW_STATUS_OK);
+	start(c);
 }
 
 static int run(struct tern_context *c, struct tern_run *run)

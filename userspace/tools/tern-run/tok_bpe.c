@@ -203,24 +203,6 @@ static int emit_characters(const struct vocab *v, const char *text, size_t len,
 	return rc;
 }
 
-/* Merging may build a text that is no token; its characters then stand alone. */
-static int emit(const struct vocab *v, const struct tok_merger *m, struct token_list *out,
-		char *err, size_t errlen)
-{
-	int rc = 0;
-
-	for (int32_t i = m->n ? 0 : -1; i >= 0 && !rc; i = m->symbols[i].next) {
-		const struct tok_symbol *s = &m->symbols[i];
-		int32_t id = vocab_find(v, s->text, s->len);
-
-		if (id != VOCAB_NO_TOKEN)
-			rc = token_list_push(out, id);
-		else
-			rc = emit_characters(v, s->text, s->len, out, err, errlen);
-	}
-	return rc;
-}
-
 static int tokenize_word(const struct vocab *v, struct tok_merger *m, const char *word, size_t len,
 			 struct token_list *out, char *err, size_t errlen)
 {
@@ -232,7 +214,7 @@ static int tokenize_word(const struct vocab *v, struct tok_merger *m, const char
 	if (whole != VOCAB_NO_TOKEN)
 		return token_list_push(out, whole);
 	rc = tok_merge(m, v, bpe_cost, word, len);
-	return rc ? rc : emit(v, m, out, err, errlen);
+	return rc ? rc : tok_emit(m, v, emit_characters, out, err, errlen);
 }
 
 static int tokenize_words(const struct vocab *v, const char *text, const struct tok_words *words,

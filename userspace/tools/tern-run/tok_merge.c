@@ -141,6 +141,21 @@ int tok_merge(struct tok_merger *m, const struct vocab *v, tok_cost_fn cost, con
 	return rc;
 }
 
+int tok_emit(const struct tok_merger *m, const struct vocab *v, tok_spell_fn spell,
+	     struct token_list *out, char *err, size_t errlen)
+{
+	int rc = 0;
+
+	for (int32_t i = m->n ? 0 : -1; i >= 0 && !rc; i = m->symbols[i].next) {
+		const struct tok_symbol *s = &m->symbols[i];
+		int32_t id = vocab_find(v, s->text, s->len);
+
+		rc = id != VOCAB_NO_TOKEN ? token_list_push(out, id)
+					  : spell(v, s->text, s->len, out, err, errlen);
+	}
+	return rc;
+}
+
 void tok_merger_free(struct tok_merger *m)
 {
 	free(m->symbols);

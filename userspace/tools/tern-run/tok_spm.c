@@ -44,13 +44,13 @@ static char *escape_spaces(const char *text, size_t len, size_t *out_len)
 	return out;
 }
 
-static int spell(const struct vocab *v, const struct tok_symbol *s, struct token_list *out,
+static int spell(const struct vocab *v, const char *text, size_t len, struct token_list *out,
 		 char *err, size_t errlen)
 {
 	int rc = 0;
 
-	for (uint32_t i = 0; i < s->len && !rc; i++) {
-		unsigned char byte = (unsigned char)s->text[i];
+	for (size_t i = 0; i < len && !rc; i++) {
+		unsigned char byte = (unsigned char)text[i];
 		int32_t id = v->byte_tokens[byte];
 
 		if (id == VOCAB_NO_TOKEN)
@@ -65,23 +65,6 @@ static int spell(const struct vocab *v, const struct tok_symbol *s, struct token
 	return rc;
 }
 
-static int emit(const struct vocab *v, const struct tok_merger *m, struct token_list *out,
-		char *err, size_t errlen)
-{
-	int rc = 0;
-
-	for (int32_t i = m->n ? 0 : -1; i >= 0 && !rc; i = m->symbols[i].next) {
-		const struct tok_symbol *s = &m->symbols[i];
-		uint32_t id = strindex_find(&v->index, s->text, s->len);
-
-		if (id != STRINDEX_NONE)
-			rc = token_list_push(out, (int32_t)id);
-		else
-			rc = spell(v, s, out, err, errlen);
-	}
-	return rc;
-}
-
 static int spm_tokenize(const struct vocab *v, const char *text, size_t len, struct token_list *out,
 			char *err, size_t errlen)
 {
@@ -91,7 +74,7 @@ static int spm_tokenize(const struct vocab *v, const char *text, size_t len, str
 	int rc = escaped ? tok_merge(&m, v, spm_cost, escaped, n) : -ENOMEM;
 
 	if (!rc)
-		rc = emit(v, &m, out, err, errlen);
+		rc = tok_emit(&m, v, spell, out, err, errlen);
 	tok_merger_free(&m);
 	free(escaped);
 	return rc;

@@ -86,10 +86,18 @@ struct tok_merger {
 typedef bool (*tok_cost_fn)(const struct vocab *v, const char *text, size_t left, size_t right,
 			    double *cost);
 
-/* Splits @text into characters and merges; afterwards walk symbols[0], ->next. */
+/* Splits @text into characters and merges; afterwards tok_emit(). */
 int tok_merge(struct tok_merger *m, const struct vocab *v, tok_cost_fn cost, const char *text,
 	      size_t len);
 void tok_merger_free(struct tok_merger *m);
+
+/* Appends tokens for a text that is none. */
+typedef int (*tok_spell_fn)(const struct vocab *v, const char *text, size_t len,
+			    struct token_list *out, char *err, size_t errlen);
+
+/* Appends what merging has built, which may be no token. */
+int tok_emit(const struct tok_merger *m, const struct vocab *v, tok_spell_fn spell,
+	     struct token_list *out, char *err, size_t errlen);
 
 /* Bytes of the character that a lead byte announces. */
 static inline size_t tok_utf8_len(unsigned char lead)
