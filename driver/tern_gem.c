@@ -125,14 +125,8 @@ struct drm_gem_object *tern_gem_create_object(struct drm_device *drm, size_t siz
 	return &bo->base.base;
 }
 
-/**
- * tern_bo_alloc() - A buffer of the kernel's own memory, which nobody counts yet
- * @tdev: Device
- * @size: Bytes, whole pages
- *
- * Return: the buffer or an error pointer
- */
-struct tern_bo *tern_bo_alloc(struct tern_device *tdev, u64 size)
+/* Of the kernel's own memory, and nobody counts it yet. */
+static struct tern_bo *bo_alloc(struct tern_device *tdev, u64 size)
 {
 	struct drm_gem_shmem_object *shmem = drm_gem_shmem_create(&tdev->drm, size);
 	struct tern_bo *bo;
@@ -230,19 +224,27 @@ static void count_off(struct tern_account *account, u64 bytes)
 	tern_account_put(account);
 }
 
-static struct tern_bo *create_counted(struct tern_file *file, u64 size)
+/**
+ * tern_bo_create() - A buffer that counts for a file's limits until it is freed
+ * @tdev: Device
+ * @account: The file's
+ * @size: Bytes, whole pages
+ *
+ * Return: the buffer or an error pointer: -EMFILE, -EDQUOT, -ENOMEM
+ */
+struct tern_bo *tern_bo_create(struct tern_device *tdev, struct tern_account *account, u64 size)
 {
 	struct tern_bo *bo;
 	int ret;
 
-	ret = count(file->account, size);
+	ret = count(account, size);
 	if (ret)
 		return ERR_PTR(ret);
-	bo = tern_bo_alloc(file->tdev, size);
+	bo = bo_alloc(tdev, size);
 	if (IS_ERR(bo))
-		count_off(file->account, size);
+		count_off(account, size);
 	else
-		bo->account = file->account;
+		bo->account = account;
 	return bo;
 }
 
@@ -266,7 +268,7 @@ static int bo_create(struct drm_file *drm_file, struct drm_tern_bo_create *args,
 	int ret;
 
 	args->size = PAGE_ALIGN(args->size);
-	bo = create_counted(file, args->size);
+	bo = tern_bo_create(file->tdev, file->account, args->size);
 	if (IS_ERR(bo))
 		return PTR_ERR(bo);
 	bo->flags = args->flags;

@@ -64,7 +64,7 @@ static inline bool tern_bo_is_own(const struct tern_bo *bo)
 	return bo->kind == TERN_BO_SHMEM && !drm_gem_is_imported(&bo->base.base);
 }
 
-struct tern_bo *tern_bo_alloc(struct tern_device *tdev, u64 size);
+struct tern_bo *tern_bo_create(struct tern_device *tdev, struct tern_account *account, u64 size);
 void tern_bo_list(struct tern_device *tdev, struct tern_bo *bo);
 void tern_bo_unlist(struct tern_bo *bo);
 struct tern_bo *tern_bo_pin(struct drm_file *file, u32 handle);
@@ -77,7 +77,8 @@ struct drm_gem_object *tern_gem_import(struct drm_device *drm, struct dma_buf_at
 struct sg_table *tern_bo_sgt(struct tern_bo *bo);
 void tern_bo_detach(struct tern_bo *bo);
 
-int tern_save_alloc(struct tern_device *tdev, struct tern_bo **bo, struct drm_mm_node *node);
+int tern_save_alloc(struct tern_device *tdev, struct tern_account *account, struct tern_bo **bo,
+		    struct drm_mm_node *node);
 void tern_save_unmap(struct tern_device *tdev, struct drm_mm_node *node);
 void tern_save_free(struct tern_device *tdev, struct tern_bo **bo, struct drm_mm_node *node);
 void tern_save_clear(struct tern_bo *bo);

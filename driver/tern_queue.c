@@ -403,7 +403,7 @@ static int queue_init(struct tern_runqueue *queue)
 		return ret;
 	if (!user)
 		queue_init_ring(queue);
-	ret = tern_save_alloc(tdev, &queue->save, &queue->save_node);
+	ret = tern_save_alloc(tdev, queue->account, &queue->save, &queue->save_node);
 	if (ret)
 		goto err_memory;
 	ret = queue_init_sched(queue);
@@ -426,13 +426,13 @@ static struct tern_runqueue *queue_create(struct tern_file *file, struct tern_vm
 
 	if (!queue)
 		return ERR_PTR(-ENOMEM);
+	queue->account = file->account; /* its save area counts there */
 	ret = queue_init(queue);
 	if (ret) {
 		kfree(queue);
 		return ERR_PTR(ret);
 	}
 	queue->vm = tern_vm_get(vm);
-	queue->account = file->account;
 	kref_get(&queue->account->kref);
 	drm_dev_get(&queue->tdev->drm);
 	mutex_lock(&queue->tdev->objects.lock);

@@ -12,15 +12,17 @@
 /**
  * tern_save_alloc() - Memory for a preempted context, that no VM can map
  * @tdev: Device
+ * @account: Of the file whose buffers it counts among
  * @bo: Result
  * @node: Result, zeroed before: where the device finds it
  *
  * Return: 0 or a negative errno
  */
-int tern_save_alloc(struct tern_device *tdev, struct tern_bo **bo, struct drm_mm_node *node)
+int tern_save_alloc(struct tern_device *tdev, struct tern_account *account, struct tern_bo **bo,
+		    struct drm_mm_node *node)
 {
 	size_t size = PAGE_ALIGN(tdev->caps.save_bytes);
-	struct tern_bo *area = tern_bo_alloc(tdev, size);
+	struct tern_bo *area = tern_bo_create(tdev, account, size);
 	struct sg_table *sgt;
 	int ret;
 

@@ -61,6 +61,22 @@ static void numbers_are_limited(void)
 	close(fd);
 }
 
+/* Where the device puts a preempted context is memory of the file's, until it is freed. */
+static void save_areas_are_counted(void)
+{
+	int fd = device_open();
+	uint32_t vm = make_vm(fd), queue;
+	uint64_t before = limits(fd).buffer_bytes.used;
+
+	queue = make_queue(fd, vm);
+	CHECK(limits(fd).buffer_bytes.used >= before + PAGE);
+	destroy(fd, queue);
+	for (int i = 0; i < 1000 && limits(fd).buffer_bytes.used != before; i++)
+		usleep(10000); /* released where waiting is allowed */
+	EQUAL(limits(fd).buffer_bytes.used, before);
+	close(fd);
+}
+
 /* More queues with work than there are slots: all of them get on. */
 static void more_than_there_are_slots(void)
 {
@@ -164,6 +180,7 @@ static const struct test tests[] = {
 	{"numbers are of the file", numbers_are_of_the_file},
 	{"new ones are empty", new_ones_are_empty},
 	{"numbers are limited", numbers_are_limited},
+	{"save areas are counted", save_areas_are_counted},
 	{"more queues than slots get on", more_than_there_are_slots},
 	{"higher priorities need a right", priorities_need_a_right},
 	{"destroying ends what runs", destroy_ends_what_runs},

@@ -12,9 +12,9 @@ REPO = os.path.realpath(os.path.dirname(os.path.realpath(__file__)) + "/../..")
 SKIPS = {
     ("uml", "queue_user_refusals", "mappings of doorbells"): "UML cannot map BARs",
     **{(lane, "fail_nth", None): "no kernel of Debian injects faults"
-       for lane in ("7", "6.12", "arm64", "m32")},
+       for lane in ("7", "6.12", "arm64", "m32", "smp")},
     **{(lane, "suspend", test): "the guest's 9p does not survive it"
-       for lane in ("7", "6.12", "arm64", "m32")
+       for lane in ("7", "6.12", "arm64", "m32", "smp")
        for test in ("queued jobs go on", "the running job goes on",
                     "user-owned queues go on", "a job comes in the night")},
 }

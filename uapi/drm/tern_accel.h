@@ -515,7 +515,8 @@ enum drm_tern_priority {
 /**
  * struct drm_tern_queue_create - Arguments of DRM_IOCTL_TERN_QUEUE_CREATE.
  *
- * -ENOSPC, -EXFULL: limits. -EACCES: priority. -EOPNOTSUPP: no user-owned queues here.
+ * -ENOSPC, -EXFULL: limits; its save area, of struct tern_caps.save_bytes, is one of the file's
+ * buffers: -EMFILE, -EDQUOT. -EACCES: priority. -EOPNOTSUPP: no user-owned queues here.
  * -ENOTRECOVERABLE: the VM is unusable.
  */
 struct drm_tern_queue_create {
