@@ -205,10 +205,25 @@ static void open_user_way(struct way *way)
 	CHECK(way->doorbell != MAP_FAILED);
 }
 
+/* Of the whole machine, which does nothing else. */
+static uint64_t context_switches(void)
+{
+	FILE *f = fopen("/proc/stat", "r");
+	uint64_t n = 0;
+	char line[512];
+
+	CHECK(f != NULL);
+	while (fgets(line, sizeof(line), f))
+		sscanf(line, "ctxt %" SCNu64, &n);
+	fclose(f);
+	return n;
+}
+
 static void measure_jobs(const char *name, struct way *way, unsigned int jobs)
 {
 	static struct samples s;
 	struct traffic before, after;
+	uint64_t switches;
 	char more[256];
 	unsigned int i;
 	double all;
@@ -217,20 +232,22 @@ static void measure_jobs(const char *name, struct way *way, unsigned int jobs)
 	for (i = 0; i < WARM_UP; i++)
 		way->run(way, jobs);
 	before = traffic();
+	switches = context_switches();
 	for (i = 0; i < rounds(jobs > 1 ? MANY / 10 : MANY); i++) {
 		uint64_t begin = now();
 
 		way->run(way, jobs);
 		add(&s, begin);
 	}
+	switches = context_switches() - switches;
 	after = traffic();
 	all = (double)s.n * jobs;
 	snprintf(more, sizeof(more),
-		 " jobs=%u reads=%.3f writes=%.3f doorbells=%.3f interrupts=%.3f", jobs,
-		 (double)(after.reads - before.reads) / all,
+		 " jobs=%u reads=%.3f writes=%.3f doorbells=%.3f interrupts=%.3f switches=%.3f",
+		 jobs, (double)(after.reads - before.reads) / all,
 		 (double)(after.writes - before.writes) / all,
 		 (double)(after.doorbells - before.doorbells) / all,
-		 (double)(after.interrupts - before.interrupts) / all);
+		 (double)(after.interrupts - before.interrupts) / all, (double)switches / all);
 	tell(name, &s, more);
 }
 

@@ -7,8 +7,8 @@
 The floor is floor/tern_floor.c's, measured in the same boot before and after everything else: one
 posted write of a register, one MSI-X, the task that waited. The rest is bench-accel's. Reads,
 writes and bells are the host's accesses to the card, each a message to its process, interrupts
-what that sent back; the card has counted them, and unlike times they do not depend on what else
-this machine does. No IOMMU. --quick: fewer rounds and less memory, to see that it works.
+what that sent back; the card has counted them. Switches are those between the guest's tasks. All
+of these, unlike times, hardly depend on what else this machine does. No IOMMU. --quick: fewer rounds and less memory, to see that it works.
 """
 import argparse
 import json
@@ -42,7 +42,7 @@ OTHERS = {
     "map": "the same GGUF on the device",
 }
 MAP_GOAL = 1.5  # of populate
-TRAFFIC = ("reads", "writes", "doorbells", "interrupts")
+COUNTS = ("reads", "writes", "doorbells", "interrupts", "switches")
 
 
 def options(kernel, quick, model):
@@ -78,8 +78,9 @@ def spread(samples):
 
 def read(said):
     """What was measured, and what is wrong with that: (rows by name, complaints)."""
-    ended, rows, wrong = sections(said), {}, []
-    both = []
+    ended, rows, wrong, both = sections(said), {}, [], []
+    if not ended:
+        return rows, said.splitlines()[-10:]
     for when in FLOORS:
         lines, _, _ = ended.get(when, ([], 125, 0))
         samples = [int(line) for line in lines if line.isdigit()]
@@ -144,11 +145,12 @@ def table(rows, title):
         line("floor, " + when, rows["floor " + when], 1, base, None)
     for name, (what, goal) in JOBS.items():
         line(what, rows[name], rows[name]["jobs"], base, goal)
-    print(f"\n{'per job':32}{'jobs/s':>9}{'reads':>9}{'writes':>9}{'bells':>9}{'irqs':>9}")
+    print(f"\n{'per job':23}{'jobs/s':>9}{'reads':>9}{'writes':>9}{'bells':>9}{'irqs':>9}"
+          f"{'switches':>9}")
     for name, (what, _) in JOBS.items():
         row = rows[name]
-        print(f"{what:32}{1e9 * row['jobs'] / row['median']:9.0f}"
-              + "".join(f"{row[key]:9.3f}" for key in TRAFFIC))
+        print(f"{what:23}{1e9 * row['jobs'] / row['median']:9.0f}"
+              + "".join(f"{row[key]:9.3f}" for key in COUNTS))
     print(f"\n{'':32}{'median':>9}{'low':>9}{'high':>9}{'x':>8}{'goal':>7}")
     for name, what in OTHERS.items():
         line(what.format(size=size_of(rows[name])), rows[name], 1, base, None)
