@@ -210,6 +210,9 @@ void tern_mmu_stop(struct tern_device *tdev)
 void tern_perf_drain(struct tern_device *tdev)
 {
 }
+void tern_perf_changes_hands(struct tern_device *tdev, unsigned int slot)
+{
+}
 void tern_perf_note_busy(struct tern_device *tdev)
 {
 }
