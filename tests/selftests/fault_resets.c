@@ -4,6 +4,7 @@
  * again is, and whoever waits is told.
  */
 #include <errno.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "selftest_fault.h"
@@ -122,11 +123,50 @@ static void waiters_of_user_owned_queues(void)
 	scene_close(&s, 1);
 }
 
+static void ask_anew(void)
+{
+	struct drm_tern_info info;
+	int fd = device_open();
+
+	limits(fd);
+	do_ioctl(fd, DRM_IOCTL_TERN_DEV_QUERY,
+		 &(struct drm_tern_dev_query){.type = DRM_TERN_QUERY_INFO,
+					      .size = sizeof(info),
+					      .pointer = (uintptr_t)&info});
+	close(fd);
+}
+
+static void unbind_a_page(void)
+{
+	unbind(s.b.fd, s.b.vm, DATA_VA + PAGE, PAGE);
+}
+
+/* One is in the middle of an invalidation that does not come to its end. */
+static void opened_while_others_wait(void)
+{
+	pid_t child;
+	int status;
+
+	scene_open(&s);
+	start_endless(&s);
+	host_ask("slow 2000");
+	host_ask("ack-delay 1");
+	child = start_child(unbind_a_page);
+	in_child(ask_anew);
+	EQUAL(waitpid(child, &status, WNOHANG), 0);
+	host_ask("ack-delay 0");
+	host_ask("slow 0");
+	EQUAL(waitpid(child, &status, 0), child);
+	EQUAL(status, 0);
+	scene_close(&s, 0);
+}
+
 static const struct test tests[] = {
 	{"work and a reset of everything", work_and_a_reset_of_everything},
 	{"work and a reset of the firmware", work_and_a_reset_of_the_firmware},
 	{"waiters", waiters},
 	{"waiters of user-owned queues", waiters_of_user_owned_queues},
+	{"opened while others wait", opened_while_others_wait},
 };
 
 int main(void)

@@ -54,6 +54,7 @@ FAULTS = {
         "work and a reset of the firmware": [STOPPED],
         "waiters": [EVERYTHING],
         "waiters of user-owned queues": [EVERYTHING],
+        "opened while others wait": [],
     },
     "fault_memory": {
         "late acknowledgement": [],
