@@ -36,6 +36,11 @@ static unsigned int preempt_us = 10000;
 module_param(preempt_us, uint, 0444);
 MODULE_PARM_DESC(preempt_us, "Longest time preemption may take, else the engines are reset; 100 to 10000000");
 
+static unsigned int fw_log_level = TERN_FW_LOG_WARN;
+module_param(fw_log_level, uint, 0644);
+MODULE_PARM_DESC(fw_log_level,
+		 "What the firmware logs from its next boot on: 0 errors, 1 warnings, 2 facts, 3 all");
+
 #define RESET_TIMEOUT_US 1000000
 
 #define OFFERED (TERN_FW_FEATURE_PREEMPT | TERN_FW_FEATURE_POWER | TERN_FW_FEATURE_TRACE)
@@ -278,6 +283,9 @@ static void fill_boot(struct tern_device *tdev)
 	struct tern_fw_boot *boot = area(tdev, 0);
 	int i;
 
+	/* A boot with more is refused. */
+	tdev->fw.param[TERN_FW_PARAM_LOG_LEVEL] =
+		min_t(u32, READ_ONCE(fw_log_level), TERN_FW_LOG_DEBUG);
 	memset(boot, 0, AREA_BYTES);
 	boot->magic = cpu_to_le32(TERN_FW_BOOT_MAGIC);
 	boot->major = cpu_to_le16(TERN_FW_MAJOR);

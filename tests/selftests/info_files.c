@@ -6,7 +6,7 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
-#include "selftest.h"
+#include "selftest_fault.h"
 
 #define DEBUGFS "/sys/kernel/debug"
 
@@ -146,8 +146,26 @@ static void debugfs_tells(void)
 	CHECK(strstr(text, "mapped 73728 "));
 	read_debugfs("queues");
 	CHECK(strstr(text, "submitted 1 ended 1 error -5 "));
-	read_debugfs("firmware_log");
 	context_close(&c);
+}
+
+/* What it usually logs is what should not be: nothing. */
+static void firmware_log_tells_of_the_boot(void)
+{
+	bool told;
+
+	open_debugfs();
+	module_param("fw_log_level", "2");
+	driver_unbind();
+	driver_bind();
+	read_debugfs("firmware_log");
+	told = strstr(text, "tern firmware ");
+	module_param("fw_log_level", "1");
+	driver_unbind();
+	driver_bind();
+	CHECK(told);
+	read_debugfs("firmware_log");
+	CHECK(!strstr(text, "tern firmware "));
 }
 
 static void debugfs_is_roots(void)
@@ -168,6 +186,7 @@ static const struct test tests[] = {
 	{"memory is told", memory_is_told},
 	{"debugfs tells", debugfs_tells},
 	{"debugfs is root's", debugfs_is_roots},
+	{"the firmware's log tells of the boot", firmware_log_tells_of_the_boot},
 };
 
 int main(void)
