@@ -122,18 +122,22 @@ static void numbers_are_limited(void)
 {
 	int fd = device_open();
 	uint64_t most = limits(fd).buffers.most;
+	void *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
+	CHECK(page != MAP_FAILED);
 	for (uint64_t i = 0; i < most; i++) {
 		struct drm_tern_bo_create args = {.size = PAGE};
 
 		do_ioctl(fd, DRM_IOCTL_TERN_BO_CREATE, &args);
 	}
 	REFUSED(fd, BO_CREATE, EMFILE, .size = PAGE);
+	REFUSED(fd, BO_FROM_USERPTR, EMFILE, .address = (uintptr_t)page, .size = PAGE);
 	EQUAL(limits(fd).buffers.used, most);
 	close(fd);
 	fd = device_open();
 	EQUAL(limits(fd).buffers.used, 0);
 	close(fd);
+	munmap(page, PAGE);
 }
 
 static void refusals(void)

@@ -12,9 +12,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "selftest.h"
+#include "selftest_user.h"
 
-#define VA 0x10000000ull
+#define VA	0x10000000ull
+#define RING_VA 0x300000ull
 
 static int export_handle(int fd, uint32_t handle)
 {
@@ -97,6 +98,17 @@ static void exported_memory_is_mapped(void)
 	context_close(&c);
 }
 
+/* Its words may be anywhere, and gone at any time. */
+static void check_no_wait_on(struct context *c, uint32_t handle)
+{
+	struct user user;
+
+	need_user_queues(c->fd);
+	user_open_as(c, &user, RING_VA, DRM_TERN_PRIORITY_NORMAL);
+	REFUSED(c->fd, QUEUE_WAIT, EINVAL, .queue_id = user.queue, .bo_handle = handle, .value = 1);
+	user_destroy(&user);
+}
+
 /* Memory that another driver has. */
 static void check_import(int dmabuf, volatile uint64_t *map)
 {
@@ -109,6 +121,7 @@ static void check_import(int dmabuf, volatile uint64_t *map)
 	REFUSED(c.fd, BO_MMAP_OFFSET, EPERM, .handle = handle);
 	REFUSED(c.fd, QUEUE_CREATE, EINVAL, .vm_id = c.vm, .flags = DRM_TERN_QUEUE_USER,
 		.ring_bo = handle, .ring_va = DATA_VA);
+	check_no_wait_on(&c, handle);
 	bind(c.fd, c.vm, handle, VA, 2 * PAGE, DRM_TERN_BIND_WRITE);
 	run_reader(&c);
 	EQUAL(map[PAGE / 8 + 1], 7);

@@ -76,6 +76,30 @@ static void with_nothing_held(void)
 	}
 }
 
+/* The ioctls that only ask, or only touch memory. */
+static void check_questions_gone(struct context *c)
+{
+	struct drm_tern_vm_bind_op op = {
+		.type = DRM_TERN_BIND_UNMAP, .va = 0x60000000, .size = PAGE};
+	struct drm_tern_perf_counters counters;
+	struct drm_tern_clocks clocks;
+
+	REFUSED(c->fd, DEV_QUERY, ENODEV, .type = DRM_TERN_QUERY_CLOCKS, .size = sizeof(clocks),
+		.pointer = (uintptr_t)&clocks);
+	REFUSED(c->fd, BO_FROM_USERPTR, ENODEV, .address = (uintptr_t)c->data.map, .size = PAGE);
+	REFUSED(c->fd, BO_MMAP_OFFSET, ENODEV, .handle = c->data.handle);
+	REFUSED(c->fd, BO_SYNC, ENODEV, .handle = c->data.handle, .flags = DRM_TERN_SYNC_TO_DEVICE,
+		.size = PAGE);
+	REFUSED(c->fd, BO_LABEL, ENODEV, .handle = c->data.handle);
+	REFUSED(c->fd, VM_BIND, ENODEV, .vm_id = c->vm, .ops = DRM_TERN_ARRAY(1, &op));
+	REFUSED(c->fd, VM_STATE, ENODEV, .vm_id = c->vm);
+	REFUSED(c->fd, VM_DESTROY, ENODEV, .vm_id = c->vm);
+	REFUSED(c->fd, QUEUE_STATE, ENODEV, .queue_id = c->queue);
+	REFUSED(c->fd, QUEUE_DESTROY, ENODEV, .queue_id = c->queue);
+	REFUSED(c->fd, PERF, ENODEV, .op = DRM_TERN_PERF_FILE, .size = sizeof(counters),
+		.pointer = (uintptr_t)&counters);
+}
+
 /* Everything but closing is refused, and what was mapped can still be touched or is gone. */
 static void check_gone(struct context *c, uint32_t user_queue)
 {
@@ -88,6 +112,7 @@ static void check_gone(struct context *c, uint32_t user_queue)
 	REFUSED(c->fd, QUEUE_KICK, ENODEV, .queue_id = user_queue);
 	REFUSED(c->fd, QUEUE_WAIT, ENODEV, .queue_id = c->queue, .value = 100,
 		.timeout_ns = INT64_MAX);
+	check_questions_gone(c);
 }
 
 /* A user-owned queue, with one job in its ring that says it has begun and then never ends. */
