@@ -163,6 +163,21 @@ static void fill_device(struct tern_device *tdev, struct drm_tern_perf_counters 
 	fill(counters, &tdev->perf.sums);
 }
 
+/* What a device says that fails meanwhile is all ones, or a part of it is. */
+static int read_device(struct tern_device *tdev, struct drm_tern_perf_counters *counters)
+{
+	int ret = mutex_lock_interruptible(&tdev->slots.lock);
+
+	if (ret)
+		return ret;
+	if (tdev->ready)
+		fill_device(tdev, counters);
+	if (!tdev->ready || tern_device_gone(tdev))
+		ret = -ENODEV;
+	mutex_unlock(&tdev->slots.lock);
+	return ret;
+}
+
 static int tell_device(struct tern_device *tdev, struct drm_tern_perf *args)
 {
 	struct drm_tern_perf_counters counters = {};
@@ -173,11 +188,7 @@ static int tell_device(struct tern_device *tdev, struct drm_tern_perf *args)
 	ret = tern_pm_get(tdev);
 	if (ret)
 		return ret;
-	ret = mutex_lock_interruptible(&tdev->slots.lock);
-	if (!ret) {
-		fill_device(tdev, &counters);
-		mutex_unlock(&tdev->slots.lock);
-	}
+	ret = read_device(tdev, &counters);
 	tern_pm_put(tdev);
 	return ret ?: give(args, &counters);
 }

@@ -162,6 +162,8 @@ static int query_clocks(struct tern_device *tdev, struct drm_tern_dev_query *arg
 	if (!ret) {
 		clocks.clock_khz = tern_read(tdev, TERN_REG_CLOCK_KHZ);
 		read_clocks(tdev, &clocks);
+		if (!tdev->ready || tern_device_gone(tdev))
+			ret = -ENODEV; /* what it said may be all ones */
 		tern_pm_put(tdev);
 	}
 	drm_dev_exit(cookie);

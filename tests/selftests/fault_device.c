@@ -121,12 +121,51 @@ static void hung_engines_while_nobody_waits(void)
 	scene_close(&s, 1);
 }
 
+static int read_counters(struct drm_tern_perf_counters *counters)
+{
+	struct drm_tern_perf args = {.op = DRM_TERN_PERF_DEVICE,
+				     .size = sizeof(*counters),
+				     .pointer = (uintptr_t)counters};
+
+	return try_ioctl(s.b.fd, DRM_IOCTL_TERN_PERF, &args);
+}
+
+static int read_clocks(struct drm_tern_clocks *clocks)
+{
+	struct drm_tern_dev_query args = {.type = DRM_TERN_QUERY_CLOCKS,
+					  .size = sizeof(*clocks),
+					  .pointer = (uintptr_t)clocks};
+
+	return try_ioctl(s.b.fd, DRM_IOCTL_TERN_DEV_QUERY, &args);
+}
+
+/* Numbers that can be, until there are none. */
+static void read_until_gone(void)
+{
+	struct drm_tern_perf_counters counters = {0};
+	struct drm_tern_clocks clocks = {0};
+	int error = 0;
+
+	while (!error) {
+		error = read_counters(&counters);
+		CHECK(error || counters.energy_uj < 1ull << 48);
+		error = error ? error : read_clocks(&clocks);
+		CHECK(error || clocks.timestamp < 1ull << 63);
+		CHECK(error || clocks.clock_khz <= clocks.clock_khz_most);
+	}
+	EQUAL(error, -ENODEV);
+}
+
 /* Off, told so, and found again when it is back. */
 static void all_ones(void)
 {
+	pid_t child;
+
 	scene_open(&s);
 	start_endless(&s);
+	child = start_child(read_until_gone);
 	host_ask("gone on");
+	end_child(child);
 	check_off(&s);
 	driver_unbind();
 	host_ask("gone off");

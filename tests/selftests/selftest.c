@@ -59,13 +59,17 @@ pid_t start_child(void (*run)(void))
 	return child;
 }
 
-void in_child(void (*run)(void))
+void end_child(pid_t child)
 {
-	pid_t child = start_child(run);
 	int status = 0;
 
 	EQUAL(waitpid(child, &status, 0), child);
 	EQUAL(status, 0);
+}
+
+void in_child(void (*run)(void))
+{
+	end_child(start_child(run));
 }
 
 int run_one(const struct test *test, size_t number)

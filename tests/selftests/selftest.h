@@ -30,7 +30,8 @@ void fail(const char *file, int line, const char *format, ...)
 	__attribute__((format(printf, 3, 4), noreturn));
 void skip(const char *why) __attribute__((noreturn));
 pid_t start_child(void (*run)(void)); /* one that ends with status 0 if nothing failed */
-void in_child(void (*run)(void));     /* in a process of its own; what fails there fails here */
+void end_child(pid_t child);	      /* waits for it; what failed there fails here */
+void in_child(void (*run)(void));     /* both */
 #define CHECK(cond)                                            \
 	do {                                                   \
 		if (!(cond))                                   \
