@@ -10,8 +10,10 @@
  */
 #include "tern_device.h"
 
-/* From request to reply. The firmware answers in microseconds; a model may be slow. */
+/* From request to reply, of CLOCK. The firmware answers in microseconds; a model may be slow. */
 #define REPLY_TIMEOUT_MS 2000
+/* How often one looks meanwhile: an interrupt may be lost. */
+#define LOOK_MS 500
 
 static struct tern_fw_message *slot_of(struct tern_ipc *ipc, u32 index)
 {
@@ -102,14 +104,20 @@ static bool forget_call(struct tern_ipc *ipc, struct tern_ipc_call *call)
 	return found;
 }
 
-/* Lost interrupts are not the firmware's fault: look before giving up. */
+/* Lost interrupts are not the firmware's fault, and neither is a host that gives a model no time. */
 static int await_reply(struct tern_device *tdev, struct tern_ipc_call *call)
 {
-	if (!wait_for_completion_timeout(&call->done, msecs_to_jiffies(REPLY_TIMEOUT_MS))) {
+	struct tern_since since;
+
+	if (wait_for_completion_timeout(&call->done, msecs_to_jiffies(LOOK_MS)))
+		return call->error;
+	tern_since_now(tdev, &since);
+	do {
 		tern_ipc_receive(tdev);
-		if (forget_call(&tdev->ipc, call))
+		if (tern_longer_than(tdev, &since, REPLY_TIMEOUT_MS) &&
+		    forget_call(&tdev->ipc, call))
 			return -ETIMEDOUT;
-	}
+	} while (!wait_for_completion_timeout(&call->done, msecs_to_jiffies(LOOK_MS)));
 	return call->error;
 }
 

@@ -45,7 +45,15 @@ void tern_since_now(struct tern_device *tdev, struct tern_since *since)
 	since->at = jiffies;
 }
 
-static bool longer_than(struct tern_device *tdev, struct tern_since *since, unsigned int ms)
+/**
+ * tern_longer_than() - Has it stood still for too long?
+ * @tdev: Device that is awake
+ * @since: When it last moved
+ * @ms: How long it may, of CLOCK
+ *
+ * Return: true if so
+ */
+bool tern_longer_than(struct tern_device *tdev, struct tern_since *since, unsigned int ms)
 {
 	u64 clock = tern_read64(tdev, TERN_FW_REG_CLOCK);
 
@@ -63,7 +71,7 @@ static void check_heartbeat(struct tern_device *tdev)
 	if (beat != watchdog->heartbeat) {
 		watchdog->heartbeat = beat;
 		tern_since_now(tdev, &watchdog->beat);
-	} else if (longer_than(tdev, &watchdog->beat, heartbeat_timeout_ms)) {
+	} else if (tern_longer_than(tdev, &watchdog->beat, heartbeat_timeout_ms)) {
 		tern_reset_locked(tdev, TERN_RUNG_FIRMWARE, "its firmware stands still");
 	}
 }
@@ -120,7 +128,7 @@ static bool check_queue(struct tern_runqueue *queue)
 		return false;
 	tern_queue_collect(queue);
 	if (stands_still(queue) &&
-	    longer_than(queue->tdev, &queue->stuck, job_timeout_ms)) {
+	    tern_longer_than(queue->tdev, &queue->stuck, job_timeout_ms)) {
 		tell(queue);
 		tern_queue_die(queue, -ETIMEDOUT, NULL);
 	}
