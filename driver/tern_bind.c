@@ -5,7 +5,8 @@
  * An operation has three parts, because page tables are written where fences wait and nothing may
  * be allocated:
  *
- * 1. prepare, in the ioctl: buffer, pages, as many tables as can be needed, syncs.
+ * 1. describe, in the ioctl, where user space may be waited for and an unplug need not wait: what
+ *    is asked for, syncs. Then prepare: buffer, pages, as many tables as can be needed.
  * 2. commit, in the ioctl, under the reservation locks (drm_exec): the tree of gpuvm, which so is
  *    ahead of the page tables (tern_bind_tree.c). After it nothing fails.
  * 3. apply: entries are written, then the device is asked to forget what they replaced. Now, or
@@ -44,10 +45,14 @@ struct bind_call {
 	struct tern_bind **bind;
 	/** @count: How many were asked for */
 	u32 count;
+	/** @described: How many of them: nothing of the device's is in those beyond @ready */
+	u32 described;
 	/** @ready: How many could be prepared */
 	u32 ready;
 	/** @done: How many are done, or queued */
 	u32 done;
+	/** @refused: Why the one behind @described could not be */
+	int refused;
 	/** @async: Queue them */
 	bool async;
 	/** @signals: What they signal */
@@ -192,8 +197,8 @@ static int prepare_tables(struct tern_bind *bind)
 	return tern_stock_fill(to_tern_device(bind->vm->base.drm), &bind->stock, &need);
 }
 
-static int prepare_async(struct tern_bind *bind, const struct drm_tern_vm_bind_op *op,
-			 struct drm_file *file, struct bind_call *call)
+static int describe_async(struct tern_bind *bind, const struct drm_tern_vm_bind_op *op,
+			  struct drm_file *file, struct bind_call *call)
 {
 	int ret;
 
@@ -205,7 +210,7 @@ static int prepare_async(struct tern_bind *bind, const struct drm_tern_vm_bind_o
 	if (ret)
 		return ret;
 	bind->inited = true;
-	return tern_sync_parse(file, &op->syncs, &bind->base, &call->signals, call->ready);
+	return tern_sync_parse(file, &op->syncs, &bind->base, &call->signals, call->described);
 }
 
 static struct tern_bind *bind_alloc(struct tern_vm *vm, const struct drm_tern_vm_bind_op *op)
@@ -227,9 +232,9 @@ static struct tern_bind *bind_alloc(struct tern_vm *vm, const struct drm_tern_vm
 	return bind;
 }
 
-static int prepare_one(struct bind_call *call, struct drm_file *file)
+static int describe_one(struct bind_call *call, struct drm_file *file)
 {
-	const struct drm_tern_vm_bind_op *op = &call->ops[call->ready];
+	const struct drm_tern_vm_bind_op *op = &call->ops[call->described];
 	struct tern_bind *bind;
 	int ret = tern_check_bind_op(op, call->async);
 
@@ -238,16 +243,35 @@ static int prepare_one(struct bind_call *call, struct drm_file *file)
 	bind = bind_alloc(call->vm, op);
 	if (!bind)
 		return -ENOMEM;
-	if (op->type != DRM_TERN_BIND_UNMAP)
-		ret = prepare_bo(bind, op, file);
-	if (!ret)
-		ret = prepare_tables(bind);
-	if (!ret && call->async)
-		ret = prepare_async(bind, op, file, call);
+	if (call->async)
+		ret = describe_async(bind, op, file, call);
 	if (ret)
 		bind_free(bind);
 	else
-		call->bind[call->ready++] = bind;
+		call->bind[call->described++] = bind;
+	return ret;
+}
+
+static int describe_all(struct bind_call *call, struct drm_file *file)
+{
+	int ret = 0;
+
+	while (call->described < call->count && !ret)
+		ret = describe_one(call, file);
+	return ret;
+}
+
+static int prepare_one(struct bind_call *call, struct drm_file *file)
+{
+	struct tern_bind *bind = call->bind[call->ready];
+	int ret = 0;
+
+	if (bind->type != DRM_TERN_BIND_UNMAP)
+		ret = prepare_bo(bind, &call->ops[call->ready], file);
+	if (!ret)
+		ret = prepare_tables(bind);
+	if (!ret)
+		call->ready++;
 	return ret;
 }
 
@@ -255,7 +279,7 @@ static int prepare_all(struct bind_call *call, struct drm_file *file)
 {
 	int ret = 0;
 
-	while (call->ready < call->count && !ret)
+	while (call->ready < call->described && !ret)
 		ret = prepare_one(call, file);
 	return ret;
 }
@@ -345,34 +369,50 @@ static int run(struct bind_call *call)
 	return ret;
 }
 
-static int call_run(struct bind_call *call, struct drm_tern_vm_bind *args, struct drm_file *file)
+static int call_init(struct bind_call *call, struct drm_tern_vm_bind *args, struct drm_file *file)
 {
-	int ret, refused;
+	int ret;
 
+	tern_sync_signals_init(&call->signals);
+	call->vm = tern_vm_lookup(file->driver_priv, args->vm_id);
+	if (!call->vm)
+		return -ENOENT;
 	ret = TERN_ARRAY_COPY(call->ops, &args->ops);
 	if (ret)
 		return ret;
 	call->bind = kvcalloc(call->count, sizeof(*call->bind), GFP_KERNEL_ACCOUNT);
 	if (!call->bind)
 		return -ENOMEM;
-	refused = prepare_all(call, file);
+	call->refused = describe_all(call, file);
+	return 0;
+}
+
+static int call_run(struct bind_call *call, struct drm_file *file)
+{
+	int refused = prepare_all(call, file) ?: call->refused;
+
 	if (refused && (call->async || refused == -EINTR || refused == -ERESTARTSYS))
 		return refused;
 	/* Those before the one that is refused are done. */
 	return run(call) ?: refused;
 }
 
+/* Tables are the device's memory. */
+static void free_binds(struct bind_call *call)
+{
+	while (call->described--)
+		if (call->bind[call->described])
+			bind_free(call->bind[call->described]);
+	call->described = 0;
+}
+
 static void call_fini(struct bind_call *call)
 {
-	u32 i;
-
-	for (i = 0; i < call->ready; i++)
-		if (call->bind[i])
-			bind_free(call->bind[i]);
 	tern_sync_signals_fini(&call->signals);
 	kvfree(call->bind);
 	kvfree(call->ops);
-	tern_vm_put(call->vm);
+	if (call->vm)
+		tern_vm_put(call->vm);
 }
 
 /**
@@ -395,16 +435,16 @@ int tern_ioctl_vm_bind(struct drm_device *drm, void *data, struct drm_file *file
 	args->done = 0;
 	if (ret)
 		return ret;
-	if (!drm_dev_enter(drm, &cookie))
-		return -ENODEV;
-	call.vm = tern_vm_lookup(file->driver_priv, args->vm_id);
-	ret = -ENOENT;
-	if (call.vm) {
-		tern_sync_signals_init(&call.signals);
-		ret = call_run(&call, args, file);
-		args->done = call.done;
-		call_fini(&call);
+	ret = call_init(&call, args, file);
+	if (!ret && drm_dev_enter(drm, &cookie)) {
+		ret = call_run(&call, file);
+		free_binds(&call);
+		drm_dev_exit(cookie);
+	} else if (!ret) {
+		ret = -ENODEV;
+		free_binds(&call);
 	}
-	drm_dev_exit(cookie);
+	args->done = call.done;
+	call_fini(&call);
 	return ret;
 }

@@ -123,32 +123,27 @@ static int refresh(struct tern_device *tdev, struct tern_account *account)
 	return 0;
 }
 
-static int give(struct drm_tern_perf *args, const struct drm_tern_perf_counters *counters)
+static int read_queue(struct tern_device *tdev, struct tern_file *file, u32 id,
+		      struct drm_tern_perf_counters *counters)
 {
-	return tern_query_give(args->pointer, &args->size, counters, sizeof(*counters));
-}
-
-static int tell_queue(struct tern_device *tdev, struct tern_file *file, struct drm_tern_perf *args)
-{
-	struct tern_runqueue *queue = tern_queue_lookup(file, args->id);
-	struct drm_tern_perf_counters counters = {};
+	struct tern_runqueue *queue = tern_queue_lookup(file, id);
 	int ret;
 
 	if (!queue)
 		return -ENOENT;
 	ret = refresh(tdev, file->account);
-	fill(&counters, &queue->sums);
+	fill(counters, &queue->sums);
 	tern_queue_put(queue);
-	return ret ?: give(args, &counters);
+	return ret;
 }
 
-static int tell_file(struct tern_device *tdev, struct tern_file *file, struct drm_tern_perf *args)
+static int read_file(struct tern_device *tdev, struct tern_file *file,
+		     struct drm_tern_perf_counters *counters)
 {
-	struct drm_tern_perf_counters counters = {};
 	int ret = refresh(tdev, file->account);
 
-	fill(&counters, &file->account->sums);
-	return ret ?: give(args, &counters);
+	fill(counters, &file->account->sums);
+	return ret;
 }
 
 static void fill_device(struct tern_device *tdev, struct drm_tern_perf_counters *counters)
@@ -164,7 +159,7 @@ static void fill_device(struct tern_device *tdev, struct drm_tern_perf_counters 
 }
 
 /* What a device says that fails meanwhile is all ones, or a part of it is. */
-static int read_device(struct tern_device *tdev, struct drm_tern_perf_counters *counters)
+static int read_locked(struct tern_device *tdev, struct drm_tern_perf_counters *counters)
 {
 	int ret = mutex_lock_interruptible(&tdev->slots.lock);
 
@@ -178,9 +173,8 @@ static int read_device(struct tern_device *tdev, struct drm_tern_perf_counters *
 	return ret;
 }
 
-static int tell_device(struct tern_device *tdev, struct drm_tern_perf *args)
+static int read_device(struct tern_device *tdev, struct drm_tern_perf_counters *counters)
 {
-	struct drm_tern_perf_counters counters = {};
 	int ret;
 
 	if (!perfmon_capable())
@@ -188,28 +182,46 @@ static int tell_device(struct tern_device *tdev, struct drm_tern_perf *args)
 	ret = tern_pm_get(tdev);
 	if (ret)
 		return ret;
-	ret = read_device(tdev, &counters);
+	ret = read_locked(tdev, counters);
 	tern_pm_put(tdev);
-	return ret ?: give(args, &counters);
+	return ret;
 }
 
-static int perf(struct tern_device *tdev, struct tern_file *file, struct drm_tern_perf *args)
+/* The part that needs the device. */
+static int perf(struct tern_device *tdev, struct tern_file *file, struct drm_tern_perf *args,
+		struct drm_tern_perf_counters *counters)
 {
 	struct tern_perf_log *log = &file->account->log;
 
 	switch (args->op) {
 	case DRM_TERN_PERF_QUEUE:
-		return tell_queue(tdev, file, args);
+		return read_queue(tdev, file, args->id, counters);
 	case DRM_TERN_PERF_FILE:
-		return tell_file(tdev, file, args);
+		return read_file(tdev, file, counters);
 	case DRM_TERN_PERF_DEVICE:
-		return tell_device(tdev, args);
+		return read_device(tdev, counters);
 	case DRM_TERN_PERF_TRACE_START:
 		return tern_perf_log_start(tdev, log, args->size);
 	case DRM_TERN_PERF_TRACE_READ:
-		return tern_perf_log_read(tdev, log, args);
+		return tern_perf_log_refresh(tdev);
 	default:
 		return tern_perf_log_stop(tdev, log);
+	}
+}
+
+/* And the one that may wait for user space, as long as that likes: an unplug does not. */
+static int give(struct tern_file *file, struct drm_tern_perf *args,
+		const struct drm_tern_perf_counters *counters)
+{
+	switch (args->op) {
+	case DRM_TERN_PERF_QUEUE:
+	case DRM_TERN_PERF_FILE:
+	case DRM_TERN_PERF_DEVICE:
+		return tern_query_give(args->pointer, &args->size, counters, sizeof(*counters));
+	case DRM_TERN_PERF_TRACE_READ:
+		return tern_perf_log_read(&file->account->log, args);
+	default:
+		return 0;
 	}
 }
 
@@ -223,6 +235,7 @@ static int perf(struct tern_device *tdev, struct tern_file *file, struct drm_ter
  */
 int tern_ioctl_perf(struct drm_device *drm, void *data, struct drm_file *file)
 {
+	struct drm_tern_perf_counters counters = {};
 	struct drm_tern_perf *args = data;
 	int cookie, ret = tern_check_perf(args);
 
@@ -230,7 +243,7 @@ int tern_ioctl_perf(struct drm_device *drm, void *data, struct drm_file *file)
 		return ret;
 	if (!drm_dev_enter(drm, &cookie))
 		return -ENODEV;
-	ret = perf(to_tern_device(drm), file->driver_priv, args);
+	ret = perf(to_tern_device(drm), file->driver_priv, args, &counters);
 	drm_dev_exit(cookie);
-	return ret;
+	return ret ?: give(file->driver_priv, args, &counters);
 }

@@ -111,8 +111,8 @@ void tern_perf_changes_hands(struct tern_device *tdev, unsigned int slot);
 void tern_perf_log_init(struct tern_perf_log *log);
 int tern_perf_log_start(struct tern_device *tdev, struct tern_perf_log *log, u32 size);
 int tern_perf_log_stop(struct tern_device *tdev, struct tern_perf_log *log);
-int tern_perf_log_read(struct tern_device *tdev, struct tern_perf_log *log,
-		       struct drm_tern_perf *args);
+int tern_perf_log_refresh(struct tern_device *tdev);
+int tern_perf_log_read(struct tern_perf_log *log, struct drm_tern_perf *args);
 
 /* Any number may come from the device: it may wrap, but not trap as 128-bit divisions do. */
 static inline u64 tern_ticks_to_ns(u64 ticks, u32 khz)

@@ -220,7 +220,13 @@ void tern_perf_changes_hands(struct tern_device *tdev, unsigned int slot)
 		set_bit(slot, tdev->perf.unstarted);
 }
 
-static int drain(struct tern_device *tdev)
+/**
+ * tern_perf_log_refresh() - Have in the logs what the firmware has said so far
+ * @tdev: Device
+ *
+ * Return: 0 or a negative errno
+ */
+int tern_perf_log_refresh(struct tern_device *tdev)
 {
 	int ret = mutex_lock_interruptible(&tdev->slots.lock);
 
@@ -262,7 +268,7 @@ static int start_locked(struct tern_device *tdev, struct tern_perf_log *log, u32
 	event = kvcalloc(size, sizeof(*event), GFP_KERNEL_ACCOUNT);
 	if (!event)
 		return -ENOMEM;
-	ret = drain(tdev); /* what was before is none of ours */
+	ret = tern_perf_log_refresh(tdev); /* what was before is none of ours */
 	if (ret) {
 		kvfree(event);
 		return ret;
@@ -370,16 +376,14 @@ static int read_locked(struct tern_perf_log *log, struct drm_tern_perf *args)
 
 /**
  * tern_perf_log_read() - Give events to user space, oldest first
- * @tdev: Device
  * @log: The file's
  * @args: TRACE_READ, which has been checked
  *
  * Return: 0, -ENODATA if none are recorded, or a negative errno; then all of them are still there
  */
-int tern_perf_log_read(struct tern_device *tdev, struct tern_perf_log *log,
-		       struct drm_tern_perf *args)
+int tern_perf_log_read(struct tern_perf_log *log, struct drm_tern_perf *args)
 {
-	int ret = drain(tdev) ?: mutex_lock_interruptible(&log->reader);
+	int ret = mutex_lock_interruptible(&log->reader);
 
 	if (ret)
 		return ret;
