@@ -70,8 +70,7 @@ def guest(options, command, limit):
         run = subprocess.Popen(
             [HERE + "/run", *with_control(options, logs), "--logs", logs, "--talk",
              "--timeout", str(limit),
-             # Warnings too; and a model on a loaded machine takes its time to stop.
-             "--append", "loglevel=5 tern.preempt_us=2000000",
+             "--append", "loglevel=5",  # warnings too
              "sh", "-c", command],
             cwd=REPO, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
             text=True, errors="replace")
