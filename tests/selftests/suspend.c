@@ -3,49 +3,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/dma-buf.h>
-#include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
-#include "selftest.h"
+#include "selftest_sleep.h"
 
 #define RING_VA 0x300000ull
-
-/* ---- Sleep: devices only, for so many seconds, and then it wakes by itself ---- */
-static bool write_to(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY);
-	bool good = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-
-	if (fd >= 0)
-		close(fd);
-	return good;
-}
-
-static bool is_mounted(const char *type)
-{
-	FILE *file = fopen("/proc/mounts", "r");
-	char line[512], word[32] = "";
-	bool found = false;
-
-	CHECK(file);
-	while (fgets(line, sizeof(line), file))
-		found |= sscanf(line, "%*s %*s %31s", word) == 1 && !strcmp(word, type);
-	fclose(file);
-	return found;
-}
-
-static void system_sleeps(const char *seconds)
-{
-	/* Linux's virtio 9p does not wake up again, and with it whoever reads from there. */
-	if (is_mounted("9p"))
-		skip("a file system here does not survive it");
-	if (!write_to("/sys/module/suspend/parameters/pm_test_delay", seconds) ||
-	    !write_to("/sys/power/pm_test", "devices"))
-		skip("this kernel cannot try to sleep");
-	CHECK(write_to("/sys/power/state", "freeze"));
-	write_to("/sys/power/pm_test", "none");
-}
 
 /* ---- Programs: one that runs for a while and then writes 7 where its argument says ---- */
 static void slow_writer(struct context *c, int64_t loops)
@@ -70,7 +32,7 @@ static void queued_jobs_go_on(void)
 	for (uint64_t job = 0; job < JOBS; job++)
 		for (uint64_t i = 0; i < QUEUES; i++)
 			submit(c.fd, queue[i], CODE_VA, DATA_VA + 8 * (job * QUEUES + i));
-	system_sleeps("1");
+	EQUAL(system_sleeps("1"), 0);
 	for (uint64_t i = 0; i < QUEUES; i++) {
 		EQUAL(wait_job(c.fd, queue[i], JOBS, 60000), 0);
 		EQUAL(queue_state(c.fd, queue[i]).error, 0);
@@ -91,7 +53,7 @@ static void running_job_goes_on(void)
 	slow_writer(&c, 3000000);
 	job = context_submit(&c);
 	EQUAL(wait_job(c.fd, c.queue, job, 50), -ETIMEDOUT);
-	system_sleeps("1");
+	EQUAL(system_sleeps("1"), 0);
 	EQUAL(context_wait(&c, job), 0);
 	state = queue_state(c.fd, c.queue);
 	EQUAL(state.error, 0);
@@ -149,7 +111,7 @@ static void user_queues_go_on(void)
 		for (int i = 0; i < FILES * EACH; i++)
 			user_push(&file[i % FILES], &u[i % FILES][i / FILES],
 				  DATA_VA + 8 * (uint64_t)(i / FILES));
-	system_sleeps("1");
+	EQUAL(system_sleeps("1"), 0);
 	for (int i = 0; i < FILES * EACH; i++) {
 		struct context *c = &file[i % FILES];
 		struct drm_tern_queue_wait args = {.queue_id = u[i % FILES][i / FILES].queue,
@@ -219,7 +181,7 @@ static void job_comes_in_the_night(void)
 	sleep(8);
 	EQUAL(queue_state(with.fd, with.queue).done, 1);
 	EQUAL(queue_state(without.fd, without.queue).done, 0);
-	system_sleeps("5");
+	EQUAL(system_sleeps("5"), 0);
 	EQUAL(context_wait(&with, 2), 0);
 	EQUAL(context_wait(&without, 1), 0);
 	EQUAL(queue_state(with.fd, with.queue).error, 0);

@@ -16,6 +16,10 @@ STUCK = r"firmware: slot \d+ does not leave the engines"
 ENGINES = r"reset of engines: a context did not answer preemption"
 STILL_IN = r"reset of engines: (a context did not answer preemption|a slot did not become idle)"
 EVERYTHING = r"reset of everything: its memory could not correct an error"
+# What the kernel says of a device that does not want to sleep.
+AWAKE = [r"PM: pci_pm_suspend\(\): system_suspend \[tern\] returns -\d+",
+         r"PM: dpm_run_callback\(\): pci_pm_suspend returns -\d+",
+         r"PM: failed to suspend( async)?: error -\d+"]
 NOT_STARTED = r"firmware .* did not start: at RESET after 1000 ms"
 UNACKNOWLEDGED = "reset of {}: an invalidation was not acknowledged"
 
@@ -38,6 +42,14 @@ FAULTS = {
     "fault_turns": {
         "stubborn engines, others wait": [STUCK] * 5,
         "hung engines, others wait": [STUCK, STILL_IN],
+    },
+    "fault_suspend": {
+        "hung engines": [STUCK, ENGINES, *AWAKE],
+        "DMA error of the firmware": [r"the bus refused to \w+ 0x\w+ for source 15, address space 0",
+                                      STOPPED, r"firmware crashed: mcause 0x[57]", *AWAKE],
+        "DMA error": [r"the bus refused to (read|write) 0x\w+ for source \d, address space [1-9]"],
+        "silent firmware": [STOPPED, *AWAKE],
+        "fatal ECC error": [r"reset of everything: its memory could not correct an error"],
     },
     "fault_firmware": {
         "silent": [STOPPED],
