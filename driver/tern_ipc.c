@@ -104,7 +104,7 @@ static bool forget_call(struct tern_ipc *ipc, struct tern_ipc_call *call)
 	return found;
 }
 
-/* Lost interrupts are not the firmware's fault, and neither is a host that gives a model no time. */
+/* Lost interrupts are not the firmware's fault, nor is a host that gives a model no time. */
 static int await_reply(struct tern_device *tdev, struct tern_ipc_call *call)
 {
 	struct tern_since since;
