@@ -33,10 +33,13 @@ static void pci_power(struct tern_device *tdev, bool on)
 {
 	struct device *dev = tdev->drm.dev;
 
-	if (on)
-		pm_runtime_allow(dev);
-	else
+	if (!on) {
 		pm_runtime_forbid(dev);
+		return;
+	}
+	/* It is awake, even if a predecessor failed to wake it: that error would stay for ever. */
+	pm_runtime_set_active(dev);
+	pm_runtime_allow(dev);
 }
 
 static const struct tern_door pci_door = {
