@@ -81,6 +81,7 @@ TOOLS := $(patsubst userspace/tools/%.c,$(B)/bin/%,$(TOOL_SRC)) \
 TESTS := $(patsubst tests/unit/%.c,$(B)/tests/%,$(TEST_SRC)) \
 	$(patsubst tests/device/%.c,$(B)/tests/%,$(DEVICE_TEST_SRC))
 # Of these, what guests also run, on the kernel's device (tests/unit/support/no_sim.c).
+GUESTS := $(addprefix $(B)/guest/,tern-run libggml-tern.so)
 LIB_TESTS := $(addprefix $(B)/tests/,test_lib test_lib_async test_lib_report test_blob)
 BENCHES := $(patsubst tests/bench/%.c,$(B)/bin/%,$(BENCH_SRC))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/%,$(FUZZ_SRC))
@@ -128,7 +129,7 @@ firmware: $(FW)/tern.fw            ## the MCU's firmware, build/firmware/tern.fw
 
 tests: $(TESTS)                    ## the unit tests, without running them
 device: $(B)/bin/tern-device       ## the model as a PCI device, for the rigs
-selftests: $(SELFTESTS) $(LIB_TESTS)   ## programs that try the kernel module
+selftests: $(SELFTESTS) $(LIB_TESTS) $(GUESTS)   ## programs that try the kernel module
 
 # KERNEL=VERSION: another kernel than the one that runs.
 KERNEL ?= $(shell uname -r)
@@ -276,11 +277,12 @@ $(B)/lib/public/libtern.a: $(LIB_A) $(SYMBOLS)
 $(B)/lib/libtern.so: $(B)/lib/libtern.so.$(SOVERSION)
 	@ln -sf $(<F) $@
 
-$(B)/lib/libggml-tern.so: $(call objects,$(GGML_SRC)) $(LIB_A) $(GGML_MAP)
+$(addsuffix /libggml-tern.so,$(B)/lib $(B)/guest): $(call objects,$(GGML_SRC)) \
+		$(LIB_A) $(GGML_MAP)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(CFLAGS) $(INSTRUMENT) $(LDFLAGS) -shared \
 		$(if $(INSTRUMENT),,-Wl,-z,defs) -Wl,--version-script=$(GGML_MAP) \
-		-o $@ $(filter %.o %.a,$^) -ldl $(LDLIBS)
+		-o $@ $(filter %.o,$^) $(filter %.a,$^) -ldl $(LDLIBS)
 
 # Only this knows where things will be: another PREFIX is no reason to compile anew.
 $(B)/prefix: FORCE
@@ -297,6 +299,11 @@ link = $(call say,LD,$@)mkdir -p $(@D); $(CC) $(CFLAGS) $(INSTRUMENT) \
 
 ARCHIVES := $(RUN_A) $(LIB_A)
 $(B)/bin/tern-run: $(call objects,$(RUN_MAIN)) $(ARCHIVES)
+	$(link) $(PCRE2)
+# For guests, where nothing may fall back to the NPU in process.
+$(GUESTS): private LDFLAGS += -Wl,--wrap=tern_transport_sim
+$(GUESTS): $(call objects,tests/unit/support/no_sim.c)
+$(B)/guest/tern-run: $(call objects,$(RUN_MAIN)) $(ARCHIVES)
 	$(link) $(PCRE2)
 $(B)/bin/%: $(B)/obj/userspace/tools/%.o $(ARCHIVES)
 	$(link) $(PCRE2)

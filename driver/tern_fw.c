@@ -191,17 +191,20 @@ void tern_fw_tell_crash(struct tern_device *tdev)
 static int refuse(struct tern_device *tdev, enum tern_fw_image_error error)
 {
 	const struct tern_fw_header *header = tdev->fw.file;
-	bool known = tdev->fw.bytes >= sizeof(*header) && error > TERN_FW_IMAGE_HASH;
+	char file[96] = "";
 
+	/* Before its hash is right it may say anything. */
+	if (error > TERN_FW_IMAGE_HASH)
+		scnprintf(file, sizeof(file), "; file: firmware %u.%u, interface %u.%u, security %u",
+			  le16_to_cpu(header->major), le16_to_cpu(header->minor),
+			  le16_to_cpu(header->interface_major),
+			  le16_to_cpu(header->interface_minor),
+			  le32_to_cpu(header->security_version));
 	drm_err(&tdev->drm,
-		"%s refused: %s (driver: firmware %u.%u; device: interface %u.%u, security %u; file: firmware %u.%u, interface %u.%u, security %u)\n",
+		"%s refused: %s (driver: firmware %u.%u; device: interface %u.%u, security %u%s)\n",
 		firmware, tern_fw_image_text(error), TERN_FW_MAJOR, TERN_FW_MINOR,
 		tdev->interface >> 16, tdev->interface & 0xffff,
-		tern_read(tdev, TERN_REG_SECURITY_VERSION),
-		known ? le16_to_cpu(header->major) : 0, known ? le16_to_cpu(header->minor) : 0,
-		known ? le16_to_cpu(header->interface_major) : 0,
-		known ? le16_to_cpu(header->interface_minor) : 0,
-		known ? le32_to_cpu(header->security_version) : 0);
+		tern_read(tdev, TERN_REG_SECURITY_VERSION), file);
 	return -EINVAL;
 }
 

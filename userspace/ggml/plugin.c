@@ -13,10 +13,17 @@ static struct plugin plugin = {
 };
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
+static void tell(void *ctx, enum tern_log_level level, const char *text)
+{
+	(void)ctx;
+	host_log(level == TERN_LOG_ERROR ? GGML_LOG_LEVEL_ERROR : GGML_LOG_LEVEL_WARN, "%s", text);
+}
+
 static void open_device(void)
 {
 	uint64_t npu = 0, mac = 0, khz = 0;
 
+	tern_set_log(tell, NULL, TERN_LOG_WARN);
 	if (tern_device_open(NULL, &plugin.dev)) {
 		host_log(GGML_LOG_LEVEL_ERROR, "%s", tern_last_error());
 		return;

@@ -20,8 +20,10 @@ static int no_buffer(int err, uint64_t size)
 {
 	const char *remedy = "";
 
-	if (err == -EDQUOT || err == -EMFILE)
-		remedy = "; destroy buffers, or raise the module's limits";
+	if (err == -EMFILE)
+		remedy = "; destroy buffers";
+	else if (err == -EDQUOT)
+		remedy = "; destroy buffers, or raise the module's parameter buffer_percent";
 	else if (err == -ENOBUFS)
 		remedy = "; raise the limit of locked memory (ulimit -l, or LimitMEMLOCK=)";
 	else if (err == -EOPNOTSUPP)

@@ -258,6 +258,13 @@ static int run(struct options *opt)
 	return status;
 }
 
+/* What the library does otherwise than was to be expected, and what to do about it. */
+static void on_warning(void *ctx, enum tern_log_level level, const char *text)
+{
+	(void)ctx;
+	fprintf(stderr, "tern-run: %s%s\n", level == TERN_LOG_WARN ? "warning: " : "", text);
+}
+
 int main(int argc, char **argv)
 {
 	struct options opt = {
@@ -268,6 +275,7 @@ int main(int argc, char **argv)
 	int rc = parse_options(argc, argv, &opt);
 
 	sigaction(SIGINT, &sa, NULL);
+	tern_set_log(on_warning, NULL, TERN_LOG_WARN);
 	rc = rc ? rc - 1 : run(&opt);
 	/* What was printed may still wait in the buffer. */
 	if ((fflush(stdout) || ferror(stdout)) && (rc == 0 || rc == 130)) {
