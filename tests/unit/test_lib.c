@@ -4,6 +4,7 @@
 #include "lib_fixture.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 /* ---- devices ------------------------------------------------------------------------ */
 
@@ -83,6 +84,35 @@ START_TEST(the_environment_names_the_default)
 	expect_error(tern_device_get(dev, TERN_DEVICE_THREADS, NULL), -EINVAL, "NULL");
 	tern_device_close(dev);
 	unsetenv("TERN_DEVICE");
+}
+END_TEST
+
+/* What there is can be had, and a byte more cannot: on the kernel's device, whose file has a limit
+ * below the machine's memory. */
+START_TEST(memory_is_told_as_it_is)
+{
+	const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), size = 64 << 20;
+	const uint64_t machine = (uint64_t)sysconf(_SC_PHYS_PAGES) * page;
+	uint64_t most = 0, left = 0;
+	struct tern_buffer *buffer;
+	struct tern_device *dev;
+
+	must(tern_device_open(rig_kernel() ? rig_kernel() : "sim:ref", &dev));
+	must(tern_device_get(dev, TERN_DEVICE_MEMORY, &most));
+	must(tern_device_get(dev, TERN_DEVICE_MEMORY_FREE, &left));
+	ck_assert_uint_gt(left, 0);
+	ck_assert_uint_le(left, most);
+	ck_assert_uint_le(most, machine);
+	if (rig_kernel()) {
+		ck_assert_uint_lt(most, machine);
+		ck_assert_int_eq(tern_buffer_create(dev, most + page, &buffer), -EDQUOT);
+	}
+	must(tern_buffer_create(dev, size, &buffer));
+	must(tern_device_get(dev, TERN_DEVICE_MEMORY_FREE, &left));
+	if (rig_kernel())
+		ck_assert_uint_le(left, most - size);
+	tern_buffer_destroy(buffer);
+	tern_device_close(dev);
 }
 END_TEST
 
@@ -591,6 +621,7 @@ static Suite *suite(void)
 
 	tcase_add_test(t, devices_are_named);
 	tcase_add_test(t, the_environment_names_the_default);
+	tcase_add_test(t, memory_is_told_as_it_is);
 	tcase_add_test(t, operators_are_asked_for);
 	tcase_add_test(t, absurd_operators_are_refused);
 	tcase_add_loop_test(t, buffers_are_zeroed_pages, 0, 2);

@@ -52,21 +52,15 @@ struct plugin *plugin_get(void)
 	return plugin.dev ? &plugin : NULL;
 }
 
-/* Memory is the host's. */
 void plugin_memory(size_t *free, size_t *total)
 {
-	unsigned long long kib;
-	char line[128];
-	FILE *f = fopen("/proc/meminfo", "r");
+	uint64_t left = 0, most = 0;
 
-	*total = (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
-	*free = (size_t)sysconf(_SC_AVPHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
-	while (f && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "MemAvailable: %llu kB", &kib) == 1)
-			*free = (size_t)kib * 1024;
-	}
-	if (f)
-		fclose(f);
+	if (tern_device_get(plugin.dev, TERN_DEVICE_MEMORY_FREE, &left) ||
+	    tern_device_get(plugin.dev, TERN_DEVICE_MEMORY, &most))
+		host_log(GGML_LOG_LEVEL_WARN, "%s", tern_last_error());
+	*free = left;
+	*total = most;
 }
 
 bool plugin_supports(struct plugin *p, const struct ggml_tensor *node)

@@ -71,7 +71,9 @@ enum tern_device_attr {
 	TERN_DEVICE_MAC_INT8,  /* per cycle */
 	TERN_DEVICE_DRAM_X256, /* sustained bytes per cycle, times 256 */
 	TERN_DEVICE_SPM_BYTES,
-	TERN_DEVICE_THREADS, /* host threads of the CPU kernels and the model */
+	TERN_DEVICE_THREADS,	 /* host threads of the CPU kernels and the model */
+	TERN_DEVICE_MEMORY,	 /* bytes there are for buffers */
+	TERN_DEVICE_MEMORY_FREE, /* of these, now */
 };
 TERN_API int tern_device_get(const struct tern_device *dev, enum tern_device_attr attr,
 			     uint64_t *value);

@@ -200,6 +200,25 @@ static int parse(const char *params, struct tern_accel_options *o, bool *user)
 	return 0;
 }
 
+/* ---- memory ------------------------------------------------------------------------------- */
+
+/* The file's limit counts buffers; memory of the process that is pinned is the host's anyway. */
+static int memory(struct tern_transport *t, uint64_t *most, uint64_t *left)
+{
+	struct drm_tern_limits limits = {0};
+	int ret = query(accel_of(t), DRM_TERN_QUERY_LIMITS, &limits, sizeof(limits));
+	const struct drm_tern_limit *bytes = &limits.buffer_bytes;
+	uint64_t unused;
+
+	if (ret)
+		return tern_fail(ret, "the driver does not tell its limits: %s", strerror(-ret));
+	tern_host_memory(most, left);
+	unused = bytes->most > bytes->used ? bytes->most - bytes->used : 0;
+	*most = *most < bytes->most ? *most : bytes->most;
+	*left = *left < unused ? *left : unused;
+	return 0;
+}
+
 /* ---- transport --------------------------------------------------------------------------- */
 
 static void destroy(struct tern_transport *t)
@@ -266,6 +285,7 @@ int tern_transport_accel(const char *params, struct tern_accel_options *o,
 		.alloc = accel_alloc,
 		.wrap = accel_wrap,
 		.free = accel_free,
+		.memory = memory,
 		.context_create = context_create,
 		.context_destroy = context_destroy,
 		.map = accel_map_set,

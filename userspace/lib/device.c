@@ -222,6 +222,20 @@ static uint64_t threads_of(const struct tern_device *dev)
 	return n > 0 ? (uint64_t)n : 1;
 }
 
+static int get_memory(const struct tern_device *dev, bool left, uint64_t *value)
+{
+	uint64_t bytes[2];
+	int ret = 0;
+
+	if (dev->transport->ops->memory)
+		ret = dev->transport->ops->memory(dev->transport, &bytes[0], &bytes[1]);
+	else
+		tern_host_memory(&bytes[0], &bytes[1]);
+	if (!ret)
+		*value = bytes[left];
+	return ret;
+}
+
 int tern_device_get(const struct tern_device *dev, enum tern_device_attr attr, uint64_t *value)
 {
 	const struct tern_caps *caps;
@@ -248,6 +262,9 @@ int tern_device_get(const struct tern_device *dev, enum tern_device_attr attr, u
 	case TERN_DEVICE_THREADS:
 		*value = threads_of(dev);
 		return 0;
+	case TERN_DEVICE_MEMORY:
+	case TERN_DEVICE_MEMORY_FREE:
+		return get_memory(dev, attr == TERN_DEVICE_MEMORY_FREE, value);
 	}
 	return tern_fail(-EINVAL, "tern_device_get: attribute %d is unknown", (int)attr);
 }

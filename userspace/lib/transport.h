@@ -64,6 +64,8 @@ struct tern_transport_ops {
 	int (*wrap)(struct tern_transport *t, void *host, uint64_t size, bool read_only,
 		    struct tern_mem *mem);
 	void (*free)(struct tern_transport *t, struct tern_mem *mem);
+	/* Bytes there are for buffers, and those left of them; NULL: as the host says. */
+	int (*memory)(struct tern_transport *t, uint64_t *most, uint64_t *left);
 	/* NULL from here on: no NPU. */
 	int (*context_create)(struct tern_transport *t, struct tern_context **out);
 	void (*context_destroy)(struct tern_context *c);
@@ -102,5 +104,7 @@ int tern_host_alloc(struct tern_va *va, uint64_t size, struct tern_mem *mem);
 int tern_host_wrap(struct tern_va *va, void *host, uint64_t size, bool read_only,
 		   struct tern_mem *mem);
 void tern_host_free(struct tern_va *va, struct tern_mem *mem);
+/* The host's memory, and what of it may be had without swapping. */
+void tern_host_memory(uint64_t *most, uint64_t *left);
 
 #endif

@@ -4,7 +4,9 @@
 #include "graph/graph.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 int tern_host_alloc(struct tern_va *va, uint64_t size, struct tern_mem *mem)
 {
@@ -36,6 +38,23 @@ void tern_host_free(struct tern_va *va, struct tern_mem *mem)
 	if (mem->owned)
 		tern_pages_free(mem->host, mem->size);
 	*mem = (struct tern_mem){0};
+}
+
+void tern_host_memory(uint64_t *most, uint64_t *left)
+{
+	const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	unsigned long long kib;
+	char line[128];
+	FILE *f = fopen("/proc/meminfo", "re");
+
+	*most = (uint64_t)sysconf(_SC_PHYS_PAGES) * page;
+	*left = (uint64_t)sysconf(_SC_AVPHYS_PAGES) * page;
+	while (f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "MemAvailable: %llu kB", &kib) == 1)
+			*left = (uint64_t)kib * 1024;
+	}
+	if (f)
+		fclose(f);
 }
 
 static void host_destroy(struct tern_transport *t)
