@@ -18,6 +18,8 @@ from greedy_steps import START_LIMIT, Server, free_port, parted
 
 PLUGIN = "/scratch/plugin/libggml-tern.so"
 MODEL, DRAFT = "/models/kdoc-q8_0.gguf", "/models/kdoc-q4_0.gguf"
+# Rounds no activations, as quantized ones do on both sides, each in its way: one text is right.
+EXACT = "/models/kdoc-f16.gguf"
 PROMPT = "Memory is allocated by"
 TOKENS, CLIENTS = 24, 8
 LIMIT = 300  # seconds
@@ -51,23 +53,28 @@ def judge_bench(total):
         row(total, f"llama-bench, {name}", good, text)
 
 
-def chat(server, text):
-    answer = server.request("/v1/chat/completions", {
-        "messages": [{"role": "user", "content": text}], "max_tokens": TOKENS,
-        "temperature": 0, "ignore_eos": True})
-    return answer["choices"][0]["message"]["content"], answer["usage"]["completion_tokens"]
+def judge_chat(answer, cpu):
+    """(what to print, whether it is the CPU's text or parts from it where it may)"""
+    text, steps = answer
+    if len(steps) != TOKENS or not text.strip():
+        return f"{len(steps)} tokens", False
+    return ("same text as the CPU's", True) if text == cpu else parted(steps, cpu, text)
 
 
 def judge_server(total):
-    with Server(MODEL, 256 * CLIENTS, CLIENTS) as server:
-        text, tokens = chat(server, PROMPT)
-        row(total, "llama-server, a chat", tokens == TOKENS and bool(text.strip()),
-            f"{tokens} tokens")
+    prompts = [PROMPT, *(f"{PROMPT} {n}" for n in range(CLIENTS))]
+    with Server(EXACT, 256, npu=False) as server:
+        cpu = [server.chat(prompt, TOKENS)[0] for prompt in prompts]
+    with Server(EXACT, 256 * CLIENTS, CLIENTS) as server:
+        said, good = judge_chat(server.chat(PROMPT, TOKENS), cpu[0])
+        row(total, "llama-server, a chat", good, said)
         with concurrent.futures.ThreadPoolExecutor(CLIENTS) as pool:
-            answers = list(pool.map(lambda n: chat(server, f"{PROMPT} {n}"), range(CLIENTS)))
-        good = [t for t, n in answers if n == TOKENS and t.strip()]
-        row(total, f"llama-server, {CLIENTS} at once", len(good) == CLIENTS,
-            f"{len(good)} of {CLIENTS} answered with {TOKENS} tokens")
+            answers = list(pool.map(lambda prompt: server.chat(prompt, TOKENS), prompts[1:]))
+    found = list(map(judge_chat, answers, cpu[1:]))
+    same = sum(answer[0] == text for answer, text in zip(answers, cpu[1:]))
+    wrong = [said for said, good in found if not good]
+    row(total, f"llama-server, {CLIENTS} at once", not wrong,
+        wrong[0] if wrong else f"{same} of {CLIENTS} texts are the CPU's")
 
 
 def judge_speculative(total):

@@ -23,11 +23,12 @@ def free_port():
 
 
 class Server:
-    """llama-server with one model on TERN0, for as long as a with block."""
+    """llama-server with one model on TERN0, or on the CPU, for as long as a with block."""
 
-    def __init__(self, model, context, slots=1, extra=()):
+    def __init__(self, model, context, slots=1, extra=(), npu=True):
         self.port = free_port()
-        self.command = ["llama-server", "-m", model, "-ngl", "99", "-c",
+        self.environment = dict(os.environ, **({"GGML_BACKEND_PATH": PLUGIN} if npu else {}))
+        self.command = ["llama-server", "-m", model, "-ngl", "99" if npu else "0", "-c",
                         str(context), "--host", "127.0.0.1", "--port",
                         str(self.port), "-np", str(slots), "--no-webui", *extra]
 
@@ -35,7 +36,7 @@ class Server:
         self.log = open("server.log", "w")
         self.process = subprocess.Popen(
             self.command, stdout=self.log, stderr=self.log,
-            env=dict(os.environ, GGML_BACKEND_PATH=PLUGIN))
+            env=self.environment)
         deadline = time.monotonic() + START_LIMIT
         while not self.healthy():
             if self.process.poll() is not None or time.monotonic() > deadline:
@@ -67,12 +68,20 @@ class Server:
         answer = self.request("/completion", {
             "prompt": prompt, "n_predict": tokens, "temperature": 0,
             "n_probs": 2, "cache_prompt": False})
-        found = []
-        for step in answer["completion_probabilities"]:
-            first, second = step["top_logprobs"][:2]
-            found.append((bytes(first["bytes"]), bytes(second["bytes"]),
-                          first["logprob"] - second["logprob"]))
-        return found
+        return list(map(read_step, answer["completion_probabilities"]))
+
+    def chat(self, text, tokens):
+        """The answer of TOKENS tokens, and its steps."""
+        answer = self.request("/v1/chat/completions", {
+            "messages": [{"role": "user", "content": text}], "max_tokens": tokens,
+            "temperature": 0, "ignore_eos": True, "logprobs": True, "top_logprobs": 2})
+        choice = answer["choices"][0]
+        return choice["message"]["content"], list(map(read_step, choice["logprobs"]["content"]))
+
+
+def read_step(step):
+    first, second = step["top_logprobs"][:2]
+    return bytes(first["bytes"]), bytes(second["bytes"]), first["logprob"] - second["logprob"]
 
 
 def where_parted(cpu, steps):
