@@ -19,6 +19,27 @@ LIMIT = 1500  # seconds for all architectures on a loaded machine
 WHOLE = """llama qwen2 qwen3 gemma2 gemma3 openelm pangu-embedded glm4 chatglm internlm2
     hunyuan-dense spark2_5 minicpm smollm3 granite phi3""".split()
 SHORT = ["llama", "qwen3", "openelm", "gemma3"]
+# Of test-llama-archs: the rows that are compared and have to agree, some of them several times. One
+# less is a failure; the others llama.cpp itself skips.
+COMPARED = {
+    "Dense": """
+        llama deci falcon baichuan gpt2 gptneox mpt starcoder refact bloom stablelm qwen qwen2
+        qwen2vl qwen3 qwen3vl qwen35 phi2 phi3 plamo plamo2 plamo3 codeshell orion internlm2
+        minicpm minicpm3 gemma gemma2 gemma3 gemma3n starcoder2 mamba mamba2 jamba falcon-h1
+        xverse command-r cohere2 olmo olmo2 muse-glimmer openelm chatglm glm4 bitnet t5 jais jais2
+        nemotron nemotron_h nemotron_h_moe exaone exaone4 granite granitemoe granitehybrid
+        granite_swa arcee hunyuan-dense hunyuan_vl smollm3 lfm2 dream llada seed_oss apertus
+        cogvlm pangu-embedded mistral3 spark2_5 maincoder talkie nanbeige qwen3tts pockettts
+        hrm_text k2-horizon""".split(),
+    "MoE": """
+        llama llama4 grok refact qwen2moe qwen3moe qwen3next qwen3vlmoe qwen35moe qwen4exp phimoe
+        minicpm maple cohere2moe dbrx olmoe arctic deepseek deepseek2 deepseek2 deepseek2
+        deepseek32 deepseek4 glm4moe glm-dsa exaone-moe granite granitemoe bailingmoe bailingmoe2
+        bailingmoe3 dots1 dots3note afmoe laguna ernie4_5 ernie4_5-moe hunyuan-moe hy_v3 hy_v4
+        gpt-oss lfm2moe smallthinker llada-moe grovemoe minimax-m2 rnd1 mistral3 mistral4
+        paddleocr mimo2 step35 maion-coder kimi-linear kimi-k3 glm5-next mellum minimax-m3
+        minimax-01 k2-horizon""".split(),
+}
 ROW = re.compile(r"^\|\s*(\S+)\|.*\|\s*(Dense|MoE|Host experts|MoE cache)\|(.*)\|\s*$")
 NODE = re.compile(r"node #\s*(\d+) \(\s*(\S+)\):.*? \[\s*(\S+)\s(.*)")
 
@@ -102,6 +123,14 @@ def print_shares(total, archs):
             print(f"  {share.arch:17}{star} {part:>7}  {host[:44]:44}{end}".rstrip())
 
 
+def missing(found, picked):
+    """Of COMPARED, what did not end with a comparison that FOUND tells of."""
+    told = collections.Counter(row[:2] for row in found if row[2] != "skipped")
+    known = collections.Counter((arch, configuration) for configuration, archs in COMPARED.items()
+                                for arch in archs if picked is None or arch in picked)
+    return sorted((known - told).elements())
+
+
 def judge(total, short):
     picked = ["-a", "^(" + "|".join(map(re.escape, SHORT)) + ")$"] if short else []
     status, output, log = run(picked)
@@ -114,6 +143,8 @@ def judge(total, short):
             print(f"    FAILED {arch}, {configuration}: {verdict}")
     total.passed += verdicts["ok"]
     total.failed += verdicts["failed"]
+    for arch, configuration in missing(found, SHORT if short else None):
+        print(f"  {arch}, {configuration}: was not compared  {total.count(False)}")
     if status != 0 or not verdicts["ok"] or "Summary: all" not in output:
         said = (log.strip().splitlines() or ["nothing"])[-1]
         print(f"  ended with status {status}: {said[:60]}  {total.count(False)}")
