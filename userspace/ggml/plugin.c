@@ -103,7 +103,9 @@ struct plugin_buffer *plugin_buffer_wrap(struct plugin *p, void *mem, uint64_t s
 
 	if (!buffer)
 		return NULL;
-	/* A mapped file may be read-only, and ggml does not say. */
+	/* A mapped file may be read-only, and ggml does not say: then the first fails at once. Trying
+	 * read-only first would save nothing: the kernel copies a private mapping that is pinned
+	 * for long in either way, and a shared one (llama.cpp's) in neither. */
 	ret = tern_buffer_wrap(p->dev, mem, size, 0, &buffer->buf);
 	if (ret)
 		ret = tern_buffer_wrap(p->dev, mem, size, TERN_WRAP_READ_ONLY, &buffer->buf);
