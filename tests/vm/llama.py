@@ -35,7 +35,7 @@ chroot /other sh -c "$(cat <<'END'
 END
 )"
 echo '# begin llama-log'
-grep -h '{copied}' /other/scratch/nobody.log
+grep -H '{copied}' /other/scratch/*.log
 echo '# end llama-log 0 0'
 """
 
@@ -80,6 +80,9 @@ def compare(want, said):
         same = got == want if user == "root" else without_cycles(got) == without_cycles(want)
         if not same:
             wrong += [user + " expected:", *want[-5:], "got:", *got[-8:]]
-    if not any("ulimit -l" in line for line in ended.get("llama-log", ([], 0, 0))[0]):
+    told, _, _ = ended.get("llama-log", ([], 0, 0))
+    if not any("/nobody.log:" in line and "ulimit -l" in line for line in told):
         wrong.append("nobody was not told that the weights were copied")
+    if any("/root.log:" in line for line in told):
+        wrong.append("root may pin the weights, and they were copied")
     return wrong
