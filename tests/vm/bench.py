@@ -92,7 +92,7 @@ def read(said):
     if both:
         rows["floor"] = spread(both)
     lines, status, _ = ended.get("bench", (said.splitlines()[-10:], 125, 0))
-    wrong += judge_tap("bench", "bench-accel", lines, status)[2]
+    wrong += judge_tap("bench", "bench-accel", lines, status).why
     for line in lines:
         if match := re.match(r"# result (\S+) (.*)", line):
             rows[match[1]] = {key: float(value) for key, value in

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What guests say, and what of it is a failure: TAP, the kernel's log, kmemleak."""
+import collections
 import os
 import re
 import subprocess
@@ -8,7 +9,8 @@ import time
 
 REPO = os.path.realpath(os.path.dirname(os.path.realpath(__file__)) + "/../..")
 
-# Tests that a lane cannot run: (lane, program, test) and why. No test: all of the program.
+# Tests that a lane cannot run: (lane, program, test) and why. No test: all of the program. Not one
+# more may be skipped, nor one less; none counts as passed.
 SKIPS = {
     ("uml", "queue_user_refusals", "mappings of doorbells"): "UML cannot map BARs",
     **{(lane, "fail_nth", None): "no kernel of Debian injects faults"
@@ -28,10 +30,11 @@ class Total:
     def __init__(self):
         self.passed = self.failed = 0
 
-    def row(self, name, good, bad, seconds, why=()):
+    def row(self, name, good, bad, seconds, why=(), skipped=0):
         self.passed += good
         self.failed += bad
-        print(f"  {name:36} {good:6} ok {bad:4} failed {seconds:8.1f} s")
+        print(f"  {name:36} {good:6} ok {bad:4} failed {seconds:8.1f} s"
+              + (f"  {skipped} skipped" if skipped else ""))
         for line in list(why)[:20]:
             print("    " + line[:200])
         sys.stdout.flush()
@@ -71,30 +74,36 @@ def judge_leaks(lines, status):
     return found if status == 0 else [f"asking it ended with status {status}", *found]
 
 
+Tap = collections.namedtuple("Tap", "good bad skipped why")  # counts; what to print of failures
+
+
+def judge_skips(lane, program, skipped, ran):
+    """What is wrong with the names of the tests that were skipped, given the others'."""
+    known = {test for where, of, test in SKIPS if (where, of) == (lane, program)}
+    if None in known:
+        return [f"listed as skipped, but it ran: {test}" for test in sorted(ran)]
+    return ([f"skipped, and must not be: {test}" for test in sorted(skipped - known)]
+            + [f"listed as skipped, but it was not: {test}" for test in sorted(known - skipped)])
+
+
 def judge_tap(lane, program, lines, status):
-    """Of one program: (passed, failed, what to print of the failures)."""
-    plan, good, bad, why = None, 0, 0, []
+    """Of one program."""
+    plan, said, skipped, why = None, [], [], []
     for line in lines:
         if match := re.match(r"1\.\.(\d+)", line):
             plan = int(match[1])
-        elif match := re.match(r"ok \d+ (.*?)\s*# SKIP ?(.*)", line):
-            if {(lane, program, match[1]), (lane, program, None)} & SKIPS.keys():
-                good += 1
-            else:
-                bad += 1
-                why.append(f"skipped, and must not be: {match[1]}: {match[2]}")
-        elif line.startswith("ok "):
-            good += 1
-        elif line.startswith("not ok "):
-            bad += 1
+        elif match := re.match(r"ok \d+ (.*?)\s*# SKIP", line):
+            skipped.append(match[1])
+        elif match := re.match(r"(not )?ok \d+ (.*)", line):
+            said.append((match[2], not match[1]))
+        if line.startswith("not ok ") or (line.startswith("#") and why):
             why.append(line)
-        elif line.startswith("#") and bad:
-            why.append(line)
-    if plan is None or good + bad != plan or (status != 0 and not bad):
-        said = "no plan" if plan is None else f"{good + bad} of {plan} tests"
-        why.append(f"{program} ended with status {status} after {said}")
-        bad += 1
-    return good, bad, why
+    wrong = judge_skips(lane, program, set(skipped), [test for test, _ in said])
+    bad = [good for _, good in said].count(False)
+    if plan is None or len(said) + len(skipped) != plan or (status != 0 and not bad):
+        count = "no plan" if plan is None else f"{len(said) + len(skipped)} of {plan} tests"
+        wrong.append(f"{program} ended with status {status} after {count}")
+    return Tap(len(said) - bad, bad + len(wrong), len(skipped), why + wrong)
 
 
 def check_touched(log):

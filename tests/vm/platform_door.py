@@ -51,8 +51,8 @@ def command():
 def judge_programs(total, name, lane, ended, programs):
     for program in programs:
         lines, status, seconds = ended.get(program, ([], 125, 0.0))
-        good, bad, why = judge_tap(lane, program, lines, status)
-        total.row(f"{name}: {program}", good, bad, seconds, why)
+        tap = judge_tap(lane, program, lines, status)
+        total.row(f"{name}: {program}", tap.good, tap.bad, seconds, tap.why, tap.skipped)
 
 
 def nothing_there(ended, section):
