@@ -54,13 +54,12 @@ void tern_bo_unlist(struct tern_bo *bo)
 	mutex_unlock(&tdev->objects.lock);
 }
 
-static void uncount(struct tern_bo *bo)
+static void uncount(struct tern_account *account, enum tern_bo_kind kind, u64 bytes)
 {
-	if (!bo->account)
-		return;
-	atomic_dec(&bo->account->buffers);
-	atomic64_sub(bo->base.base.size, &bo->account->bytes);
-	tern_account_put(bo->account);
+	if (kind != TERN_BO_SAVE)
+		atomic_dec(&account->buffers);
+	atomic64_sub(bytes, &account->bytes);
+	tern_account_put(account);
 }
 
 static void bo_free(struct drm_gem_object *obj)
@@ -71,7 +70,8 @@ static void bo_free(struct drm_gem_object *obj)
 	/* As long as it has a mapping, whoever ends those when the device leaves has to find it. */
 	tern_bo_detach(bo);
 	tern_bo_unlist(bo);
-	uncount(bo);
+	if (bo->account)
+		uncount(bo->account, bo->kind, obj->size);
 	drm_gem_shmem_free(&bo->base);
 	/* It locked with the VM's lock until here. */
 	if (root)
@@ -205,46 +205,44 @@ static bool take_bytes(struct tern_account *account, u64 bytes)
 }
 
 /* Counts the buffer that will be; its freeing uncounts it. */
-static int count(struct tern_account *account, u64 bytes)
+static int count(struct tern_account *account, enum tern_bo_kind kind, u64 bytes)
 {
-	if (!tern_take(&account->buffers, TERN_FILE_BUFFERS))
+	if (kind != TERN_BO_SAVE && !tern_take(&account->buffers, TERN_FILE_BUFFERS))
 		return -EMFILE;
 	if (take_bytes(account, bytes)) {
 		kref_get(&account->kref);
 		return 0;
 	}
-	atomic_dec(&account->buffers);
+	if (kind != TERN_BO_SAVE)
+		atomic_dec(&account->buffers);
 	return -EDQUOT;
-}
-
-static void count_off(struct tern_account *account, u64 bytes)
-{
-	atomic_dec(&account->buffers);
-	atomic64_sub(bytes, &account->bytes);
-	tern_account_put(account);
 }
 
 /**
  * tern_bo_create() - A buffer that counts for a file's limits until it is freed
  * @tdev: Device
  * @account: The file's
+ * @kind: TERN_BO_SHMEM or TERN_BO_SAVE
  * @size: Bytes, whole pages
  *
  * Return: the buffer or an error pointer: -EMFILE, -EDQUOT, -ENOMEM
  */
-struct tern_bo *tern_bo_create(struct tern_device *tdev, struct tern_account *account, u64 size)
+struct tern_bo *tern_bo_create(struct tern_device *tdev, struct tern_account *account,
+			       enum tern_bo_kind kind, u64 size)
 {
 	struct tern_bo *bo;
 	int ret;
 
-	ret = count(account, size);
+	ret = count(account, kind, size);
 	if (ret)
 		return ERR_PTR(ret);
 	bo = bo_alloc(tdev, size);
-	if (IS_ERR(bo))
-		count_off(account, size);
-	else
+	if (IS_ERR(bo)) {
+		uncount(account, kind, size);
+	} else {
+		bo->kind = kind;
 		bo->account = account;
+	}
 	return bo;
 }
 
@@ -268,7 +266,7 @@ static int bo_create(struct drm_file *drm_file, struct drm_tern_bo_create *args,
 	int ret;
 
 	args->size = PAGE_ALIGN(args->size);
-	bo = tern_bo_create(file->tdev, file->account, args->size);
+	bo = tern_bo_create(file->tdev, file->account, TERN_BO_SHMEM, args->size);
 	if (IS_ERR(bo))
 		return PTR_ERR(bo);
 	bo->flags = args->flags;

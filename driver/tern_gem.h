@@ -17,10 +17,12 @@ struct tern_user_memory;
  * enum tern_bo_kind - Where a buffer's pages come from
  * @TERN_BO_SHMEM: The kernel's, zeroed; or another driver's, if it is imported
  * @TERN_BO_USERPTR: A process had them
+ * @TERN_BO_SAVE: The kernel's, for a queue's preempted context; counts by its bytes only
  */
 enum tern_bo_kind {
 	TERN_BO_SHMEM,
 	TERN_BO_USERPTR,
+	TERN_BO_SAVE,
 };
 
 /**
@@ -61,10 +63,11 @@ static inline enum dma_data_direction tern_bo_direction(const struct tern_bo *bo
 /* Pages that are the kernel's: not a process's, not another driver's. */
 static inline bool tern_bo_is_own(const struct tern_bo *bo)
 {
-	return bo->kind == TERN_BO_SHMEM && !drm_gem_is_imported(&bo->base.base);
+	return bo->kind != TERN_BO_USERPTR && !drm_gem_is_imported(&bo->base.base);
 }
 
-struct tern_bo *tern_bo_create(struct tern_device *tdev, struct tern_account *account, u64 size);
+struct tern_bo *tern_bo_create(struct tern_device *tdev, struct tern_account *account,
+			       enum tern_bo_kind kind, u64 size);
 void tern_bo_list(struct tern_device *tdev, struct tern_bo *bo);
 void tern_bo_unlist(struct tern_bo *bo);
 struct tern_bo *tern_bo_pin(struct drm_file *file, u32 handle);

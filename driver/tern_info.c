@@ -111,6 +111,8 @@ static int show_vms(struct seq_file *m, void *unused)
 
 static const char *kind_of(const struct tern_bo *bo)
 {
+	if (bo->kind == TERN_BO_SAVE)
+		return "save";
 	if (bo->kind == TERN_BO_USERPTR)
 		return bo->read_only ? "user-ro" : "user";
 	return drm_gem_is_imported(&bo->base.base) ? "import" : "own";

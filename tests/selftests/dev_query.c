@@ -77,11 +77,11 @@ static void other_sizes_do(void)
 static void use_is_counted(void)
 {
 	int fd = device_open();
+	uint32_t queue = make_queue(fd, make_vm(fd)); /* whose save area counts among buffers */
 	struct drm_tern_limits before = limits(fd), after;
 	struct buffer buffer = make_buffer(fd, 3 * PAGE);
-	uint32_t vm = make_vm(fd);
 
-	make_queue(fd, vm);
+	CHECK(queue);
 	after = limits(fd);
 	EQUAL(after.buffers.used, before.buffers.used + 1);
 	EQUAL(after.buffer_bytes.used, before.buffer_bytes.used + 3 * PAGE);

@@ -179,7 +179,7 @@ struct drm_tern_limit {
 struct drm_tern_limits {
 	/** @buffers: Buffers; -EMFILE. */
 	struct drm_tern_limit buffers;
-	/** @buffer_bytes: Bytes of buffers but user memory and imports; -EDQUOT. */
+	/** @buffer_bytes: Of buffers but user memory and imports, and of save areas; -EDQUOT. */
 	struct drm_tern_limit buffer_bytes;
 	/** @pinned_bytes: User memory, of all of this user's processes; -ENOBUFS. */
 	struct drm_tern_limit pinned_bytes;
@@ -515,8 +515,8 @@ enum drm_tern_priority {
 /**
  * struct drm_tern_queue_create - Arguments of DRM_IOCTL_TERN_QUEUE_CREATE.
  *
- * -ENOSPC, -EXFULL: limits; its save area, of struct tern_caps.save_bytes, is one of the file's
- * buffers: -EMFILE, -EDQUOT. -EACCES: priority. -EOPNOTSUPP: no user-owned queues here.
+ * -ENOSPC, -EXFULL: limits; -EDQUOT: its save area, of struct tern_caps.save_bytes, counts among
+ * the file's bytes of buffers. -EACCES: priority. -EOPNOTSUPP: no user-owned queues here.
  * -ENOTRECOVERABLE: the VM is unusable.
  */
 struct drm_tern_queue_create {
