@@ -29,6 +29,13 @@
 #define TERN_GPUVA_FEATURE 0
 #endif
 
+/* What a workqueue without WQ_UNBOUND was anyway. */
+#if TERN_OLD_KERNEL
+#define TERN_WQ_PERCPU 0
+#else
+#define TERN_WQ_PERCPU WQ_PERCPU
+#endif
+
 /*
  * A process may make many buffers of the same memory, which old kernels' CONFIG_DMA_API_DEBUG warns
  * of: nobody could say that lines are kept apart by BO_SYNC.

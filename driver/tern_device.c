@@ -9,6 +9,7 @@
 #include <drm/drm_drv.h>
 #include <drm/drm_managed.h>
 
+#include "tern_compat.h"
 #include "tern_device.h"
 #include "tern_drv.h"
 #include "tern_gem.h"
@@ -168,7 +169,13 @@ static int init_software(struct tern_device *tdev)
 		return ret;
 	/* Fences wait for the first two, so memory reclaim may. */
 	tdev->wq = make_wq(tdev, "tern-recovery", WQ_MEM_RECLAIM | WQ_UNBOUND, 1);
-	tdev->sched_wq = make_wq(tdev, "tern-sched", WQ_MEM_RECLAIM | WQ_UNBOUND | WQ_HIGHPRI, 0);
+	/*
+	 * Of the CPU that queues: a scheduler queues itself again from its own work, job after
+	 * job, for which an unbound workqueue wakes another worker in vain each time. A bind that
+	 * waits for an invalidation lets another worker begin.
+	 */
+	tdev->sched_wq = make_wq(tdev, "tern-sched",
+				 WQ_MEM_RECLAIM | WQ_HIGHPRI | TERN_WQ_PERCPU, 0);
 	tdev->cleanup_wq = tern_cleanup_wq();
 	return tdev->wq && tdev->sched_wq ? 0 : -ENOMEM;
 }
