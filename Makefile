@@ -160,7 +160,7 @@ check: deps                        ## every suite, and one sum
 	@tests/run 'rigs&' format unit install san 'fuzz&' llama ggml vm uml
 
 check-all: check                   ## those, and guests that take longer; dkms
-	@tests/run dkms && tests/vm/check m32 smp texts reload units
+	@tests/run dkms && tests/vm/check m32 smp texts swiotlb reload units
 
 check-unit: deps                   ## unit tests
 	@tests/run unit

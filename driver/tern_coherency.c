@@ -16,12 +16,19 @@
 
 /* ---- Words ---------------------------------------------------------------------- */
 
+/* What either side writes does so without BO_SYNC. */
+static bool arrives(const struct tern_bo *bo)
+{
+	return to_tern_device(bo->base.base.dev)->coherent || !(bo->flags & DRM_TERN_BO_CACHED);
+}
+
 /**
  * tern_bo_pin() - Take a buffer of which words can be looked at from now on
  * @file: File
  * @handle: Its handle there
  *
- * Return: the buffer, for tern_bo_unpin(); or -ENOENT, -EINVAL if its pages are not ours, -ENOMEM
+ * Return: the buffer, for tern_bo_unpin(); or -ENOENT, -ENOMEM, -EINVAL if its pages are not
+ * ours, or are such that BO_SYNC would be needed around each look
  */
 struct tern_bo *tern_bo_pin(struct drm_file *file, u32 handle)
 {
@@ -32,7 +39,9 @@ struct tern_bo *tern_bo_pin(struct drm_file *file, u32 handle)
 	if (!obj)
 		return ERR_PTR(-ENOENT);
 	bo = to_tern_bo(obj);
-	ret = tern_bo_is_own(bo) ? drm_gem_shmem_pin(&bo->base) : -EINVAL;
+	ret = tern_bo_is_own(bo) && arrives(bo) ? 0 : -EINVAL;
+	if (!ret && bo->kind == TERN_BO_SHMEM)
+		ret = drm_gem_shmem_pin(&bo->base);
 	if (!ret)
 		return bo;
 	drm_gem_object_put(obj);
@@ -45,7 +54,8 @@ struct tern_bo *tern_bo_pin(struct drm_file *file, u32 handle)
  */
 void tern_bo_unpin(struct tern_bo *bo)
 {
-	drm_gem_shmem_unpin(&bo->base);
+	if (bo->kind == TERN_BO_SHMEM)
+		drm_gem_shmem_unpin(&bo->base);
 	drm_gem_object_put(&bo->base.base);
 }
 

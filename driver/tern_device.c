@@ -3,7 +3,7 @@
  * The device as such: what both doors lead to.
  */
 #include <linux/delay.h>
-#include <linux/dma-mapping.h>
+#include <linux/dma-map-ops.h>
 #include <linux/ktime.h>
 
 #include <drm/drm_drv.h>
@@ -214,6 +214,8 @@ static int bring_up(struct tern_device *tdev)
 	if (ret)
 		return ret;
 	dma_set_max_seg_size(tdev->drm.dev, UINT_MAX);
+	tdev->bounces = tern_device_bounces(tdev->drm.dev);
+	tdev->coherent = dev_is_dma_coherent(tdev->drm.dev) && !tdev->bounces;
 	ret = tern_kernel_init(tdev);
 	if (ret)
 		return ret;

@@ -82,8 +82,10 @@ struct tern_device {
 	u32 timestamp_khz;
 	/** @model: It is no silicon: its times are not the wall's */
 	bool model;
-	/** @coherent: The device sees CPU caches */
+	/** @coherent: The device sees CPU caches, and no copies: BO_SYNC has nothing to do */
 	bool coherent;
+	/** @bounces: The DMA layer may have it look at copies (tern_pages.c) */
+	bool bounces;
 	/** @ready: Cleared for good when the last rung of the ladder fails, or the device leaves */
 	bool ready;
 

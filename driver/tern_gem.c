@@ -9,11 +9,14 @@
  * is its weights, all of them for each token, so evicting any means reading it back at once;
  * and a device that faults cannot be told from one that is attacked.
  *
+ * Where the DMA layer has the device look at copies, buffers that are not cached are not shmem's
+ * (tern_pages.c).
+ *
  * Accounting: shmem pages are charged to the memory cgroup of whoever touches them first,
  * structures are GFP_KERNEL_ACCOUNT, bytes and numbers are limited per open file.
  */
 #include <linux/dma-buf.h>
-#include <linux/dma-mapping.h>
+#include <linux/dma-map-ops.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -54,15 +57,19 @@ void tern_bo_unlist(struct tern_bo *bo)
 	mutex_unlock(&tdev->objects.lock);
 }
 
-static void uncount(struct tern_account *account, enum tern_bo_kind kind, u64 bytes)
+static void uncount(struct tern_account *account, bool save, u64 bytes)
 {
-	if (kind != TERN_BO_SAVE)
+	if (!save)
 		atomic_dec(&account->buffers);
 	atomic64_sub(bytes, &account->bytes);
 	tern_account_put(account);
 }
 
-static void bo_free(struct drm_gem_object *obj)
+/**
+ * tern_bo_free() - The last reference is gone, of a buffer that is the kernel's or imported
+ * @obj: Buffer
+ */
+void tern_bo_free(struct drm_gem_object *obj)
 {
 	struct tern_bo *bo = to_tern_bo(obj);
 	struct drm_gem_object *root = bo->vm_root;
@@ -71,14 +78,24 @@ static void bo_free(struct drm_gem_object *obj)
 	tern_bo_detach(bo);
 	tern_bo_unlist(bo);
 	if (bo->account)
-		uncount(bo->account, bo->kind, obj->size);
-	drm_gem_shmem_free(&bo->base);
+		uncount(bo->account, bo->save, obj->size);
+	if (bo->kind == TERN_BO_PAGES)
+		tern_pages_free(bo);
+	else
+		drm_gem_shmem_free(&bo->base);
 	/* It locked with the VM's lock until here. */
 	if (root)
 		drm_gem_object_put(root);
 }
 
-static struct dma_buf *bo_export(struct drm_gem_object *obj, int flags)
+/**
+ * tern_bo_export() - Show a buffer to other drivers
+ * @obj: Buffer
+ * @flags: Of the file
+ *
+ * Return: a dma_buf, or -EPERM: only one VM may know of it; or another error pointer
+ */
+struct dma_buf *tern_bo_export(struct drm_gem_object *obj, int flags)
 {
 	if (to_tern_bo(obj)->vm_root)
 		return ERR_PTR(-EPERM);
@@ -93,8 +110,8 @@ static enum drm_gem_object_status bo_status(struct drm_gem_object *obj)
 }
 
 static const struct drm_gem_object_funcs bo_funcs = {
-	.free = bo_free,
-	.export = bo_export,
+	.free = tern_bo_free,
+	.export = tern_bo_export,
 	.status = bo_status,
 	.print_info = drm_gem_shmem_object_print_info,
 	.pin = drm_gem_shmem_object_pin,
@@ -125,8 +142,7 @@ struct drm_gem_object *tern_gem_create_object(struct drm_device *drm, size_t siz
 	return &bo->base.base;
 }
 
-/* Of the kernel's own memory, and nobody counts it yet. */
-static struct tern_bo *bo_alloc(struct tern_device *tdev, u64 size)
+static struct tern_bo *shmem_create(struct tern_device *tdev, u64 size)
 {
 	struct drm_gem_shmem_object *shmem = drm_gem_shmem_create(&tdev->drm, size);
 	struct tern_bo *bo;
@@ -136,6 +152,20 @@ static struct tern_bo *bo_alloc(struct tern_device *tdev, u64 size)
 		return shmem == ERR_PTR(-ENOSPC) ? ERR_PTR(-ENOMEM) : ERR_CAST(shmem);
 	bo = to_tern_bo(&shmem->base);
 	tern_bo_list(tdev, bo);
+	return bo;
+}
+
+/* Of the kernel's own memory, and nobody counts it yet. */
+static struct tern_bo *bo_alloc(struct tern_device *tdev, u64 size, u32 flags)
+{
+	bool cached = flags & DRM_TERN_BO_CACHED;
+	struct tern_bo *bo = tdev->bounces && !cached ? tern_pages_create(tdev, size) :
+							shmem_create(tdev, size);
+
+	if (IS_ERR(bo))
+		return bo;
+	bo->flags = flags;
+	bo->base.map_wc = !dev_is_dma_coherent(tdev->drm.dev) && !cached;
 	return bo;
 }
 
@@ -167,7 +197,7 @@ struct drm_gem_object *tern_gem_import(struct drm_device *drm, struct dma_buf_at
  */
 struct sg_table *tern_bo_sgt(struct tern_bo *bo)
 {
-	if (!tern_bo_is_own(bo))
+	if (!tern_bo_is_own(bo) || bo->kind == TERN_BO_PAGES)
 		return bo->base.sgt ?: ERR_PTR(-ENODEV);
 	return drm_gem_shmem_get_pages_sgt(&bo->base);
 }
@@ -186,7 +216,7 @@ void tern_bo_detach(struct tern_bo *bo)
 	bo->base.sgt = NULL;
 	if (sgt && drm_gem_is_imported(obj)) {
 		dma_buf_unmap_attachment(obj->import_attach, sgt, DMA_BIDIRECTIONAL);
-	} else if (sgt) {
+	} else if (sgt && bo->kind != TERN_BO_PAGES) {
 		dma_unmap_sgtable(obj->dev->dev, sgt, tern_bo_direction(bo), 0);
 		sg_free_table(sgt);
 		kfree(sgt);
@@ -205,15 +235,15 @@ static bool take_bytes(struct tern_account *account, u64 bytes)
 }
 
 /* Counts the buffer that will be; its freeing uncounts it. */
-static int count(struct tern_account *account, enum tern_bo_kind kind, u64 bytes)
+static int count(struct tern_account *account, bool save, u64 bytes)
 {
-	if (kind != TERN_BO_SAVE && !tern_take(&account->buffers, TERN_FILE_BUFFERS))
+	if (!save && !tern_take(&account->buffers, TERN_FILE_BUFFERS))
 		return -EMFILE;
 	if (take_bytes(account, bytes)) {
 		kref_get(&account->kref);
 		return 0;
 	}
-	if (kind != TERN_BO_SAVE)
+	if (!save)
 		atomic_dec(&account->buffers);
 	return -EDQUOT;
 }
@@ -222,25 +252,26 @@ static int count(struct tern_account *account, enum tern_bo_kind kind, u64 bytes
  * tern_bo_create() - A buffer that counts for a file's limits until it is freed
  * @tdev: Device
  * @account: The file's
- * @kind: TERN_BO_SHMEM or TERN_BO_SAVE
+ * @save: It is a save area, and counts by its bytes only
  * @size: Bytes, whole pages
+ * @flags: DRM_TERN_BO_*
  *
  * Return: the buffer or an error pointer: -EMFILE, -EDQUOT, -ENOMEM
  */
-struct tern_bo *tern_bo_create(struct tern_device *tdev, struct tern_account *account,
-			       enum tern_bo_kind kind, u64 size)
+struct tern_bo *tern_bo_create(struct tern_device *tdev, struct tern_account *account, bool save,
+			       u64 size, u32 flags)
 {
 	struct tern_bo *bo;
 	int ret;
 
-	ret = count(account, kind, size);
+	ret = count(account, save, size);
 	if (ret)
 		return ERR_PTR(ret);
-	bo = bo_alloc(tdev, size);
+	bo = bo_alloc(tdev, size, flags);
 	if (IS_ERR(bo)) {
-		uncount(account, kind, size);
+		uncount(account, save, size);
 	} else {
-		bo->kind = kind;
+		bo->save = save;
 		bo->account = account;
 	}
 	return bo;
@@ -266,11 +297,9 @@ static int bo_create(struct drm_file *drm_file, struct drm_tern_bo_create *args,
 	int ret;
 
 	args->size = PAGE_ALIGN(args->size);
-	bo = tern_bo_create(file->tdev, file->account, TERN_BO_SHMEM, args->size);
+	bo = tern_bo_create(file->tdev, file->account, false, args->size, args->flags);
 	if (IS_ERR(bo))
 		return PTR_ERR(bo);
-	bo->flags = args->flags;
-	bo->base.map_wc = !file->tdev->coherent && !(args->flags & DRM_TERN_BO_CACHED);
 	if (vm)
 		share_lock(bo, vm);
 	ret = drm_gem_handle_create(drm_file, &bo->base.base, &args->handle);

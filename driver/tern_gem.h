@@ -7,6 +7,8 @@
 
 #include <drm/drm_gem_shmem_helper.h>
 
+struct device;
+struct dma_buf;
 struct dma_buf_attachment;
 struct drm_mm_node;
 struct tern_account;
@@ -17,12 +19,12 @@ struct tern_user_memory;
  * enum tern_bo_kind - Where a buffer's pages come from
  * @TERN_BO_SHMEM: The kernel's, zeroed; or another driver's, if it is imported
  * @TERN_BO_USERPTR: A process had them
- * @TERN_BO_SAVE: The kernel's, for a queue's preempted context; counts by its bytes only
+ * @TERN_BO_PAGES: The DMA layer's, which it never bounces; in place of TERN_BO_SHMEM where it would
  */
 enum tern_bo_kind {
 	TERN_BO_SHMEM,
 	TERN_BO_USERPTR,
-	TERN_BO_SAVE,
+	TERN_BO_PAGES,
 };
 
 /**
@@ -39,10 +41,14 @@ struct tern_bo {
 	u32 flags;
 	/** @read_only: The device may not write */
 	bool read_only;
+	/** @save: It is a queue's save area, and counts by its bytes only */
+	bool save;
 	/** @vm_root: Whose reservation lock it shares, of the only VM that maps it; or NULL */
 	struct drm_gem_object *vm_root;
 	/** @user: Where user memory is from; NULL for other kinds */
 	struct tern_user_memory *user;
+	/** @chunks: Memory of TERN_BO_PAGES, and where the device finds it */
+	struct sg_table chunks;
 	/** @account: Where it is counted; NULL if nowhere */
 	struct tern_account *account;
 	/** @label: For people, zero-terminated. Protected by struct tern_device.objects.lock */
@@ -66,8 +72,8 @@ static inline bool tern_bo_is_own(const struct tern_bo *bo)
 	return bo->kind != TERN_BO_USERPTR && !drm_gem_is_imported(&bo->base.base);
 }
 
-struct tern_bo *tern_bo_create(struct tern_device *tdev, struct tern_account *account,
-			       enum tern_bo_kind kind, u64 size);
+struct tern_bo *tern_bo_create(struct tern_device *tdev, struct tern_account *account, bool save,
+			       u64 size, u32 flags);
 void tern_bo_list(struct tern_device *tdev, struct tern_bo *bo);
 void tern_bo_unlist(struct tern_bo *bo);
 struct tern_bo *tern_bo_pin(struct drm_file *file, u32 handle);
@@ -79,6 +85,13 @@ struct drm_gem_object *tern_gem_import(struct drm_device *drm, struct dma_buf_at
 				       struct sg_table *sgt);
 struct sg_table *tern_bo_sgt(struct tern_bo *bo);
 void tern_bo_detach(struct tern_bo *bo);
+void tern_bo_free(struct drm_gem_object *obj);
+struct dma_buf *tern_bo_export(struct drm_gem_object *obj, int flags);
+
+bool tern_device_bounces(struct device *dev);
+unsigned int tern_pages_most(struct device *dev);
+struct tern_bo *tern_pages_create(struct tern_device *tdev, u64 size);
+void tern_pages_free(struct tern_bo *bo);
 
 int tern_save_alloc(struct tern_device *tdev, struct tern_account *account, struct tern_bo **bo,
 		    struct drm_mm_node *node);

@@ -111,7 +111,7 @@ static int show_vms(struct seq_file *m, void *unused)
 
 static const char *kind_of(const struct tern_bo *bo)
 {
-	if (bo->kind == TERN_BO_SAVE)
+	if (bo->save)
 		return "save";
 	if (bo->kind == TERN_BO_USERPTR)
 		return bo->read_only ? "user-ro" : "user";

@@ -9,9 +9,9 @@
  */
 #include <linux/clk.h>
 #include <linux/delay.h>
-#include <linux/dma-map-ops.h>
 #include <linux/io.h>
 #include <linux/ioport.h>
+#include <linux/mm.h>
 #include <linux/mod_devicetable.h>
 #include <linux/module.h>
 #include <linux/platform_device.h>
@@ -247,7 +247,6 @@ static int tern_of_probe(struct platform_device *pdev)
 		return PTR_ERR(of);
 	of->tdev.door = &of_door;
 	of->tdev.model = is_model(pdev);
-	of->tdev.coherent = dev_is_dma_coherent(dev);
 	platform_set_drvdata(pdev, &of->tdev);
 	ret = find_resources(of, pdev);
 	return ret ?: tern_device_add(&of->tdev);

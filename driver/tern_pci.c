@@ -2,7 +2,6 @@
 /*
  * The PCI door.
  */
-#include <linux/dma-map-ops.h>
 #include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/pm_runtime.h>
@@ -121,7 +120,6 @@ static int tern_pci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		return PTR_ERR(tdev);
 	tdev->door = &pci_door;
 	tdev->model = id->vendor == TERN_PCI_VENDOR && id->device == TERN_PCI_DEVICE;
-	tdev->coherent = dev_is_dma_coherent(&pdev->dev);
 	pci_set_drvdata(pdev, tdev);
 	return pci_init(tdev, pdev);
 }

@@ -22,7 +22,7 @@ int tern_save_alloc(struct tern_device *tdev, struct tern_account *account, stru
 		    struct drm_mm_node *node)
 {
 	size_t size = PAGE_ALIGN(tdev->caps.save_bytes);
-	struct tern_bo *area = tern_bo_create(tdev, account, TERN_BO_SAVE, size);
+	struct tern_bo *area = tern_bo_create(tdev, account, true, size, 0);
 	struct sg_table *sgt;
 	int ret;
 

@@ -152,7 +152,7 @@ static struct sg_table *map_pages(struct tern_bo *bo)
 	if (!sgt)
 		return ERR_PTR(-ENOMEM);
 	ret = sg_alloc_table_from_pages_segment(sgt, bo->user->page, bo->user->count, 0,
-						bo->base.base.size, dma_get_max_seg_size(dev),
+						bo->base.base.size, tern_pages_most(dev),
 						GFP_KERNEL_ACCOUNT);
 	if (ret)
 		goto err_free;

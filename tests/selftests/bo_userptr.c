@@ -45,14 +45,17 @@ static void anonymous_memory_is_read_and_written(void)
 {
 	struct context c;
 	volatile uint64_t *map = anonymous(8 * PAGE, PROT_READ | PROT_WRITE);
+	struct drm_tern_bo_sync sync = {.flags = DRM_TERN_SYNC_FROM_DEVICE, .size = 8 * PAGE};
 	uint32_t handle;
 
 	context_open(&c);
 	map[0] = USER_VA + 7 * PAGE + 8;
 	EQUAL(try_user(c.fd, (void *)map, 8 * PAGE, 0, &handle), 0);
+	sync.handle = handle;
 	bind(c.fd, c.vm, handle, USER_VA, 8 * PAGE, DRM_TERN_BIND_WRITE);
 	run_writer(&c);
 	EQUAL(queue_state(c.fd, c.queue).error, 0);
+	do_ioctl(c.fd, DRM_IOCTL_TERN_BO_SYNC, &sync);
 	EQUAL(map[7 * PAGE / 8 + 1], 7);
 	munmap((void *)map, 8 * PAGE);
 	context_close(&c);

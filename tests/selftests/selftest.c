@@ -212,6 +212,16 @@ void *map_handle(int fd, uint32_t handle, uint64_t size)
 	return map;
 }
 
+bool device_coherent(int fd)
+{
+	struct drm_tern_info info = {0};
+	struct drm_tern_dev_query query = {
+		.type = DRM_TERN_QUERY_INFO, .size = sizeof(info), .pointer = (uintptr_t)&info};
+
+	do_ioctl(fd, DRM_IOCTL_TERN_DEV_QUERY, &query);
+	return info.flags & DRM_TERN_INFO_COHERENT;
+}
+
 struct buffer make_buffer(int fd, uint64_t size)
 {
 	struct drm_tern_bo_create args = {.size = size};

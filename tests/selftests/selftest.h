@@ -74,6 +74,7 @@ int device_number(void);				  /* of the first there is, or -1 */
 void device_link(char *name, size_t size);		  /* its bus address, or skips the test */
 int device_open(void);					  /* or skips the test */
 void load_module(const char *name);			  /* there may be none, or it is built in */
+bool device_coherent(int fd);				  /* BO_SYNC has nothing to do */
 int other_driver(const char *name);			  /* its node, or skips the test */
 int try_ioctl(int fd, unsigned long request, void *args); /* 0 or -errno */
 void do_ioctl(int fd, unsigned long request, void *args); /* or fails the test */

@@ -124,7 +124,10 @@ enum drm_tern_query {
 	DRM_TERN_QUERY_CLOCKS,
 };
 
-/** DRM_TERN_INFO_COHERENT - The device sees CPU caches: BO_SYNC has nothing to do. */
+/**
+ * DRM_TERN_INFO_COHERENT - The device sees CPU caches, and memory itself, of which the kernel may
+ * else show it copies (swiotlb): BO_SYNC has nothing to do.
+ */
 #define DRM_TERN_INFO_COHERENT (1ull << 0)
 /** DRM_TERN_INFO_DOORBELL - Doorbells can be mapped; else QUEUE_KICK is the only way. */
 #define DRM_TERN_INFO_DOORBELL (1ull << 1)
@@ -531,7 +534,7 @@ struct drm_tern_queue_create {
 	/**
 	 * @ring_bo: USER: buffer that holds the struct tern_ring of <tern/hw.h>; else 0, and so
 	 * below. It stays pinned, because the kernel reads `write` before it suspends the device.
-	 * User memory and imports are refused (-EINVAL).
+	 * User memory and imports are refused (-EINVAL), and what BO_SYNC would be needed for.
 	 */
 	__u32 ring_bo;
 	/** @pad: Zero. */
@@ -650,7 +653,8 @@ struct drm_tern_queue_kick {
  * - -ECANCELED: the queue was destroyed
  * - -EINTR: the timeout is absolute, so call again
  *
- * -ENOSR: limit. -EINVAL: also a buffer that is user memory or imported.
+ * -ENOSR: limit. -EINVAL: also a buffer that is user memory or imported, or that BO_SYNC would be
+ * needed for.
  */
 struct drm_tern_queue_wait {
 	/** @queue_id: Queue. */
