@@ -195,7 +195,8 @@ static int refuse(struct tern_device *tdev, enum tern_fw_image_error error)
 
 	/* Before its hash is right it may say anything. */
 	if (error > TERN_FW_IMAGE_HASH)
-		scnprintf(file, sizeof(file), "; file: firmware %u.%u, interface %u.%u, security %u",
+		scnprintf(file, sizeof(file),
+			  "; file: firmware %u.%u, interface %u.%u, security %u",
 			  le16_to_cpu(header->major), le16_to_cpu(header->minor),
 			  le16_to_cpu(header->interface_major),
 			  le16_to_cpu(header->interface_minor),
