@@ -251,7 +251,7 @@ static void killed_after(void (*run)(void))
 	pid_t child = start_child(run);
 
 	EQUAL(waitpid(child, &status, 0), child);
-	CHECK(WIFSIGNALED(status));
+	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 }
 
 static void fill_device(void)

@@ -5,7 +5,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 static struct plugin plugin = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,

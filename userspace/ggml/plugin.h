@@ -25,7 +25,7 @@ struct plugin {
 	pthread_mutex_t lock;
 };
 
-/* Opens the device ($TERN_DEVICE, else sim:ref) once. NULL: it cannot be, which is logged. */
+/* Opens the device ($TERN_DEVICE, else what tern_device_open(NULL) takes) once. NULL: it cannot be, which is logged. */
 struct plugin *plugin_get(void);
 void plugin_memory(size_t *free, size_t *total);
 bool plugin_supports(struct plugin *p, const struct ggml_tensor *node);

@@ -3,6 +3,7 @@
 #include "ggml/queue.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 
 /* ---- with the lock held -------------------------------------------------------------- */
@@ -126,10 +127,17 @@ void queue_fini(struct queue *q)
 	pthread_mutex_unlock(&q->all->lock);
 }
 
+/* The host's signals are for the host's threads. */
 static bool start(struct queue *q)
 {
-	if (!q->started)
-		q->started = !pthread_create(&q->thread, NULL, serve, q);
+	sigset_t all, before;
+
+	if (q->started)
+		return true;
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &before);
+	q->started = !pthread_create(&q->thread, NULL, serve, q);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return q->started;
 }
 
@@ -180,6 +188,9 @@ int queue_take_error(struct queue *q)
 	int error;
 
 	pthread_mutex_lock(&q->all->lock);
+	/* It is for all that was queued behind that graph; after it a new beginning. */
+	while (q->error && q->head)
+		pause_until_change(q->all);
 	error = q->error;
 	q->error = 0;
 	pthread_mutex_unlock(&q->all->lock);
