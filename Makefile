@@ -156,11 +156,12 @@ run: deps                          ## print text that the sample model writes
 	@$(B)/bin/tern-run tests/data/kdoc-q8_0.gguf \
 		-p "Memory is allocated by" -n 64 --temp 0 --stats
 
+DAILY := 'rigs&' format unit install san 'fuzz&' llama ggml vm uml
 check: deps                        ## the suites of each day, and one sum
-	@tests/run 'rigs&' format unit install san 'fuzz&' llama ggml vm uml
+	@tests/run $(DAILY)
 
-check-all: check                   ## those, and guests that take longer; dkms
-	@tests/run dkms && tests/vm/check m32 smp texts swiotlb reload units
+check-all: deps                    ## those, and guests that take longer; dkms
+	@tests/run $(DAILY) dkms long
 
 check-unit: deps                   ## unit tests
 	@tests/run unit

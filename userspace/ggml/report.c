@@ -201,9 +201,11 @@ void report_refused(struct report *r, const struct ggml_tensor *node, const char
 	if (i < REFUSALS) {
 		snprintf(r->refusals[i].what, sizeof(r->refusals[i].what), "%s", what);
 		snprintf(r->refusals[i].why, sizeof(r->refusals[i].why), "%s", why);
-		r->refusals[i].times++;
-		if (i == r->nrefusals)
+		if (i == r->nrefusals) {
+			r->refusals[i].times = 0;
 			r->nrefusals++;
+		}
+		r->refusals[i].times++;
 	}
 	pthread_mutex_unlock(&r->lock);
 }
