@@ -253,6 +253,7 @@ static void shut_down(struct tern_device *tdev)
 	tern_hwmon_fini(tdev);
 	/* Queues that wait are cancelled, and nobody is in the way of the works that do it. */
 	flush_workqueue(tdev->wq);
+	flush_work(&tdev->dump.work); /* it reads the firmware's log */
 	cancel_delayed_work_sync(&tdev->watchdog.work);
 	cancel_delayed_work_sync(&tdev->slots.turn);
 	detach_objects(tdev);

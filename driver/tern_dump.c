@@ -24,8 +24,9 @@
 #include "tern_queue.h"
 #include "tern_vm.h"
 
-/* Enough for the log and a thousand mappings; what does not fit is cut off at the end. */
+/* Enough for the log and the mappings; what does not fit is cut off at the end. */
 #define DUMP_BYTES SZ_128K
+#define BINDINGS_TOLD 1000
 
 #define REG(name, bits) { #name, TERN_REG_##name, bits }
 
@@ -130,6 +131,7 @@ static void print_queue(struct drm_printer *p, struct tern_runqueue *queue, int 
 static void print_bindings(struct drm_printer *p, struct tern_vm *vm)
 {
 	struct tern_device *tdev = to_tern_device(vm->base.drm);
+	unsigned int left = BINDINGS_TOLD;
 	struct drm_gpuva *va;
 
 	drm_printf(p, "\nbindings\n");
@@ -138,6 +140,10 @@ static void print_bindings(struct drm_printer *p, struct tern_vm *vm)
 	drm_gpuvm_for_each_va(va, &vm->base) {
 		if (va == &vm->base.kernel_alloc_node)
 			continue;
+		if (!left--) {
+			drm_printf(p, "and more\n");
+			break;
+		}
 		drm_printf(p, "%#llx-%#llx +%#llx %s\n", va->va.addr, va->va.addr + va->va.range,
 			   va->gem.offset, va->gem.obj ? to_tern_bo(va->gem.obj)->label : "");
 	}
@@ -181,10 +187,11 @@ static void print_dump(struct drm_printer *p, struct tern_device *tdev)
 	if (dump->queue) {
 		print_fault(p, dump);
 		print_queue(p, dump->queue, dump->slot);
-		print_bindings(p, dump->queue->vm);
 	}
 	print_crash(p, &dump->crash);
 	print_log(p, tdev);
+	if (dump->queue)
+		print_bindings(p, dump->queue->vm);
 }
 
 static void write_down(struct tern_device *tdev, void *text)

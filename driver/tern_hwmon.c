@@ -79,7 +79,7 @@ void tern_hwmon_init(struct tern_device *tdev)
 		return;
 	}
 	INIT_WORK(&tdev->hwmon.work, alarm_work);
-	WRITE_ONCE(tdev->hwmon.dev, dev);
+	smp_store_release(&tdev->hwmon.dev, dev); /* with its work: see tern_hwmon_alarm() */
 }
 
 /**
@@ -103,7 +103,8 @@ void tern_hwmon_fini(struct tern_device *tdev)
  */
 void tern_hwmon_alarm(struct tern_device *tdev)
 {
-	if (READ_ONCE(tdev->hwmon.dev))
+	/* Pairs with smp_store_release() in tern_hwmon_init(). */
+	if (smp_load_acquire(&tdev->hwmon.dev))
 		queue_work(tdev->cleanup_wq, &tdev->hwmon.work);
 }
 

@@ -113,8 +113,10 @@ static int await_reply(struct tern_device *tdev, struct tern_ipc_call *call)
 		return call->error;
 	tern_since_now(tdev, &since);
 	do {
+		bool gone = tern_device_gone(tdev); /* and its clock with it */
+
 		tern_ipc_receive(tdev);
-		if (tern_longer_than(tdev, &since, REPLY_TIMEOUT_MS) &&
+		if ((gone || tern_longer_than(tdev, &since, REPLY_TIMEOUT_MS)) &&
 		    forget_call(&tdev->ipc, call))
 			return -ETIMEDOUT;
 	} while (!wait_for_completion_timeout(&call->done, msecs_to_jiffies(LOOK_MS)));

@@ -6,8 +6,10 @@
  * guest, "swiotlb=force") the device does not look at a buffer's pages but at copies, which only
  * BO_SYNC refreshes. Cached buffers and user memory are used so anyway. All others promise that
  * what either side writes arrives by itself, rings and fences above all: they, and save areas,
- * are made here, of pages that the DMA layer has chosen itself.
+ * are made here, of pages that the DMA layer has chosen itself. These are the one kind of memory
+ * that the DMA layer goes on knowing of while a process holds a buffer of a device that has left.
  */
+#include <linux/cc_platform.h>
 #include <linux/dma-mapping.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -163,8 +165,11 @@ static const struct vm_operations_struct pages_vm_ops = {
 	.close = drm_gem_vm_close,
 };
 
+/* In a confidential guest the DMA layer's memory is what host and guest both can read. */
 static pgprot_t protection(const struct tern_bo *bo, pgprot_t cached)
 {
+	if (cc_platform_has(CC_ATTR_GUEST_MEM_ENCRYPT))
+		cached = pgprot_decrypted(cached);
 	return bo->base.map_wc ? pgprot_writecombine(cached) : cached;
 }
 

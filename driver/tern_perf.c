@@ -191,8 +191,6 @@ static int read_device(struct tern_device *tdev, struct drm_tern_perf_counters *
 static int perf(struct tern_device *tdev, struct tern_file *file, struct drm_tern_perf *args,
 		struct drm_tern_perf_counters *counters)
 {
-	struct tern_perf_log *log = &file->account->log;
-
 	switch (args->op) {
 	case DRM_TERN_PERF_QUEUE:
 		return read_queue(tdev, file, args->id, counters);
@@ -200,28 +198,34 @@ static int perf(struct tern_device *tdev, struct tern_file *file, struct drm_ter
 		return read_file(tdev, file, counters);
 	case DRM_TERN_PERF_DEVICE:
 		return read_device(tdev, counters);
-	case DRM_TERN_PERF_TRACE_START:
-		return tern_perf_log_start(tdev, log, args->size);
+	case DRM_TERN_PERF_TRACE_START: /* what was before is none of its */
 	case DRM_TERN_PERF_TRACE_READ:
 		return tern_perf_log_refresh(tdev);
 	default:
-		return tern_perf_log_stop(tdev, log);
+		return 0;
 	}
 }
 
-/* And the one that may wait for user space, as long as that likes: an unplug does not. */
+/*
+ * And the one that may wait for user space, or for somebody who does, as long as that likes: an
+ * unplug does not.
+ */
 static int give(struct tern_file *file, struct drm_tern_perf *args,
 		const struct drm_tern_perf_counters *counters)
 {
+	struct tern_perf_log *log = &file->account->log;
+
 	switch (args->op) {
 	case DRM_TERN_PERF_QUEUE:
 	case DRM_TERN_PERF_FILE:
 	case DRM_TERN_PERF_DEVICE:
 		return tern_query_give(args->pointer, &args->size, counters, sizeof(*counters));
 	case DRM_TERN_PERF_TRACE_READ:
-		return tern_perf_log_read(&file->account->log, args);
+		return tern_perf_log_read(log, args);
+	case DRM_TERN_PERF_TRACE_START:
+		return tern_perf_log_start(file->tdev, log, args->size);
 	default:
-		return 0;
+		return tern_perf_log_stop(file->tdev, log);
 	}
 }
 

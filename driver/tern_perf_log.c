@@ -261,18 +261,12 @@ static void set_room(struct tern_perf_log *log, struct drm_tern_perf_event *even
 static int start_locked(struct tern_device *tdev, struct tern_perf_log *log, u32 size)
 {
 	struct drm_tern_perf_event *event;
-	int ret;
 
 	if (log->event)
 		return -EBUSY;
 	event = kvcalloc(size, sizeof(*event), GFP_KERNEL_ACCOUNT);
 	if (!event)
 		return -ENOMEM;
-	ret = tern_perf_log_refresh(tdev); /* what was before is none of ours */
-	if (ret) {
-		kvfree(event);
-		return ret;
-	}
 	set_room(log, event, size);
 	atomic_inc(&tdev->perf.logs);
 	return 0;
@@ -283,6 +277,8 @@ static int start_locked(struct tern_device *tdev, struct tern_perf_log *log, u32
  * @tdev: Device
  * @log: The file's
  * @size: Events to keep
+ *
+ * After tern_perf_log_refresh(), so that what was before is none of the log's.
  *
  * Return: 0, -EBUSY if it does, or a negative errno
  */

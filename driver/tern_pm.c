@@ -32,6 +32,13 @@ static bool can_sleep(struct tern_device *tdev)
 	return tdev->fw.features & TERN_FW_FEATURE_POWER;
 }
 
+/* Why it is to sleep. */
+enum tern_sleep {
+	TERN_SLEEP_IF_IDLE,
+	TERN_SLEEP_SAVING, /* what runs is saved */
+	TERN_SLEEP_ANYHOW, /* and if it is lost */
+};
+
 /* ---- To sleep ---------------------------------------------------------------- */
 
 static int ask_suspend(struct tern_device *tdev, bool force)
@@ -76,14 +83,14 @@ static void set_asleep(struct tern_device *tdev, bool asleep)
 	tern_slots_barrier(tdev);
 }
 
-static int fall_asleep(struct tern_device *tdev, bool force)
+static int fall_asleep(struct tern_device *tdev, enum tern_sleep how)
 {
-	int ret = ask_suspend(tdev, force);
+	int ret = ask_suspend(tdev, how != TERN_SLEEP_IF_IDLE);
 
-	if (ret)
+	if (ret && how != TERN_SLEEP_ANYHOW)
 		return ret;
 	mb(); /* mappings are gone, then indices are read */
-	if (!force && somebody_has_work(tdev)) {
+	if (how == TERN_SLEEP_IF_IDLE && somebody_has_work(tdev)) {
 		if (ask_resume(tdev))
 			tern_reset_request(tdev, TERN_RUNG_FIRMWARE, "it does not resume");
 		return -EBUSY;
@@ -98,24 +105,24 @@ static int fall_asleep(struct tern_device *tdev, bool force)
 	return 0;
 }
 
-static int sleep_locked(struct tern_device *tdev, bool force)
+static int sleep_locked(struct tern_device *tdev, enum tern_sleep how)
 {
 	int ret = 0;
 
 	tern_user_zap_all(tdev);
 	mutex_lock(&tdev->slots.lock);
 	if (tdev->ready && !tdev->pm.asleep)
-		ret = fall_asleep(tdev, force);
+		ret = fall_asleep(tdev, how);
 	mutex_unlock(&tdev->slots.lock);
 	return ret;
 }
 
-static int go_to_sleep(struct tern_device *tdev, bool force)
+static int go_to_sleep(struct tern_device *tdev, enum tern_sleep how)
 {
 	int ret;
 
 	mutex_lock(&tdev->user.lock);
-	ret = sleep_locked(tdev, force);
+	ret = sleep_locked(tdev, how);
 	mutex_unlock(&tdev->user.lock);
 	return ret;
 }
@@ -190,7 +197,7 @@ static int runtime_suspend(struct device *dev)
 
 	if (tdev->ready && !READ_ONCE(tdev->pm.idle))
 		return -EBUSY; /* tern_pm_idle() will ask again */
-	ret = go_to_sleep(tdev, false);
+	ret = go_to_sleep(tdev, TERN_SLEEP_IF_IDLE);
 	return ret ? -EBUSY : 0;
 }
 
@@ -201,7 +208,7 @@ static int runtime_resume(struct device *dev)
 
 static int system_suspend(struct device *dev)
 {
-	return go_to_sleep(device_of(dev), true);
+	return go_to_sleep(device_of(dev), TERN_SLEEP_SAVING);
 }
 
 static int system_resume(struct device *dev)
@@ -216,11 +223,11 @@ static int system_resume(struct device *dev)
  * tern_pm_before_reset() - The bus is about to reset the device: what runs is saved
  * @tdev: Device that is awake
  *
- * One that does not answer is left alone: tern_pm_after_reset() has the ladder look at it.
+ * Of one that does not answer what runs is lost: it is taken off the bus all the same.
  */
 void tern_pm_before_reset(struct tern_device *tdev)
 {
-	go_to_sleep(tdev, true);
+	go_to_sleep(tdev, TERN_SLEEP_ANYHOW);
 }
 
 /**
@@ -229,10 +236,7 @@ void tern_pm_before_reset(struct tern_device *tdev)
  */
 void tern_pm_after_reset(struct tern_device *tdev)
 {
-	if (READ_ONCE(tdev->pm.asleep))
-		wake_up_device(tdev);
-	else
-		tern_reset_request(tdev, TERN_RUNG_POWER, "the bus has reset it");
+	wake_up_device(tdev);
 }
 
 const struct dev_pm_ops tern_pm_ops = {

@@ -4,7 +4,7 @@
  * process ever sees one.
  */
 #include <linux/dma-mapping.h>
-#include <linux/mm.h>
+#include <linux/highmem.h>
 
 #include "tern_device.h"
 #include "tern_gem.h"
@@ -72,11 +72,12 @@ void tern_save_free(struct tern_device *tdev, struct tern_bo **bo, struct drm_mm
  */
 void tern_save_clear(struct tern_bo *bo)
 {
-	struct tern_save_area *area = page_address(bo->base.pages[0]);
+	struct tern_save_area *area = kmap_local_page(bo->base.pages[0]);
 	struct device *dev = bo->base.base.dev->dev;
 	dma_addr_t dma = sg_dma_address(bo->base.sgt->sgl);
 
 	dma_sync_single_for_cpu(dev, dma, sizeof(area->magic), DMA_BIDIRECTIONAL);
 	WRITE_ONCE(area->magic, 0);
 	dma_sync_single_for_device(dev, dma, sizeof(area->magic), DMA_BIDIRECTIONAL);
+	kunmap_local(area);
 }

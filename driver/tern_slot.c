@@ -123,6 +123,17 @@ static void forget_holder(struct tern_device *tdev, struct tern_runqueue *queue)
 	tern_queue_put(queue);
 }
 
+/* Firmware that did not answer is not asked again before it is reset: each time costs seconds. */
+static int stop_slot(struct tern_device *tdev, unsigned int slot, bool abort)
+{
+	struct tern_message reply;
+
+	if (READ_ONCE(tdev->reset.wanted) & ~BIT(TERN_RUNG_ENGINES))
+		return -ETIMEDOUT;
+	return tern_ipc_ask(tdev, TERN_FW_SLOT_STOP, slot,
+			    abort ? TERN_FW_STOP_ABORT : TERN_FW_STOP_SAVE, 0, &reply);
+}
+
 /**
  * tern_slot_leave_locked() - Take a queue's slot away
  * @queue: Queue that has one; struct tern_slots.lock is held, and the caller has a reference
@@ -134,7 +145,6 @@ static void forget_holder(struct tern_device *tdev, struct tern_runqueue *queue)
 void tern_slot_leave_locked(struct tern_runqueue *queue, bool abort)
 {
 	struct tern_device *tdev = queue->tdev;
-	struct tern_message reply = {};
 	unsigned int slot = queue->slot;
 	enum tern_slot_state state;
 	int ret;
@@ -145,19 +155,20 @@ void tern_slot_leave_locked(struct tern_runqueue *queue, bool abort)
 		return;
 	}
 	queue->leaving = true; /* a reset on the way does not start it again */
-	ret = tern_ipc_ask(tdev, TERN_FW_SLOT_STOP, slot,
-			   abort ? TERN_FW_STOP_ABORT : TERN_FW_STOP_SAVE, 0, &reply);
+	ret = stop_slot(tdev, slot, abort);
 	if (ret && tdev->ready)
 		tern_reset_request(tdev, TERN_RUNG_FIRMWARE, "the firmware does not answer");
 	state = slot_state(tdev, slot);
 	queue->restore = !abort && state == TERN_SLOT_SAVED;
 	tern_slot_count_cycles(queue);
 	take_slot(tdev, slot);
+	queue->leaving = false;
+	if (queue->slot < 0)
+		return; /* nothing helped: the device is off, and nobody has a slot any more */
 	if (!abort && !ret && in_engines(state))
 		tern_queue_die(queue, -ETIMEDOUT, NULL);
 	else if (!abort && !queue->restore)
 		tern_queue_skip_lost(queue);
-	queue->leaving = false;
 	forget_holder(tdev, queue);
 }
 
@@ -299,6 +310,10 @@ static bool give_slot(struct tern_runqueue *queue)
 		tern_slot_leave_locked(other, false);
 		tern_slot_want(other);
 		tern_queue_put(other);
+	}
+	if (!tdev->ready) { /* it did not survive that */
+		tern_queue_die(queue, -ENODEV, NULL);
+		return true;
 	}
 	return !tern_slot_bind_locked(queue, slot);
 }

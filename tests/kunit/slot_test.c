@@ -148,6 +148,26 @@ static void without_firmware_the_register_helps(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_ENGINES], 0);
 }
 
+/* Its slot is wanted, nothing gets it out, and the device does not survive that. */
+static void who_outlives_the_device_is_let_go_of_once(struct kunit *test)
+{
+	mock_hold(0, 0, LONG_MS);
+	mock_hold(1, 1, FRESH);
+	mock_hold(2, 2, FRESH);
+	mock_state(0, TERN_SLOT_RUNNING);
+	mock->sticks = true;
+	mock->stopped_state = TERN_SLOT_RUNNING;
+	mock->deaf = ~0UL;
+	mock->boots = false;
+	wants(3);
+	flush_workqueue(mock->tdev.wq);
+	KUNIT_EXPECT_FALSE(test, mock->tdev.ready);
+	KUNIT_EXPECT_EQ(test, mock_queue(0)->slot, -1);
+	KUNIT_EXPECT_EQ(test, mock->queue[0].died, -ENODEV);
+	KUNIT_EXPECT_EQ(test, mock_queue(3)->slot, -1);
+	KUNIT_EXPECT_EQ(test, mock->queue[3].died, -ENODEV);
+}
+
 static void a_fault_ends_its_queue_only(struct kunit *test)
 {
 	mock_hold(0, 0, 0);
@@ -211,6 +231,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(who_leaves_is_saved_and_waits),
 	KUNIT_CASE(who_does_not_answer_dies_of_it),
 	KUNIT_CASE(without_firmware_the_register_helps),
+	KUNIT_CASE(who_outlives_the_device_is_let_go_of_once),
 	KUNIT_CASE(a_fault_ends_its_queue_only),
 	KUNIT_CASE(a_fault_that_makes_no_sense_is_the_devices),
 	KUNIT_CASE(asleep_registers_are_left_alone),

@@ -1,25 +1,9 @@
 // SPDX-License-Identifier: MIT
 /* The bus resets the device under the driver: what ran is saved before, and goes on afterwards. */
-#include <fcntl.h>
-#include <stdio.h>
 #include <unistd.h>
 
 #include "selftest.h"
 #include "selftest_sysfs.h"
-
-static void reset_by_bus(void)
-{
-	char path[256], device[128];
-	int fd;
-
-	device_link(device, sizeof(device));
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/reset", device);
-	fd = open(path, O_WRONLY);
-	if (fd < 0)
-		skip("its bus has no reset");
-	EQUAL(write(fd, "1", 1), 1);
-	close(fd);
-}
 
 /* Writes 7 where its argument says, after so many rounds. */
 static void slow_writer(struct context *c, int64_t rounds)

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "selftest_fault.h"
+#include "selftest_sysfs.h"
 
 static struct scene s;
 
@@ -20,6 +21,17 @@ static void restarted_by(const char *fault)
 static void silent(void)
 {
 	restarted_by("fw-silent");
+}
+
+/* What runs cannot be saved, and all else is. */
+static void silent_and_reset_by_the_bus(void)
+{
+	scene_open(&s);
+	start_endless(&s);
+	host_ask("fw-silent 1");
+	reset_by_bus();
+	check_ended(&s, -ENODATA, 0, 0);
+	scene_close(&s, PERHAPS);
 }
 
 static void looping(void)
@@ -80,6 +92,7 @@ static void bad_size(void)
 
 static const struct test tests[] = {
 	{"silent", silent},
+	{"silent, and reset by the bus", silent_and_reset_by_the_bus},
 	{"looping", looping},
 	{"bad index", bad_index},
 	{"bad message", bad_message},

@@ -2,6 +2,7 @@
 #include "selftest_sysfs.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -152,4 +153,19 @@ long awake_ms(void)
 
 	read_power("runtime_active_time", value, sizeof(value));
 	return strtol(value, NULL, 10);
+}
+
+/* ---- The bus ---- */
+void reset_by_bus(void)
+{
+	char path[256], device[128];
+	int fd;
+
+	device_link(device, sizeof(device));
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/reset", device);
+	fd = open(path, O_WRONLY);
+	if (fd < 0)
+		skip("its bus has no reset");
+	EQUAL(write(fd, "1", 1), 1);
+	close(fd);
 }

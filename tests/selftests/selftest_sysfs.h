@@ -23,4 +23,7 @@ bool device_asleep(void);
 void await_sleep(void);
 long awake_ms(void); /* since the driver has the device; it grows with each time it wakes */
 
+/* The bus resets the device under the driver; skips the test if it has no reset. */
+void reset_by_bus(void);
+
 #endif /* SELFTEST_SYSFS_H */

@@ -53,6 +53,7 @@ FAULTS = {
     },
     "fault_firmware": {
         "silent": [STOPPED],
+        "silent, and reset by the bus": [],
         "looping": [STOPPED],
         "bad index": [BROKE],
         "bad message": [BROKE],
@@ -80,6 +81,8 @@ FAULTS = {
 MAY_SAY = {
     # Who finds it first: the one that waits for the slot, or the one that resets.
     "stubborn engines, others wait": ENGINES,
+    # Who finds it first: the watchdog, or who asks the firmware to save what runs.
+    "silent, and reset by the bus": STOPPED,
     # The bus core, if the device was to sleep or to wake just then.
     "all ones": r"Unable to change power state from \w+ to \w+, device inaccessible",
 }

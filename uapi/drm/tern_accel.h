@@ -518,9 +518,9 @@ enum drm_tern_priority {
 /**
  * struct drm_tern_queue_create - Arguments of DRM_IOCTL_TERN_QUEUE_CREATE.
  *
- * -ENOSPC, -EXFULL: limits; -EDQUOT: its save area, of struct tern_caps.save_bytes, counts among
- * the file's bytes of buffers. -EACCES: priority. -EOPNOTSUPP: no user-owned queues here.
- * -ENOTRECOVERABLE: the VM is unusable.
+ * -ENOSPC, -EXFULL: limits. -EDQUOT: its save area, of struct tern_caps.save_bytes, counts among
+ * the file's bytes of buffers, until it is released some time after QUEUE_DESTROY. -EACCES:
+ * priority. -EOPNOTSUPP: no user-owned queues here. -ENOTRECOVERABLE: the VM is unusable.
  */
 struct drm_tern_queue_create {
 	/** @vm_id: VM its jobs run in. */
