@@ -156,6 +156,30 @@ def judge_reports(total):
     row(total, "TERN_TRACE", len({e["tid"] for e in spans}) > 5, f"{len(spans)} spans")
 
 
+def memory_of_its_own(npu):
+    """The most that llama-completion had at once of memory that is no file's, in bytes."""
+    env = dict(os.environ, LD_PRELOAD="/scratch/linger.so",
+               **({"GGML_BACKEND_PATH": PLUGIN} if npu else {}))
+    most = 0
+    with subprocess.Popen(["llama-completion", "-m", EXACT, "-ngl", "99" if npu else "0", "--temp",
+                           "0", "-no-cnv", "-c", "256", "-t", "1", "-p", PROMPT, "-n", "4"],
+                          env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL) as program:
+        while program.poll() is None:
+            with contextlib.suppress(OSError), open(f"/proc/{program.pid}/status") as status:
+                found = re.search(r"RssAnon:\s+(\d+) kB", status.read())
+                most = max(most, int(found[1]) * 1024 if found else 0)
+            time.sleep(0.01)
+    return most if program.returncode == 0 else 0
+
+
+def judge_memory(total):
+    """Weights are used where the file is mapped: there is no second copy of them."""
+    file, cpu, npu = os.path.getsize(EXACT), memory_of_its_own(False), memory_of_its_own(True)
+    row(total, "memory beside the file's", 0 < cpu and 0 < npu < cpu + file,
+        f"{npu >> 20} MiB, the CPU's {cpu >> 20}; file {file >> 20}")
+
+
 def judge_installed(total):
     """make install PREFIX=/usr puts it where the rig's ggml has its own."""
     ours = glob.glob("installed/**/libggml-tern.so", recursive=True)
@@ -178,7 +202,7 @@ def judge_async(total):
 def judge(total, _short):
     print("\nprograms of llama.cpp on TERN0")
     for part in (judge_installed, judge_bench, judge_server, judge_speculative, judge_rpc,
-                 judge_reports, judge_async):
+                 judge_memory, judge_reports, judge_async):
         try:
             part(total)
         except (OSError, ValueError, KeyError, subprocess.TimeoutExpired) as why:
