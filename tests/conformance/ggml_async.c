@@ -5,7 +5,7 @@
  *
  *   ggml_async
  *
- * A row per check, "ok" or "FAILED", for compare_ggml.py.
+ * A row per check, "ok" or "FAILED", for ggml_programs.py.
  */
 #include "ggml_functions.h"
 
@@ -257,6 +257,29 @@ static void check_scheduler(void)
 	ggml_backend_free(both[1]);
 }
 
+/* What graphs under way read is freed: that waits for them, and they end as they would have. */
+static void check_free(void)
+{
+	struct backend *be = ggml_backend_dev_init(dev, NULL);
+	struct stage from = stage_new(be), to = stage_new(be);
+	volatile float *last = (float *)ggml_get_data(to.in) + SIDE * SIDE - 1;
+	struct context *ctx = context();
+	struct graph *graph = ggml_new_graph(ctx);
+
+	ggml_build_forward_expand(graph, ggml_cpy(ctx, from.out, to.in));
+	put(to.in, 0);
+	put(from.in, 9);
+	for (int n = 0; n < 12; n++)
+		ggml_backend_graph_compute_async(be, from.graph);
+	ggml_backend_graph_compute_async(be, graph);
+	ggml_backend_buffer_free(from.buffer);
+	row("a buffer is freed after the graphs that use it", *last == 16 * 9);
+	ggml_free(ctx);
+	ggml_free(from.ctx);
+	stage_free(&to);
+	ggml_backend_free(be);
+}
+
 /* A row that a table does not have: the device finds that when it gathers. */
 static void check_failure(void)
 {
@@ -302,6 +325,7 @@ int main(void)
 	check_copies();
 	check_events();
 	check_scheduler();
+	check_free();
 	check_failure();
 	return 0;
 }
