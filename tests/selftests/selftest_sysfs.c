@@ -119,17 +119,32 @@ long sensor(const char *name)
 
 /* ---- Sleep ---- */
 
-static void read_power(const char *name, char *value, int size)
+static FILE *open_power(const char *name, const char *mode)
 {
 	char path[128];
 	FILE *file;
 
 	snprintf(path, sizeof(path), "/sys/class/accel/accel%d/device/power/%s", device_number(),
 		 name);
-	file = fopen(path, "r");
+	file = fopen(path, mode);
 	CHECK(file);
+	return file;
+}
+
+static void read_power(const char *name, char *value, int size)
+{
+	FILE *file = open_power(name, "r");
+
 	CHECK(fgets(value, size, file));
 	fclose(file);
+}
+
+void device_may_sleep(bool may)
+{
+	FILE *file = open_power("control", "w");
+
+	CHECK(fputs(may ? "auto" : "on", file) >= 0);
+	CHECK(!fclose(file));
 }
 
 bool device_asleep(void)

@@ -19,6 +19,7 @@ const char *sensor_path(const char *name);
 long sensor(const char *name);
 
 /* Runtime power management. */
+void device_may_sleep(bool may);
 bool device_asleep(void);
 void await_sleep(void);
 long awake_ms(void); /* since the driver has the device; it grows with each time it wakes */

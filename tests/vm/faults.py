@@ -45,8 +45,8 @@ FAULTS = {
     },
     "fault_suspend": {
         "hung engines": [STUCK, ENGINES, *AWAKE],
-        "DMA error of the firmware": [r"the bus refused to \w+ 0x\w+ for source 15, address space 0",
-                                      STOPPED, r"firmware crashed: mcause 0x[57]", *AWAKE],
+        "firmware without memory": [r"the bus refused to \w+ 0x\w+ for source 15, address space 0",
+                                    STOPPED, r"firmware crashed: mcause 0x[57]"],
         "DMA error": [r"the bus refused to (read|write) 0x\w+ for source \d, address space [1-9]"],
         "silent firmware": [STOPPED, *AWAKE],
         "fatal ECC error": [r"reset of everything: its memory could not correct an error"],
@@ -83,6 +83,8 @@ MAY_SAY = {
     "stubborn engines, others wait": ENGINES,
     # Who finds it first: the watchdog, or who asks the firmware to save what runs.
     "silent, and reset by the bus": STOPPED,
+    # What the firmware reads first: that it is to sleep, or something else.
+    "firmware without memory": "|".join(AWAKE),
     # The bus core, if the device was to sleep or to wake just then.
     "all ones": r"Unable to change power state from \w+ to \w+, device inaccessible",
 }
