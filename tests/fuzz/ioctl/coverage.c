@@ -3,6 +3,9 @@
 
 #include <fcntl.h>
 #include <linux/kcov.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
@@ -11,11 +14,20 @@
 #define TRACE (1u << 16) /* words of the kernel's record */
 #define BITS  (1u << 20) /* of a map by hash: few enough fall together */
 
+#define FUNCTIONS 4096u /* more than the driver has */
+#define BLOCKS	  32768u
+
 unsigned int coverage_edges, coverage_blocks;
 
 static int file = -1;
 static uint64_t *trace; /* their number, then addresses of blocks */
 static uint8_t edges[BITS / 8], blocks[BITS / 8];
+static uint64_t block[BLOCKS];
+static struct function {
+	uint64_t at;
+	bool reached;
+	char name[64];
+} function[FUNCTIONS];
 
 void coverage_open(void)
 {
@@ -51,9 +63,73 @@ unsigned int coverage_end(void)
 	n = __atomic_load_n(&trace[0], __ATOMIC_RELAXED);
 	for (uint64_t i = 1; i <= n && i < TRACE; i++) {
 		found += add(edges, trace[i] ^ before << 20);
-		coverage_blocks += add(blocks, trace[i]);
+		if (add(blocks, trace[i]))
+			block[coverage_blocks++ % BLOCKS] = trace[i];
 		before = trace[i];
 	}
 	coverage_edges += found;
 	return found;
+}
+
+/* ---- Functions ---- */
+static int compare(const void *a, const void *b)
+{
+	const struct function *x = a, *y = b;
+
+	return x->at < y->at ? -1 : x->at > y->at;
+}
+
+/* Of the driver, but for what the compiler has put in. */
+static size_t functions_read(void)
+{
+	FILE *symbols = fopen("/proc/kallsyms", "re");
+	char line[512], module[32], type;
+	size_t count = 0;
+
+	CHECK(symbols);
+	while (count < FUNCTIONS && fgets(line, sizeof(line), symbols)) {
+		struct function *f = &function[count];
+		unsigned long long at;
+
+		if (sscanf(line, "%llx %c %63s [%31[^]]", &at, &type, f->name, module) != 4 ||
+		    strcmp(module, "tern") || (type != 't' && type != 'T') ||
+		    !strncmp(f->name, "_sub_", 5))
+			continue;
+		f->at = at;
+		count++;
+	}
+	fclose(symbols);
+	qsort(function, count, sizeof(function[0]), compare);
+	return count;
+}
+
+static void mark(size_t count, uint64_t at)
+{
+	size_t low = 0, high = count; /* the last that begins before */
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (function[middle].at <= at)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low)
+		function[low - 1].reached = true;
+}
+
+void coverage_print(void)
+{
+	size_t count = functions_read(), reached = 0;
+
+	for (unsigned int i = 0; i < coverage_blocks && i < BLOCKS; i++)
+		mark(count, block[i]);
+	printf("# not reached:");
+	for (size_t i = 0; i < count; i++) {
+		reached += function[i].reached;
+		if (!function[i].reached)
+			printf(" %s", function[i].name);
+	}
+	printf("\n# reached: %zu of the driver's %zu functions\n", reached, count);
 }

@@ -10,7 +10,6 @@
  * thread does, in modules built with KCOV_INSTRUMENT=y. The test fails when the kernel complains,
  * and prints the sequences on that file, the last of which did it. Speaks TAP.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -23,6 +22,7 @@
 #include <unistd.h>
 
 #include "coverage.h"
+#include "results.h"
 #include "selftests/selftest.h"
 #include "values.h"
 
@@ -47,7 +47,6 @@ static unsigned int kept;
 static struct context c;
 static struct objects objects;
 static struct buffer ring;
-static uint64_t counts[64][2]; /* per call: succeeded, refused */
 static unsigned int limit_seconds = 30;
 static uint64_t seed;
 
@@ -132,7 +131,7 @@ static void run_step(const struct step *step)
 	values_begin();
 	values_fill(args, call->args, &objects, &choices);
 	ret = try_ioctl(c.fd, call->request, args);
-	counts[step->call % call_count][!!ret]++;
+	results_add(step->call % call_count, args, ret);
 	if (ret)
 		return;
 	values_keep(args, call->args, &objects);
@@ -257,31 +256,6 @@ static void seed_corpus(void)
 }
 
 /* ---- The test ---- */
-static int log_file = -1;
-
-static void log_open(void)
-{
-	log_file = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	CHECK(log_file >= 0);
-	EQUAL(lseek(log_file, 0, SEEK_END), 0);
-}
-
-/* Has the kernel complained since the last look? UML's own bus driver does not count. */
-static bool complaint(void)
-{
-	static const char *const words[] = {"BUG:", "WARNING:", "KASAN:", "UBSAN:", "DMA-API:"};
-	char record[1024];
-	bool bad = false;
-	ssize_t n;
-
-	while ((n = read(log_file, record, sizeof(record) - 1)) > 0 || (n < 0 && errno == EPIPE)) {
-		record[n > 0 ? n : 0] = 0;
-		for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-			bad |= strstr(record, words[i]) && !strstr(record, "virtio_pcidev.c");
-	}
-	return bad;
-}
-
 static void print_sequence(const struct sequence *s)
 {
 	printf("# sequence:\n");
@@ -293,18 +267,14 @@ static void print_sequence(const struct sequence *s)
 	}
 }
 
-static void print_counts(uint64_t sequences, double seconds)
+static void print_sum(uint64_t sequences, double seconds)
 {
-	uint64_t all = 0;
-
-	for (unsigned int i = 0; i < call_count; i++) {
-		printf("# %-20s %8llu succeeded %8llu refused\n", calls[i].name,
-		       (unsigned long long)counts[i][0], (unsigned long long)counts[i][1]);
-		all += counts[i][0] + counts[i][1];
-	}
-	printf("# %llu sequences, %.0f ioctls/s; %u blocks, %u steps between them, %u kept; seed "
+	results_print();
+	coverage_print();
+	printf("# fuzzed: %llu sequences, %.0f ioctls/s; %u blocks, %u steps between them, %u "
+	       "kept; seed "
 	       "%llu\n",
-	       (unsigned long long)sequences, (double)all / seconds, coverage_blocks,
+	       (unsigned long long)sequences, (double)results_calls() / seconds, coverage_blocks,
 	       coverage_edges, kept, (unsigned long long)seed);
 }
 
@@ -337,16 +307,18 @@ static void fuzz(void)
 		if (run_sequence(&s) && sequences >= first && kept < CORPUS)
 			corpus[kept++] = s;
 		recent[sequences % REUSE] = s;
-		if (complaint()) {
+		if (log_complains()) {
 			for (uint64_t i = 0; i <= sequences % REUSE; i++)
 				print_sequence(&recent[i]);
+			results_print_sent();
 			fail(__FILE__, __LINE__, "the kernel complains; seed %llu, sequence %llu",
 			     (unsigned long long)seed, (unsigned long long)sequences);
 		}
 	}
 	file_close();
-	print_counts(sequences, (double)(monotonic(0) - begin) / 1e9);
+	print_sum(sequences, (double)(monotonic(0) - begin) / 1e9);
 	CHECK(coverage_blocks > 0); /* else tern.ko is not instrumented */
+	results_judge();
 	device_works();
 }
 

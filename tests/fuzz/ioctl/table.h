@@ -9,6 +9,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <drm/tern_accel.h>
+
+#define DRIVER_CALLS (DRM_TERN_PERF + 1u) /* the first of calls */
+
 /* What a field means. arg, if it has one, is behind the colon. */
 enum kind {
 	KIND_ZERO,    /* padding */
@@ -60,7 +64,7 @@ struct call {
 	const struct layout *args;
 };
 
-extern const struct call calls[];
+extern const struct call calls[]; /* the driver's first, in their order */
 extern const unsigned int call_count;
 
 /* Every byte of every structure is in one field, every ioctl of the driver in the table: or exits. */
