@@ -156,7 +156,7 @@ run: deps                          ## print text that the sample model writes
 	@$(B)/bin/tern-run tests/data/kdoc-q8_0.gguf \
 		-p "Memory is allocated by" -n 64 --temp 0 --stats
 
-DAILY := 'rigs&' format unit install san 'fuzz&' llama ggml vm uml
+DAILY := 'rigs&' format unit install san 'fuzz&' 'ioctl&' llama ggml vm uml
 check: deps                        ## the suites of each day, and one sum
 	@tests/run $(DAILY)
 
