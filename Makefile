@@ -93,6 +93,7 @@ GGML_MAP := userspace/ggml/libggml-tern.map
 GGML_DIR ?= $(if $(filter /usr,$(PREFIX)),/usr/lib/$(shell $(CC) \
 	-print-multiarch)/ggml/backends0,$(PREFIX)/lib)
 LIBS += $(B)/lib/libggml-tern.so
+GGML_A := $(B)/lib/libggml-tern.a
 ALL_SRC += $(GGML_SRC)
 
 # The firmware: for the MCU, and all but its first and last steps also for the unit tests.
@@ -249,6 +250,7 @@ $(FINGERPRINT_O): private CPPFLAGS += -I$(B)/gen
 
 $(LIB_A): $(call objects,$(LIB_SRC))
 $(FW_A): $(call objects,$(FW_HOST_SRC))
+$(GGML_A): $(call objects,$(GGML_SRC)) userspace/ggml/
 $(RUN_A): $(call objects,$(filter-out $(RUN_MAIN),$(RUN_SRC)))
 $(SUPPORT_A): $(call objects,$(SUPPORT_SRC))
 # The folders too: a source deleted must leave the library.
@@ -312,6 +314,7 @@ $(B)/bin/%: $(B)/obj/tests/bench/%.o $(ARCHIVES)
 	$(link) $(PCRE2)
 $(B)/tests/test_preempt_programs: private LDFLAGS += -Wl,--wrap=tern_transport_sim
 $(LIB_TESTS): private LDFLAGS += -Wl,--wrap=tern_transport_sim
+$(filter $(B)/tests/test_ggml_%,$(TESTS)): $(GGML_A)
 $(B)/tests/%: $(B)/obj/tests/unit/%.o $(FW_A) $(SUPPORT_A) $(ARCHIVES)
 	$(link) $(CHECK) $(PCRE2)
 # Freestanding, and the same bytes wherever it is built. Only boot.S touches CSRs, which have

@@ -11,7 +11,7 @@ static int source_of(const struct tern_op_desc *norm, const struct tern_op_desc 
 	bool scales = norm->op == TERN_RMS_NORM || norm->op == TERN_NORM;
 
 	if (next->op != TERN_BINARY || !scales || next->src[0] != norm->dst ||
-	    next->src[1] == norm->dst || norm->src[2] != TERN_NO_TENSOR)
+	    norm->src[2] != TERN_NO_TENSOR)
 		return 0;
 	if (next->i[0] == TERN_MUL && norm->src[1] == TERN_NO_TENSOR)
 		return 1;

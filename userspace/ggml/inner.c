@@ -136,7 +136,7 @@ struct inner_entry *inner_look_up(const struct inner *in, const struct graph_acc
 				  const struct ggml_tensor *root)
 {
 	struct inner_entry *e = entry_of(in, root);
-	bool inner = e->tensor && e->node && !e->kept && node_is_work(root) &&
+	bool inner = e->tensor && !e->kept && node_is_work(root) &&
 		     access->usage(root->buffer) == GGML_BACKEND_BUFFER_USAGE_COMPUTE;
 
 	return inner ? e : NULL;

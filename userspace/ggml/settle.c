@@ -60,14 +60,14 @@ static void list_spans(struct capture *c)
 	qsort(c->spans, c->ntensors, sizeof(*c->spans), by_bytes);
 }
 
-/* Spans of a place that share bytes become a group; weights are one whatever they share, and so
- * is an inner result. Returns where the next group begins. */
+/* Spans of a place that share bytes become a group; weights are one whatever they share. Returns
+ * where the next group begins. */
 static uint32_t next_group(struct capture *c, uint32_t first, uint32_t group)
 {
 	const struct capture_span *s = c->spans;
 	struct capture_place *g = &c->groups[group];
 	uint32_t i, place = s[first].place;
-	bool whole = c->places[place].weights || !c->places[place].buffer;
+	bool whole = c->places[place].weights;
 
 	*g = c->places[place];
 	g->lo = s[first].lo;

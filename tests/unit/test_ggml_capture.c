@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Splits of ggml graphs as Tern graphs: a scale after a norm becomes the norm's, if nobody else
+ * can see the norm; storages are what capture.h says, so that equal graphs are one program.
+ */
+#include "ggml_fixture.h"
+
+/* ---- folding -------------------------------------------------------------------------------------- */
+
+static struct ggml_tensor *norm_and_scale(struct ggml_tensor **norm)
+{
+	struct ggml_tensor *x = leaf(b.compute), *w = leaf(b.weights);
+
+	*norm = node(OP_RMS_NORM, x, NULL);
+	return node(OP_MUL, *norm, w);
+}
+
+START_TEST(a_scale_that_alone_reads_its_norm_goes_into_it)
+{
+	struct ggml_tensor *norm, *scaled = norm_and_scale(&norm);
+
+	WRITES(0, 2, scaled);
+	ck_assert_uint_eq(b.capture.nops, 1);
+}
+END_TEST
+
+START_TEST(a_norm_that_others_read_stays)
+{
+	struct ggml_tensor *norm, *scaled = norm_and_scale(&norm), *c = node(OP_ADD, scaled, norm);
+
+	WRITES(0, 3, c);
+	ck_assert_uint_eq(b.capture.nops, 3);
+	WRITES(0, 2, norm, scaled); /* and outside */
+	ck_assert_uint_eq(b.capture.nops, 2);
+}
+END_TEST
+
+START_TEST(a_norm_that_is_output_or_scales_itself_stays)
+{
+	struct ggml_tensor *norm, *scaled = norm_and_scale(&norm);
+
+	norm->flags |= GGML_TENSOR_FLAG_OUTPUT;
+	WRITES(0, 2, norm, scaled);
+	ck_assert_uint_eq(b.capture.nops, 2);
+	norm->flags = GGML_TENSOR_FLAG_COMPUTE;
+	scaled->src[1] = norm;
+	WRITES(0, 2, scaled);
+	ck_assert_uint_eq(b.capture.nops, 2);
+}
+END_TEST
+
+START_TEST(a_norm_in_place_of_what_the_scale_reads_stays)
+{
+	struct ggml_tensor *x = leaf(b.compute), *y = node(OP_NEG, x, NULL),
+			   *norm = over(y, OP_RMS_NORM), *c = node(OP_MUL, norm, y);
+
+	WRITES(0, 3, c); /* the square of the norm */
+	ck_assert_uint_eq(b.capture.nops, 3);
+}
+END_TEST
+
+START_TEST(a_norm_in_place_is_seen_by_who_reads_the_root)
+{
+	struct ggml_tensor *x = leaf(b.compute), *w = leaf(b.weights), *y = node(OP_NEG, x, NULL),
+			   *norm = over(y, OP_RMS_NORM), *c = node(OP_MUL, norm, w),
+			   *d = node(OP_ADD, c, y);
+
+	WRITES(0, 4, d);
+}
+END_TEST
+
+/* ---- storages ------------------------------------------------------------------------------- */
+
+static uint32_t storage_of(uint32_t op, int src)
+{
+	const struct tern_op_desc *o = &b.capture.ops[op];
+
+	return b.capture.tensors[src < 0 ? o->dst : o->src[src]].storage;
+}
+
+static uint32_t flags_of(uint32_t op, int src)
+{
+	return b.capture.storages[storage_of(op, src)].flags;
+}
+
+START_TEST(a_buffer_of_weights_is_one_storage)
+{
+	struct ggml_tensor *w = leaf(b.weights), *x = leaf(b.compute), *v = leaf(b.weights),
+			   *a = node(OP_MUL, x, w);
+
+	node(OP_ADD, a, v);
+	captured(0, 2);
+	ck_assert_uint_eq(storage_of(0, 1), storage_of(1, 1));
+	ck_assert_uint_eq(flags_of(0, 1), TERN_STORAGE_BOUND | TERN_STORAGE_CONST);
+}
+END_TEST
+
+START_TEST(what_shares_no_bytes_is_a_storage_of_its_own)
+{
+	struct ggml_tensor *x = leaf(b.compute), *y = leaf(b.compute), *w = over(x, OP_SCALE);
+
+	node(OP_ADD, w, y);
+	captured(0, 2);
+	ck_assert_uint_eq(storage_of(0, 0), storage_of(0, -1));
+	ck_assert_uint_eq(flags_of(0, 0), TERN_STORAGE_BOUND);
+	ck_assert_uint_ne(storage_of(1, 1), storage_of(1, 0));
+	ck_assert_uint_eq(flags_of(1, 1), TERN_STORAGE_BOUND | TERN_STORAGE_CONST);
+	ck_assert_uint_eq(b.capture.nstorages, 3);
+}
+END_TEST
+
+/* The graph of these three leaves, in whatever order they lie. */
+static void three(size_t one, size_t two, size_t three)
+{
+	struct ggml_tensor *x = tensor(b.compute, one), *y = tensor(b.compute, two),
+			   *z = tensor(b.compute, three);
+	int first = b.nnodes;
+
+	b.taken = 20 + (size_t)b.nnodes;
+	node(OP_ADD, node(OP_MUL, x, y), z);
+	captured(first, 2);
+}
+
+START_TEST(where_the_allocator_put_things_is_no_structure)
+{
+	struct capture before;
+
+	three(0, 1, 2);
+	ck_assert_int_eq(capture_copy(&before, &b.capture), 0);
+	three(9, 7, 3);
+	ck_assert(capture_equal(&before, &b.capture));
+	three(0, 0, 2); /* but who shares is */
+	ck_assert(!capture_equal(&before, &b.capture));
+	capture_fini(&before);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("ggml_capture");
+	TCase *tc = tcase_create("graphs");
+	SRunner *r = srunner_create(s);
+	int failed;
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, a_scale_that_alone_reads_its_norm_goes_into_it);
+	tcase_add_test(tc, a_norm_that_others_read_stays);
+	tcase_add_test(tc, a_norm_that_is_output_or_scales_itself_stays);
+	tcase_add_test(tc, a_norm_in_place_of_what_the_scale_reads_stays);
+	tcase_add_test(tc, a_norm_in_place_is_seen_by_who_reads_the_root);
+	tcase_add_test(tc, a_buffer_of_weights_is_one_storage);
+	tcase_add_test(tc, what_shares_no_bytes_is_a_storage_of_its_own);
+	tcase_add_test(tc, where_the_allocator_put_things_is_no_structure);
+	suite_add_tcase(s, tc);
+	srunner_run_all(r, CK_ENV);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed != 0;
+}
