@@ -137,6 +137,115 @@ START_TEST(no_verdict)
 }
 END_TEST
 
+/* ---- activations at the end of binary32 ------------------------------------------------ */
+
+enum { K = 64, GROUP = 32, ROWS = 3, COLS = 5 };
+
+/* One group by the steps of "Activations" in uapi/tern/README.md; returns the scale. */
+static float quantise(const double *x, int *q)
+{
+	float amax = 0, inverse, scale;
+	uint32_t u;
+
+	for (int i = 0; i < GROUP; i++)
+		amax = fmaxf(amax, fabsf((float)x[i]));
+	inverse = amax == 0 ? 0 : 127 / amax;
+	scale = amax / 127;
+	memcpy(&u, &scale, 4);
+	u = (u + 0xfff + (u >> 13 & 1)) & ~0x1fffu;
+	memcpy(&scale, &u, 4);
+	for (int i = 0; i < GROUP; i++) {
+		float code = nearbyintf((float)x[i] * inverse);
+
+		q[i] = isnan(code) ? 0 : (int)fmaxf(fminf(code, 127), -127);
+	}
+	return scale;
+}
+
+/* And a product by those of "MATRIX"; weights are whole multiples of `sw`. */
+static float product(const double *w, float sw, const double *x)
+{
+	float acc = 0;
+
+	for (int g = 0; g < K; g += GROUP) {
+		int q[GROUP], sum = 0;
+		float sa = quantise(x + g, q);
+
+		for (int i = 0; i < GROUP; i++)
+			sum += q[i] * (int)(w[g + i] / (double)sw);
+		acc = fmaf((float)sum, sw * sa, acc);
+	}
+	return acc;
+}
+
+/* The inverse of the second is finite, that of the third is not; from the fifth on they are
+ * subnormal; the scale of the sixth is one step of 2^-136, of those after it 0. */
+static const float peaks[] = {
+	1.0f,	     0x1.fep-122f, 0x1.fap-122f, 0x1p-126f, 0x1p-128f,
+	0x1.1p-130f, 0x1.fap-131f, 0x1p-140f,	 0x1p-149f,
+};
+
+static void prepare_product(struct trial *t, float peak, float sw)
+{
+	uint64_t seed = 11;
+
+	memset(t, 0, sizeof(*t));
+	t->op.op = TERN_MATMUL;
+	t->c = (struct judge_case){.op = &t->op, .src = t->src, .dtype = TERN_F32};
+	t->c.type[0] = TERN_Q8_0;
+	t->c.type[1] = TERN_F32;
+	t->src[0] = ref_alloc((const int64_t[4]){K, COLS, 1, 1});
+	t->src[1] = ref_alloc((const int64_t[4]){K, ROWS, 1, 1});
+	for (int i = 0; i < K * COLS; i++)
+		t->src[0].v[i] = ((double)(ref_random(&seed) % 255) - 127) * (double)sw;
+	for (int i = 0; i < K * ROWS; i++)
+		t->src[1].v[i] = (double)(float)(ref_uniform(&seed, -1, 1) * (double)peak);
+	for (int i = 0; i < K * ROWS; i += GROUP)
+		t->src[1].v[i] = (double)peak;
+	t->c.want = ref_alloc((const int64_t[4]){COLS, ROWS, 1, 1});
+	judge_prepare(&t->c);
+}
+
+/* What the contract's own steps give passes, however little of the operand they keep; what is
+ * larger than any operand allows does not. */
+START_TEST(tiny_activations)
+{
+	static const float scales[] = {0x1p-7f, 0x1.8p-14f, 1.0f};
+	const double peak = (double)peaks[_i];
+
+	for (int s = 0; s < 3; s++) {
+		struct ref_tensor got;
+		struct trial t;
+
+		prepare_product(&t, peaks[_i], scales[s]);
+		got = result(&t);
+		for (int i = 0; i < COLS * ROWS; i++)
+			got.v[i] = (double)product(t.src[0].v + i % COLS * K, scales[s],
+						   t.src[1].v + i / COLS * K);
+		ck_assert_int_eq(judge_result(&t.c, &got), -1);
+		got.v[7] += 1000 * K * 127 * (double)scales[s] * fmax(peak, 0x1p-130);
+		ck_assert_int_eq(judge_result(&t.c, &got), 7);
+		ref_free(&got);
+		fini(&t);
+	}
+}
+END_TEST
+
+/* While the inverse is finite, nothing may be lost. */
+START_TEST(small_activations_count)
+{
+	struct ref_tensor got;
+	struct trial t;
+
+	prepare_product(&t, 0x1.fep-122f, 1.0f);
+	got = result(&t);
+	memset(got.v, 0, COLS * ROWS * sizeof(double));
+	ck_assert_int_eq(judge_result(&t.c, &got), 0);
+	ref_free(&got);
+	fini(&t);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("judge");
@@ -148,6 +257,8 @@ int main(void)
 	tcase_add_loop_test(tc, wrong_elements_do_not, 0, NSAMPLES);
 	tcase_add_test(tc, ties);
 	tcase_add_test(tc, no_verdict);
+	tcase_add_loop_test(tc, tiny_activations, 0, sizeof(peaks) / sizeof(peaks[0]));
+	tcase_add_test(tc, small_activations_count);
 	suite_add_tcase(s, tc);
 	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);

@@ -17,10 +17,26 @@ static const struct kind {
 } plain_kinds[] = {
 	[TERN_F32] = {0x1p-22, 0, 1e35},
 	[TERN_F16] = {0x1p-11, 0x1p-25, 65000},
-	[TERN_BF16] = {0x1p-8, 0, 1e35},
+	[TERN_BF16] = {0x1p-8, 0x1p-134, 1e35},
 };
-/* An int8 step is 1/127 of the peak: half of it, and the scale's own rounding. */
-static const double block_step = 1.02 / 254;
+/* An int8 step is 1/127 of the peak: half of it, and of the scale, which has 11 bits, the rest. */
+static const double block_step = 1.0001 / 254 + 0x1.01p-11;
+
+/*
+ * Where binary32 ends, three things of "Activations" and "MATRIX" in uapi/tern/README.md have an
+ * absolute size. Below 127 / FLT_MAX the inverse of the peak is infinite, and every number but 0
+ * becomes the peak. A scale without its 13 low bits is a multiple of 2^-136, 127 of which are the
+ * peak. And a group's products of integers, at most 32 * 127 * 128 with the minimum's beside them,
+ * are multiplied by a scale that was rounded to a multiple of 2^-149.
+ */
+static const double inverse_overflows = 0x1.fcp-122, scale_step = 127 * 0x1.01p-137,
+		    group_step = 0x1p19 * 0x1p-150;
+
+/* How far an activation may be from what is multiplied in its place. */
+static double off_activation(double peak)
+{
+	return (peak <= inverse_overflows ? peak : peak * block_step) + scale_step;
+}
 
 /* Everything in binary32 that follows: n terms one after the other. */
 static double summing(int64_t n)
@@ -45,7 +61,9 @@ static double off_group(const double *w, const double *x, int64_t n)
 		hi = fmax(hi, w[i]);
 		all += fabs(w[i]);
 	}
-	return (all + (double)n * (hi - lo)) * peak * block_step;
+	if (peak == 0)
+		return 0;
+	return (all + (double)n * (hi - lo)) * off_activation(peak) + group_step;
 }
 
 /* How far a dot product of n elements may be off. */
