@@ -109,7 +109,7 @@ static bool answers(struct model *m, unsigned int bar, uint64_t offset, size_t l
 	uint64_t size = pci_bar_size(m, bar);
 
 	slow_down(m);
-	return pci_powered(m) && !faults_on(&m->faults, FAULT_GONE) && len <= size &&
+	return pci_decodes(m) && !faults_on(&m->faults, FAULT_GONE) && len <= size &&
 	       offset <= size - len;
 }
 

@@ -81,7 +81,7 @@ static void *translate(void *ctx, uint64_t va, uint64_t *len, unsigned int acces
 {
 	struct model *m = ctx;
 
-	return mmu_at(m, m->engine.asid, va, len, access, TERN_Q_CP);
+	return mmu_at(m, m->engine.asid, va, len, access, tern_sim_queue(m->engine.sim));
 }
 
 /* ---- a job ends ------------------------------------------------------------------------------------ */

@@ -13,7 +13,7 @@ static void deliver(struct model *m, unsigned int vector)
 {
 	struct irq *q = &m->irq;
 
-	if (!pci_bus_master(m) || (q->table && !pci_msix_enabled(m)))
+	if (q->table && !pci_msix_enabled(m))
 		return;
 	if (q->table && q->msix[vector][3] & MASKED) {
 		q->pending |= 1u << vector;
@@ -38,13 +38,13 @@ static uint32_t granted(const struct model *m)
 	return n;
 }
 
-/* Causes that became set while enabled, or enabled while set. */
+/* Causes that became set while enabled, or enabled while set. A message is a write to memory. */
 static void fire(struct model *m, uint32_t causes)
 {
 	struct irq *q = &m->irq;
 	uint32_t vectors = 0, n;
 
-	if (!m->door.interrupt)
+	if (!m->door.interrupt || !dma_allowed(m))
 		return;
 	n = granted(m);
 	for (uint32_t left = causes; left; left &= left - 1) {
@@ -148,6 +148,8 @@ static void send_pending(struct model *m)
 {
 	struct irq *q = &m->irq;
 
+	if (!dma_allowed(m))
+		return;
 	for (unsigned int i = 0; i < TERN_MAX_VECTORS; i++) {
 		if (q->pending & 1u << i && !(q->msix[i][3] & MASKED)) {
 			q->pending &= ~(1u << i);

@@ -25,11 +25,6 @@ static void set32(uint8_t *p, unsigned int at, uint32_t v)
 	set16(p, at + 2, (uint16_t)(v >> 16));
 }
 
-static uint16_t get16(const uint8_t *p, unsigned int at)
-{
-	return (uint16_t)(p[at] | p[at + 1] << 8);
-}
-
 /* Config space is written by the door's thread and read by all: one word, any recent value. */
 static bool bit(const struct model *m, unsigned int at, uint16_t mask)
 {
@@ -41,6 +36,11 @@ static bool bit(const struct model *m, unsigned int at, uint16_t mask)
 bool pci_powered(const struct model *m)
 {
 	return !bit(m, CAP_PM + PCI_PM_CTRL, PCI_PM_CTRL_STATE_MASK);
+}
+
+bool pci_decodes(const struct model *m)
+{
+	return bit(m, PCI_COMMAND, PCI_COMMAND_MEMORY) && pci_powered(m);
 }
 
 bool pci_bus_master(const struct model *m)
@@ -144,6 +144,13 @@ void pci_reset(struct model *m)
 	irq_reset_table(m);
 }
 
+static bool asks_for_reset(uint32_t offset, const uint8_t *from, size_t len)
+{
+	const uint32_t at = CAP_EXP + PCI_EXP_DEVCTL + 1; /* the byte with the bit */
+
+	return offset <= at && at - offset < len && from[at - offset] & PCI_EXP_DEVCTL_BCR_FLR >> 8;
+}
+
 void pci_write(struct model *m, uint32_t offset, const void *data, size_t len)
 {
 	const uint8_t *from = data;
@@ -158,8 +165,7 @@ void pci_write(struct model *m, uint32_t offset, const void *data, size_t len)
 
 		__atomic_store_n(at, (uint8_t)((*at & ~mask) | (from[i] & mask)), __ATOMIC_RELEASE);
 	}
-	if (offset <= CAP_EXP + PCI_EXP_DEVCTL && offset + len >= CAP_EXP + PCI_EXP_DEVCTL + 2 &&
-	    get16(from, CAP_EXP + PCI_EXP_DEVCTL - offset) & PCI_EXP_DEVCTL_BCR_FLR)
+	if (asks_for_reset(offset, from, len))
 		pci_reset(m);
 	else if (master && !pci_bus_master(m))
 		gate_close(m); /* nothing reaches memory once this write is done */

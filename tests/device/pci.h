@@ -24,5 +24,6 @@ uint64_t pci_bar_size(const struct model *m, unsigned int bar);
 bool pci_bus_master(const struct model *m);
 bool pci_msix_enabled(const struct model *m);
 bool pci_powered(const struct model *m); /* D0 */
+bool pci_decodes(const struct model *m); /* its BARs answer */
 
 #endif

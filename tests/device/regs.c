@@ -140,8 +140,10 @@ static void set_dma(struct model *m, uint32_t v)
 	bool before = dma_allowed(m);
 
 	m->host_reg[TERN_REG_DMA_ENABLE / 4] = v & 1;
-	if (dma_allowed(m) != before)
-		gate_changed(m);
+	if (dma_allowed(m) == before)
+		return;
+	gate_changed(m);
+	irq_unmask(m);
 }
 
 static void do_write(struct model *m, uint32_t reg, uint32_t v)

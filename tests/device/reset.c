@@ -52,6 +52,7 @@ static void reset_all(struct model *m)
 		m->slot[i] = (struct slot){0};
 	memset(m->busy, 0, sizeof(m->busy));
 	m->mcu.boot_args = 0;
+	memset(m->mcu.tcm, 0, TCM_BYTES); /* whoever comes next must not read it */
 	m->clock_khz = m->caps.clock_khz;
 	mmu_reset(m);
 	irq_reset(m);

@@ -32,6 +32,7 @@ void stats_print(struct model *m, FILE *out)
 	print(out, "dram_read", c->dram_read);
 	print(out, "dram_written", c->dram_written);
 	print(out, "macs", c->macs[0] + c->macs[1] + c->macs[2] + c->macs[3]);
+	print(out, "hung", e->hung);
 	print(out, "walks", m->mmu.walks);
 	print(out, "interrupts", m->irq.delivered);
 	pthread_mutex_unlock(&m->lock);

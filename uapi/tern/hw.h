@@ -270,7 +270,9 @@ enum tern_bar {
 /*
  * Registers are 32 bits wide, or 64 and then written low half first; the high half takes
  * effect. Access: RO read only, RW, WO reads zero, W1C writing a 1 clears. Reserved bits
- * and offsets read zero, except that a device that is gone reads all ones everywhere.
+ * and offsets read zero, except that a device that is gone reads all ones everywhere. Accesses
+ * of another size or alignment, or beyond a BAR's end, read all ones, and write nothing; so do
+ * all on PCI in D3 and without memory decoding.
  *
  *	name		 offset	bits access text */
 #define TERN_HW_HOST_REGS(X) \
@@ -302,7 +304,7 @@ enum tern_bar {
 	X(INV_REQUEST,	 0x0094, 32, WO,  "a sequence number, one more than the last: begin") \
 	X(INV_DONE,	 0x0098, 32, RO,  "last sequence number acknowledged; they are in order") \
 	X(INV_SPACE,	 0x009c, 32, RO,  "requests that may be made now; at least 16 when idle") \
-	X(BUS_FAULT,	 0x00a0, 64, RO,  "address of the last access the bus refused, with IRQ BUS") \
+	X(BUS_FAULT,	 0x00a0, 64, RO,  "page of the last access the bus refused, with IRQ BUS") \
 	X(BUS_FAULT_INFO, 0x00a8, 32, RO, "ASID in 7:0, write in bit 8, source in 19:16: enum tern_queue, 15 the MCU") \
 	X(CAPS,		 0x0100, 32, RO,  "struct tern_caps, a register each") \
 	X(BUSY,		 0x0200, 64, RO,  "cycles each engine worked, per enum tern_queue, 8 apart") \
@@ -348,7 +350,7 @@ enum tern_slot_state {
  * MCU. After any of them no access begun before reaches memory. */
 #define TERN_RESET_ENGINES	1u /* what runs is lost; slots RUNNING or SAVING become IDLE */
 #define TERN_RESET_MCU		2u /* the MCU stops, the TCM opens */
-#define TERN_RESET_ALL		3u /* everything but fuses, TIMESTAMP and ENERGY_UJ */
+#define TERN_RESET_ALL		3u /* everything, TCM too, but fuses and what counts since power-on */
 
 /*	name	     bit text */
 #define TERN_HW_IRQS(X) \

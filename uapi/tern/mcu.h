@@ -21,8 +21,8 @@
 #define TERN_MCU_REG(name)	(TERN_MCU_REGS + TERN_FW_REG_##name - TERN_REGS_FW)
 /*
  * All else is an access fault of the hart, and so is an address of WINDOW that ASID 0 does not
- * map or a store to one without WRITE. The window is all the MCU reaches of memory. The kernel
- * places there what it shares with the firmware, and nothing else: kernel rings, save areas and
+ * map or a store to one without WRITE; a misaligned load may be done as two aligned ones instead.
+ * The window is all the MCU reaches of memory. The kernel places there what it shares with the firmware, and nothing else: kernel rings, save areas and
  * fault records lie in ASID 0 at TERN_KERNEL_VA and above, where no MCU can forge a completion
  * or read what a context left.
  */
@@ -49,11 +49,12 @@
 /*
  * 64-bit ones are two words: written low half first, the high half takes effect; reading the
  * low half latches the high one. Commands act on COMMAND_SLOT. The MCU's reset clears all but
- * BOOT_ARGS and what counts time.
+ * BOOT_ARGS and what counts time; TIMER then says never. What the kernel may not write it may
+ * read; the MCU reaches none of the kernel's registers.
  *
  *	name		offset bits access text (access is the MCU's; H: the kernel may write) */
 #define TERN_HW_FW_REGS(X) \
-	X(BOOT_ARGS,	 0x0000, 64, RW,  "H: address in WINDOW of struct tern_fw_boot") \
+	X(BOOT_ARGS,	 0x0000, 64, RO,  "H: address in WINDOW of struct tern_fw_boot") \
 	X(BOOT_STATUS,	 0x0008, 32, RW,  "enum tern_fw_stage in 15:0, enum tern_fw_error in 31:16") \
 	X(HEARTBEAT,	 0x000c, 32, RW,  "the firmware counts") \
 	X(HOST_KICK,	 0x0010, 32, W1C, "H: writing a 1 sets it, and interrupts the MCU: a message is there") \

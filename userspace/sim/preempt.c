@@ -228,6 +228,11 @@ void tern_sim_forget(struct tern_sim *s)
 }
 
 /* Read while the job's thread writes them: any recent value will do. */
+unsigned int tern_sim_queue(const struct tern_sim *s)
+{
+	return s->queue;
+}
+
 void tern_sim_progress(const struct tern_sim *s, uint64_t *commands, uint64_t *steps)
 {
 	*commands = __atomic_load_n(&s->dispatched, __ATOMIC_RELAXED);

@@ -176,6 +176,18 @@ void config_set(struct host *h, uint32_t offset, uint32_t len, uint32_t v)
 	host_write(h, VFIO_PCI_CONFIG_REGION_INDEX, offset, &v, len);
 }
 
+uint32_t config_capability(struct host *h, uint8_t id)
+{
+	uint32_t at = config_get(h, PCI_CAPABILITY_LIST, 1);
+
+	for (int n = 0; at && n < 48; n++) {
+		if (config_get(h, at + PCI_CAP_LIST_ID, 1) == id)
+			return at;
+		at = config_get(h, at + PCI_CAP_LIST_NEXT, 1);
+	}
+	host_die("no capability %u in its list", id);
+}
+
 void host_bell(struct host *h, unsigned int slot)
 {
 	uint32_t any = 1;

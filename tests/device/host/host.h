@@ -63,6 +63,7 @@ uint64_t reg_get64(struct host *h, uint32_t reg);
 void reg_set(struct host *h, uint32_t reg, uint32_t v);
 void reg_set64(struct host *h, uint32_t reg, uint64_t v);
 bool reg_becomes(struct host *h, uint32_t reg, uint32_t mask, uint32_t value);
+uint32_t config_capability(struct host *h, uint8_t id); /* where it is */
 uint32_t config_get(struct host *h, uint32_t offset, uint32_t len);
 void config_set(struct host *h, uint32_t offset, uint32_t len, uint32_t v);
 void host_bell(struct host *h, unsigned int slot);
@@ -128,6 +129,25 @@ uint32_t queue_state(struct host *h, struct host_queue *q);
 bool queue_done(struct host *h, struct host_queue *q, uint64_t n); /* waits */
 /* Push, play the firmware's part, wait until it has left the engines; the fault's code. */
 unsigned int queue_run(struct host *h, struct host_queue *q, const struct tern_job *job);
+
+/* ---- programs of the MCU ------------------------------------------------------------------------------ */
+enum hart_kind { HART_LOAD, HART_STORE, HART_LOAD_HALF, HART_STORE_BYTE, HART_FETCH };
+struct hart_access {
+	enum hart_kind kind;
+	uint32_t at, value;	   /* to store */
+	uint32_t got, cause, tval; /* out: what a load brought, else 0; mcause, 0: it went well */
+};
+#define HART_ENTRY 0x40u
+/* Tries them in their order; afterwards the MCU is in its reset. */
+void hart_try(struct host *h, struct hart_access *a, unsigned int n);
+/* The same in steps: load, start, wait for its end, reset it and see how it went. */
+void hart_program(struct host *h, const struct hart_access *a, unsigned int n);
+void hart_start(struct host *h);
+void hart_halted(struct host *h);
+void hart_results(struct host *h, struct hart_access *a, unsigned int n);
+/* Stores to every word of a range. */
+void hart_scribble(struct host *h, uint32_t from, uint32_t to, uint32_t value);
+void hart_spin(struct host *h); /* does nothing, for ever */
 
 /* ---- the firmware --------------------------------------------------------------------------------------- */
 struct host_fw {
