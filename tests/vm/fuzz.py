@@ -12,15 +12,18 @@ PLANT = "a bug is planted"
 PLANTED = f"""modprobe broken
 echo '<4>{PLANT}' >/dev/kmsg
 echo '# begin planted'
-(sleep 2; echo use-after-free >/sys/module/broken/parameters/bug) &
+(
+	until ls -l /proc/[0-9]*/fd 2>/dev/null | grep -q debug/kcov; do sleep 1; done # it reads the log by then
+	echo use-after-free >/sys/module/broken/parameters/bug
+) &
 fuzz-ioctl 300
 echo "# end planted $? 0"
 """
 
 
-def keep_finding(text):
-    """Where it is, beside what other fuzzers find."""
-    path = f"{guests.REPO}/build/fuzz/findings/ioctl-{int(time.time())}"
+def keep(name, text):
+    """In which file it is."""
+    path = f"{guests.REPO}/build/{name}"
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "w", encoding="utf-8") as file:
         file.write(text)
@@ -47,8 +50,10 @@ def check(total, name, guest, limit, forget, scan):
     console, _, planted = seen.console.partition(PLANT)
     lines, status, seconds = ended.get("fuzz", ([], 125, 0.0))
     tap = judge_tap(name, "fuzz-ioctl", lines, status)
-    if tap.bad:
-        tap.why.append("what led to it: " + keep_finding("\n".join(lines) + "\n" + console))
+    log = "\n".join(lines) + "\n" + console
+    keep("log/fuzz-ioctl.log", log)
+    if tap.bad:  # beside what other fuzzers find
+        tap.why.append("what led to it: " + keep(f"fuzz/findings/ioctl-{int(start)}", log))
     total.row(f"{name}: fuzz-ioctl", tap.good, tap.bad, seconds, tap.why)
     for line in lines:
         if line.startswith(("# of the driver's ", "# fuzzed: ", "# reached: ")):
