@@ -54,7 +54,8 @@ static void silent_for_ever(void)
 	drop_scene(&s);
 }
 
-/* A new slot is answered by a message, which is spoilt on its way: all jobs run nonetheless. */
+/* A new slot leads to a message, sooner or later, which is spoilt on its way: all jobs run
+ * nonetheless. */
 static void lies(const char *fault, uint32_t resets)
 {
 	uint32_t queue;
@@ -66,6 +67,8 @@ static void lies(const char *fault, uint32_t resets)
 	EQUAL(run_short(&s.a), 0);
 	s.a.queue = queue;
 	EQUAL(run_short(&s.a), 0);
+	if (resets)
+		await_reset(s.b.fd, s.resets);
 	host_ask("used %s", fault);
 	scene_close(&s, resets);
 }

@@ -19,13 +19,6 @@
 static struct scene s;
 static struct work w;
 
-static void await_reset(int fd, uint32_t before)
-{
-	for (int i = 0; i < 6000 && resets(fd) == before; i++)
-		usleep(10000);
-	CHECK(resets(fd) > before);
-}
-
 /* Two jobs at work in all engines: one saved because the other, urgent one is in them. */
 static void work_goes_on(const char *fault)
 {

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <linux/sync_file.h>
 #include <poll.h>
-#include <stdio.h>
 #include <unistd.h>
 
 #include "selftest_fault.h"
@@ -34,20 +33,16 @@ static int how_it_ended(int fence)
 
 static void removed_and_found(void)
 {
-	char device[64], path[128];
 	struct scene s, again;
 	int fence;
 
-	device_link(device, sizeof(device));
 	scene_open(&s);
 	start_endless(&s);
 	fence = fence_behind(&s.a);
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/remove", device);
-	write_file(path, "1");
-	EQUAL(device_number(), -1);
+	card_remove();
 	EQUAL(how_it_ended(fence), -ENODEV);
 	REFUSED(s.b.fd, VM_CREATE, ENODEV, .flags = 0);
-	write_file("/sys/bus/pci/rescan", "1");
+	card_find();
 	scene_open(&again); /* while the old one is still held */
 	scene_close(&again, 0);
 	drop_scene(&s);

@@ -70,12 +70,20 @@ uint32_t resets(int fd)
 	return clocks.resets;
 }
 
+void await_reset(int fd, uint32_t before)
+{
+	for (int i = 0; i < 6000 && resets(fd) == before; i++)
+		usleep(10000);
+	CHECK(resets(fd) > before);
+}
+
 void scene_open(struct scene *s)
 {
 	context_ready(&s->a);
 	context_ready(&s->b);
 	*word(&s->b, 100) = VALUE;
 	s->resets = resets(s->b.fd);
+	s->behind = 0;
 }
 
 /* No more is allowed where the device has left. */
@@ -111,11 +119,14 @@ void scene_close(struct scene *s, uint32_t expected)
 
 void start_endless(struct scene *s)
 {
+	struct drm_tern_sync sync = {.flags = DRM_TERN_SYNC_SIGNAL, .handle = s->behind};
 	struct drm_tern_job job[2] = {
 		{.image = CODE_VA + ENDLESS, .args = DATA_VA, .budget = 1ull << 44},
 		{.image = CODE_VA + SHORT, .args = DATA_VA}};
 	struct drm_tern_submit call = {.queue_id = s->a.queue, .jobs = DRM_TERN_ARRAY(2, job)};
 
+	if (s->behind)
+		job[1].syncs = (struct drm_tern_array)DRM_TERN_ARRAY(1, &sync);
 	*word(&s->a, 1) = *word(&s->a, 2) = 0;
 	do_ioctl(s->a.fd, DRM_IOCTL_TERN_SUBMIT, &call);
 	for (int i = 0; i < 600 && *word(&s->a, 2) != BEGUN; i++)
@@ -163,11 +174,32 @@ void driver_unbind(void)
 	EQUAL(device_number(), -1);
 }
 
-void driver_bind(void)
+static void check_works(void)
 {
 	struct context c;
 
-	write_file("/sys/bus/pci/drivers/tern/bind", device);
 	context_ready(&c);
 	context_close(&c);
+}
+
+void driver_bind(void)
+{
+	write_file("/sys/bus/pci/drivers/tern/bind", device);
+	check_works();
+}
+
+void card_remove(void)
+{
+	char path[128];
+
+	device_link(device, sizeof(device));
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/remove", device);
+	write_file(path, "1");
+	EQUAL(device_number(), -1);
+}
+
+void card_find(void)
+{
+	write_file("/sys/bus/pci/rescan", "1");
+	check_works();
 }

@@ -11,6 +11,7 @@
 struct scene {
 	struct context a, b;
 	uint32_t resets; /* when it was opened */
+	uint32_t behind; /* syncobj that the short job behind the endless one signals; 0: none */
 };
 
 /* Each has run a job, and so has a slot. */
@@ -29,11 +30,16 @@ void start_endless(struct scene *scene);
 void check_ended(struct scene *scene, int endless, int behind, int other);
 
 uint32_t resets(int fd);
+void await_reset(int fd, uint32_t before);
 
 /* The device is off: all is refused, and says so until the driver finds it again. */
 void check_off(struct scene *scene);
 void drop_scene(struct scene *scene);
 void driver_unbind(void);
 void driver_bind(void);
+
+/* The card leaves its bus, and is found again by a scan of it. */
+void card_remove(void);
+void card_find(void);
 
 #endif /* SELFTEST_FAULT_H */

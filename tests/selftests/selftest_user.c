@@ -50,6 +50,13 @@ void user_destroy(struct user *u)
 	do_ioctl(u->fd, DRM_IOCTL_TERN_QUEUE_DESTROY, &args);
 }
 
+void user_unmap(struct user *u)
+{
+	if (u->doorbell)
+		munmap((void *)u->doorbell, PAGE);
+	munmap(u->memory.map, u->memory.size);
+}
+
 int user_kick(struct user *u)
 {
 	struct drm_tern_queue_kick args = {.queue_id = u->queue};

@@ -20,6 +20,7 @@ void need_user_queues(int fd); /* or skips the test */
 void user_open_as(const struct context *context, struct user *user, uint64_t ring_va,
 		  uint32_t priority);
 void user_destroy(struct user *user);
+void user_unmap(struct user *user); /* mapped doorbells keep a file open */
 void user_put(struct user *user, uint64_t image, uint64_t args);
 void user_ring(struct user *user);
 int user_kick(struct user *user);
