@@ -220,19 +220,24 @@ static struct sequence choose(void)
 
 /* A call each, as usual as can be, and ways to good paths that chance finds late. */
 static const struct {
+	bool goes_on; /* a step of the seed before */
 	unsigned long request;
 	uint8_t byte[16];
 } seeds[] = {
-	{DRM_IOCTL_TERN_QUEUE_CREATE, {0, 1, 1}}, /* user-owned */
-	{DRM_IOCTL_TERN_QUEUE_CREATE, {0, 0, 1, 0, 7, 0, 0, 6}},
-	{DRM_IOCTL_TERN_QUEUE_WAIT, {0, 0, 7}},		       /* a job */
-	{DRM_IOCTL_TERN_VM_BIND, {0, 0, 0, 1}},		       /* replace */
-	{DRM_IOCTL_TERN_VM_BIND, {0, 0, 0, 2, 0, 7}},	       /* unmap */
-	{DRM_IOCTL_TERN_VM_BIND, {0, 1, 0, 1, [10] = 129, 1}}, /* asynchronous, signals */
-	{DRM_IOCTL_TERN_SUBMIT, {[9] = 129, 1}},	       /* signals */
-	{DRM_IOCTL_TERN_PERF, {3, 7, 0, 0, 7}},		       /* trace: start, */
-	{DRM_IOCTL_TERN_PERF, {4, 7, 0, 5}},		       /* read, */
-	{DRM_IOCTL_TERN_PERF, {5, 7, 4, 0, 7}},		       /* stop */
+	{false, DRM_IOCTL_TERN_BO_SYNC, {0, 3}},
+	{false, DRM_IOCTL_TERN_QUEUE_CREATE, {0, 1, 1}}, /* user-owned, */
+	{true, DRM_IOCTL_TERN_QUEUE_KICK, {8}},
+	{false, DRM_IOCTL_TERN_QUEUE_CREATE, {0, 0, 1, 0, 7, 0, 0, 6}},
+	{false, DRM_IOCTL_TERN_QUEUE_WAIT, {0, 0, 7}},		      /* a job */
+	{false, DRM_IOCTL_TERN_VM_BIND, {0, 0, 0, 1}},		      /* replace */
+	{false, DRM_IOCTL_TERN_VM_BIND, {0, 0, 0, 2, 0, 7}},	      /* unmap */
+	{false, DRM_IOCTL_TERN_VM_BIND, {0, 1, 0, 1, [10] = 129, 1}}, /* asynchronous, signals */
+	{false, DRM_IOCTL_TERN_SUBMIT, {[9] = 129, 1}},		      /* signals */
+	{false, DRM_IOCTL_TERN_PERF, {3, 7, 0, 0, 7}},		      /* trace: start, */
+	{true, DRM_IOCTL_TERN_PERF, {4, 7, 0, 5}},		      /* read, */
+	{true, DRM_IOCTL_TERN_PERF, {5, 7, 4, 0, 7}},		      /* stop */
+	{false, DRM_IOCTL_PRIME_HANDLE_TO_FD, {0}},
+	{true, DRM_IOCTL_PRIME_FD_TO_HANDLE, {0}},
 };
 
 static unsigned int call_of(unsigned long request)
@@ -248,10 +253,12 @@ static void seed_corpus(void)
 {
 	for (kept = 0; kept < call_count; kept++)
 		corpus[kept] = (struct sequence){.steps = 1, .step[0].call = (uint8_t)kept};
-	for (size_t i = 0; i < ARRAY_SIZE(seeds); i++, kept++) {
-		corpus[kept] = (struct sequence){
-			.steps = 1, .step[0].call = (uint8_t)call_of(seeds[i].request)};
-		memcpy(corpus[kept].step[0].byte, seeds[i].byte, sizeof(seeds[i].byte));
+	for (size_t i = 0; i < ARRAY_SIZE(seeds); i++) {
+		struct step step = {.call = (uint8_t)call_of(seeds[i].request)};
+		struct sequence *to = &corpus[seeds[i].goes_on ? kept - 1 : kept++];
+
+		memcpy(step.byte, seeds[i].byte, sizeof(seeds[i].byte));
+		to->step[to->steps++] = step;
 	}
 }
 
@@ -290,7 +297,8 @@ static void fuzz(void)
 {
 	uint64_t sequences = 0;
 	int64_t begin = monotonic(0), end = monotonic(1000ll * limit_seconds);
-	unsigned int first; /* so many seeds */
+	unsigned int first; /* so many seeds, on a file each */
+	unsigned int on_file = 0;
 	struct sequence s;
 
 	log_open();
@@ -298,17 +306,18 @@ static void fuzz(void)
 	seed_corpus();
 	first = kept;
 	for (; sequences < first || monotonic(0) < end; sequences++) {
-		if (sequences % REUSE == 0) {
+		if (sequences <= first || on_file == REUSE) {
 			if (sequences)
 				file_close();
 			file_open();
+			on_file = 0;
 		}
 		s = sequences < first ? corpus[sequences] : choose();
 		if (run_sequence(&s) && sequences >= first && kept < CORPUS)
 			corpus[kept++] = s;
-		recent[sequences % REUSE] = s;
+		recent[on_file++] = s;
 		if (log_complains()) {
-			for (uint64_t i = 0; i <= sequences % REUSE; i++)
+			for (unsigned int i = 0; i < on_file; i++)
 				print_sequence(&recent[i]);
 			results_print_sent();
 			fail(__FILE__, __LINE__, "the kernel complains; seed %llu, sequence %llu",
