@@ -8,7 +8,7 @@
  * A sequence is bytes, from which values.c chooses arguments; one that reaches a step from block
  * to block that none before has reached is kept, and changed further. KCOV sees what the calling
  * thread does, in modules built with KCOV_INSTRUMENT=y. The test fails when the kernel complains,
- * and prints the sequences on that file, the last of which did it. Speaks TAP.
+ * and prints the sequences on that file, the last of which did it, and the calls. Speaks TAP.
  */
 #include <fcntl.h>
 #include <poll.h>
