@@ -137,6 +137,63 @@ START_TEST(no_verdict)
 }
 END_TEST
 
+/* A number of which nothing but its size is known may round to either infinity, one that is
+ * known to that of its sign. */
+START_TEST(infinities)
+{
+	static const struct {
+		double want, off, got;
+		bool fine;
+	} cases[] = {
+		{-1e5, 0, -INFINITY, true},   {-1e5, 0, INFINITY, false},
+		{-1e5, 1e6, INFINITY, true},  {1e5, 1e6, -INFINITY, true},
+		{1e5, 1e5, -INFINITY, false}, {6e4, 0, INFINITY, false},
+		{65519, 0, INFINITY, true},   {1e5, 1e6, NAN, false},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct tern_op_desc op = {.op = TERN_MATMUL};
+		double want = cases[i].want, off = cases[i].off, got = cases[i].got;
+		struct judge_case c = {
+			.op = &op, .dtype = TERN_F16, .want = {{1, 1, 1, 1}, &want}, .off = &off};
+
+		ck_assert_msg(judge_result(&c, &(struct ref_tensor){{1, 1, 1, 1}, &got}) ==
+				      (cases[i].fine ? -1 : 0),
+			      "%g for %g, by %g", got, want, off);
+	}
+}
+END_TEST
+
+/* What is left of a subnormal row has few bits, and a weight makes it large. */
+START_TEST(weighted_subnormals)
+{
+	const struct sample *s = sample_of(TERN_RMS_NORM);
+	struct ref_tensor got;
+	struct trial t;
+
+	prepare(&t, s);
+	t.op.f[0] = 0.1f;
+	for (int i = 0; i < ref_count(s->t[0].ne); i++)
+		t.src[0].v[i] = (double)(i % 64) * 0x1p-149;
+	for (int i = 0; i < ref_count(s->t[1].ne); i++)
+		t.src[1].v[i] = 0x1p60;
+	judge_free(&t.c);
+	t.c.want = ref_alloc(s->t[5].ne);
+	judge_prepare(&t.c);
+	got = result(&t);
+	for (int i = 0; i < ref_count(got.ne); i++) {
+		float x = (float)t.src[0].v[i] * (1 / sqrtf(0.1f));
+
+		got.v[i] = (double)(x * 0x1p60f);
+	}
+	ck_assert_int_eq(judge_result(&t.c, &got), -1);
+	got.v[40] += 0x1p60 * 0x1p-147;
+	ck_assert_int_eq(judge_result(&t.c, &got), 40);
+	ref_free(&got);
+	fini(&t);
+}
+END_TEST
+
 /* ---- activations at the end of binary32 ------------------------------------------------ */
 
 enum { K = 64, GROUP = 32, ROWS = 3, COLS = 5 };
@@ -257,6 +314,8 @@ int main(void)
 	tcase_add_loop_test(tc, wrong_elements_do_not, 0, NSAMPLES);
 	tcase_add_test(tc, ties);
 	tcase_add_test(tc, no_verdict);
+	tcase_add_test(tc, infinities);
+	tcase_add_test(tc, weighted_subnormals);
 	tcase_add_loop_test(tc, tiny_activations, 0, sizeof(peaks) / sizeof(peaks[0]));
 	tcase_add_test(tc, small_activations_count);
 	suite_add_tcase(s, tc);

@@ -313,10 +313,9 @@ static bool close_enough(const struct judge_case *c, double want, double off, do
 		return isnan(want) && !isnan(off) && off < INFINITY ? isnan(got) : true;
 	if (off > 0 || !is_integer(c->dtype))
 		off += (fabs(want) + off) * rel + step;
-	/* rounds to infinity, or would */
-	if (!isfinite(got))
-		return got == (want > 0 ? INFINITY : -INFINITY) &&
-		       fabs(want) + off >= top * (1 - 2 * rel);
+	/* what is allowed rounds to that infinity, or would; of a sum that cancels to either */
+	if (isinf(got))
+		return off + (got > 0 ? want : -want) >= top * (1 - 2 * rel);
 	return fabs(want - got) <= off;
 }
 

@@ -43,7 +43,9 @@ static double off_norm(const struct judge_case *c, const double *row, int64_t n)
 	/* what is left of a row of equal numbers is its rounding */
 	if (!squares(peak, root) || (mean != 0 && root < peak * 1e-3))
 		return INFINITY;
-	return (peak / root * w + b) * JUDGE_MANY * (mean != 0 ? fmax(1, peak / root) : 1);
+	/* the normalised number may be subnormal, and is rounded before it meets a large weight */
+	return (peak / root * w + b) * JUDGE_MANY * (mean != 0 ? fmax(1, peak / root) : 1) +
+	       w * 0x1p-149;
 }
 
 void judge_norm(struct judge_case *c)
