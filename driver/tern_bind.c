@@ -161,10 +161,10 @@ const struct drm_sched_backend_ops tern_bind_sched_ops = {
 
 static int check_bo(struct tern_bind *bind, const struct drm_tern_vm_bind_op *op)
 {
-	struct drm_gem_object *root = bind->bo->vm_root;
+	int ret = tern_bo_check_vm(bind->bo, bind->vm);
 
-	if (root && root != drm_gpuvm_resv_obj(&bind->vm->base))
-		return -EXDEV;
+	if (ret)
+		return ret;
 	if (bind->bo->read_only && op->flags & DRM_TERN_BIND_WRITE)
 		return -EACCES;
 	return tern_check_bind_bo(op, bind->bo->base.base.size);

@@ -168,6 +168,11 @@ static inline u32 tern_slot_reg(unsigned int slot, enum tern_slot_reg reg)
 	return TERN_REG_SLOT + slot * TERN_SLOT_STRIDE + reg;
 }
 
+static inline enum tern_slot_state tern_slot_state(struct tern_device *tdev, unsigned int slot)
+{
+	return tern_read(tdev, tern_slot_reg(slot, TERN_SLOT_REG_STATE));
+}
+
 static inline void tern_ring_doorbell(struct tern_device *tdev, unsigned int slot)
 {
 	writel(1, tdev->doorbell + (size_t)slot * tdev->caps.doorbell_stride + TERN_DOORBELL_RING);

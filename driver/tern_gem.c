@@ -289,6 +289,18 @@ static void share_lock(struct tern_bo *bo, struct tern_vm *vm)
 	mutex_unlock(&tdev->objects.lock);
 }
 
+/**
+ * tern_bo_check_vm() - May a VM use a buffer?
+ * @bo: Buffer
+ * @vm: VM
+ *
+ * Return: 0, or -EXDEV: it is another VM's own
+ */
+int tern_bo_check_vm(const struct tern_bo *bo, struct tern_vm *vm)
+{
+	return bo->vm_root && bo->vm_root != drm_gpuvm_resv_obj(&vm->base) ? -EXDEV : 0;
+}
+
 static int bo_create(struct drm_file *drm_file, struct drm_tern_bo_create *args,
 		     struct tern_vm *vm)
 {

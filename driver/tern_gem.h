@@ -14,6 +14,7 @@ struct drm_mm_node;
 struct tern_account;
 struct tern_device;
 struct tern_user_memory;
+struct tern_vm;
 
 /**
  * enum tern_bo_kind - Where a buffer's pages come from
@@ -76,6 +77,7 @@ struct tern_bo *tern_bo_create(struct tern_device *tdev, struct tern_account *ac
 			       u64 size, u32 flags);
 void tern_bo_list(struct tern_device *tdev, struct tern_bo *bo);
 void tern_bo_unlist(struct tern_bo *bo);
+int tern_bo_check_vm(const struct tern_bo *bo, struct tern_vm *vm);
 struct tern_bo *tern_bo_pin(struct drm_file *file, u32 handle);
 void tern_bo_unpin(struct tern_bo *bo);
 u64 tern_bo_peek(struct tern_bo *bo, u64 offset);

@@ -132,12 +132,6 @@ static void tern_pci_remove(struct pci_dev *pdev)
 	pci_free_irq_vectors(pdev);
 }
 
-/* For whoever comes next, perhaps another kernel: it reaches memory no more. */
-static void tern_pci_shutdown(struct pci_dev *pdev)
-{
-	tern_pci_remove(pdev);
-}
-
 static void tern_pci_reset_prepare(struct pci_dev *pdev)
 {
 	tern_pm_before_reset(pci_get_drvdata(pdev));
@@ -164,7 +158,7 @@ static struct pci_driver pci_driver = {
 	.id_table = ids,
 	.probe = tern_pci_probe,
 	.remove = tern_pci_remove,
-	.shutdown = tern_pci_shutdown,
+	.shutdown = tern_pci_remove, /* it reaches memory no more, whoever comes next */
 	.err_handler = &error_handlers,
 	.driver.pm = pm_ptr(&tern_pm_ops),
 };

@@ -20,8 +20,6 @@
 #define RESET_TIMEOUT_US 1000000
 #define IDLE_TIMEOUT_US 1000000
 
-static const char power_was_lost[] = "power was lost";
-
 static int reset_register(struct tern_device *tdev, u32 what)
 {
 	tern_write(tdev, TERN_REG_RESET, what);
@@ -120,22 +118,14 @@ void tern_device_fail(struct tern_device *tdev)
 	tern_slots_fail(tdev);
 }
 
-/* After a sleep, or the bus's reset, there is nothing to warn of. */
-static void tell_rung(struct tern_device *tdev, enum tern_rung rung, const char *why)
+static int climb_from(struct tern_device *tdev, enum tern_rung rung, const char *why, bool routine)
 {
 	static const char *const names[] = { "engines", "firmware", "everything" };
 
-	trace_tern_reset(tdev, rung, why);
-	if (why == power_was_lost)
-		drm_dbg(&tdev->drm, "start of %s: %s\n", names[rung], why);
-	else
-		drm_warn(&tdev->drm, "reset of %s: %s\n", names[rung], why);
-}
-
-static int climb_from(struct tern_device *tdev, enum tern_rung rung, const char *why)
-{
 	for (; rung < TERN_RUNG_OFF; rung++) {
-		tell_rung(tdev, rung, why);
+		trace_tern_reset(tdev, rung, why);
+		if (!routine)
+			drm_warn(&tdev->drm, "reset of %s: %s\n", names[rung], why);
 		if (!climb(tdev, rung))
 			break;
 	}
@@ -170,7 +160,7 @@ int tern_reset_locked(struct tern_device *tdev, enum tern_rung rung, const char 
 	tern_dump_reset(tdev, why);
 	tern_perf_drain(tdev);
 	tern_slots_before_reset(tdev);
-	return climb_from(tdev, rung, why);
+	return climb_from(tdev, rung, why, false);
 }
 
 /**
@@ -181,7 +171,7 @@ int tern_reset_locked(struct tern_device *tdev, enum tern_rung rung, const char 
  */
 int tern_restart_locked(struct tern_device *tdev)
 {
-	return climb_from(tdev, TERN_RUNG_POWER, power_was_lost);
+	return climb_from(tdev, TERN_RUNG_POWER, "power was lost", true);
 }
 
 static void reset_work(struct work_struct *work)

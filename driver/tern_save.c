@@ -3,8 +3,6 @@
  * Save areas: where the device puts a preempted context. They are in address space 0, so no
  * process ever sees one.
  */
-#include <linux/dma-mapping.h>
-#include <linux/highmem.h>
 
 #include "tern_device.h"
 #include "tern_gem.h"
@@ -67,17 +65,8 @@ void tern_save_free(struct tern_device *tdev, struct tern_bo **bo, struct drm_mm
 /**
  * tern_save_clear() - What is in a save area is no save
  * @bo: Save area that no slot has
- *
- * Does not wait: a page of it is looked at through the kernel's own mapping.
  */
 void tern_save_clear(struct tern_bo *bo)
 {
-	struct tern_save_area *area = kmap_local_page(bo->base.pages[0]);
-	struct device *dev = bo->base.base.dev->dev;
-	dma_addr_t dma = sg_dma_address(bo->base.sgt->sgl);
-
-	dma_sync_single_for_cpu(dev, dma, sizeof(area->magic), DMA_BIDIRECTIONAL);
-	WRITE_ONCE(area->magic, 0);
-	dma_sync_single_for_device(dev, dma, sizeof(area->magic), DMA_BIDIRECTIONAL);
-	kunmap_local(area);
+	tern_bo_poke(bo, offsetof(struct tern_save_area, magic), 0);
 }

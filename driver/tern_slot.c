@@ -46,11 +46,6 @@ struct tern_runqueue *tern_slot_holder(struct tern_device *tdev, unsigned int sl
 	return holder(&tdev->slots, slot);
 }
 
-static enum tern_slot_state slot_state(struct tern_device *tdev, unsigned int slot)
-{
-	return tern_read(tdev, tern_slot_reg(slot, TERN_SLOT_REG_STATE));
-}
-
 /* ---- Taking a slot away ------------------------------------------------------ */
 
 static bool in_engines(enum tern_slot_state state)
@@ -60,7 +55,7 @@ static bool in_engines(enum tern_slot_state state)
 
 static bool slot_idle(struct tern_device *tdev, unsigned int slot)
 {
-	return !in_engines(slot_state(tdev, slot));
+	return !in_engines(tern_slot_state(tdev, slot));
 }
 
 static bool await_idle(struct tern_device *tdev, unsigned int slot)
@@ -123,15 +118,21 @@ static void forget_holder(struct tern_device *tdev, struct tern_runqueue *queue)
 	tern_queue_put(queue);
 }
 
-/* Firmware that did not answer is not asked again before it is reset: each time costs seconds. */
-static int stop_slot(struct tern_device *tdev, unsigned int slot, bool abort)
+/* Have the firmware let go of a slot. If it does not answer it is reset. */
+static int stop_slot(struct tern_device *tdev, unsigned int slot, u64 how)
 {
 	struct tern_message reply;
+	int ret = tern_ipc_ask(tdev, TERN_FW_SLOT_STOP, slot, how, 0, &reply);
 
-	if (READ_ONCE(tdev->reset.wanted) & ~BIT(TERN_RUNG_ENGINES))
-		return -ETIMEDOUT;
-	return tern_ipc_ask(tdev, TERN_FW_SLOT_STOP, slot,
-			    abort ? TERN_FW_STOP_ABORT : TERN_FW_STOP_SAVE, 0, &reply);
+	if (ret && ret != -ENODEV)
+		tern_reset_request(tdev, TERN_RUNG_FIRMWARE, "the firmware does not answer");
+	return ret;
+}
+
+/* Firmware that did not answer need not be asked again before it is reset: it costs seconds. */
+static bool firmware_given_up(struct tern_device *tdev)
+{
+	return READ_ONCE(tdev->reset.wanted) & ~BIT(TERN_RUNG_ENGINES);
 }
 
 /**
@@ -155,19 +156,20 @@ void tern_slot_leave_locked(struct tern_runqueue *queue, bool abort)
 		return;
 	}
 	queue->leaving = true; /* a reset on the way does not start it again */
-	ret = stop_slot(tdev, slot, abort);
-	if (ret && tdev->ready)
-		tern_reset_request(tdev, TERN_RUNG_FIRMWARE, "the firmware does not answer");
-	state = slot_state(tdev, slot);
+	ret = firmware_given_up(tdev) ? -ETIMEDOUT :
+	      stop_slot(tdev, slot, abort ? TERN_FW_STOP_ABORT : TERN_FW_STOP_SAVE);
+	state = tern_slot_state(tdev, slot);
 	queue->restore = !abort && state == TERN_SLOT_SAVED;
 	tern_slot_count_cycles(queue);
+	if (!abort)
+		tern_fault_look_locked(queue); /* it may have come since they were looked at */
 	take_slot(tdev, slot);
 	queue->leaving = false;
 	if (queue->slot < 0)
 		return; /* nothing helped: the device is off, and nobody has a slot any more */
 	if (!abort && !ret && in_engines(state))
 		tern_queue_die(queue, -ETIMEDOUT, NULL);
-	else if (!abort && !queue->restore)
+	else if (!abort && !queue->restore && !queue->dead)
 		tern_queue_skip_lost(queue);
 	forget_holder(tdev, queue);
 }
@@ -398,64 +400,6 @@ static void serve_waiting(struct tern_device *tdev)
 		mod_delayed_work(tdev->wq, &slots->turn, msecs_to_jiffies(TERN_TURN_MS));
 }
 
-/* ---- Faults ---------------------------------------------------------------------- */
-
-static int error_of(const struct drm_tern_fault *fault)
-{
-	switch (fault->class_) {
-	case TERN_CLASS_BUDGET:
-		return -ETIME;
-	case TERN_CLASS_ABORT:
-		return -ETIMEDOUT; /* the firmware's: no progress. Ours are cancelled before */
-	default:
-		return -EIO;
-	}
-}
-
-/* Copied once, and only what the table knows is passed on. */
-static bool read_fault(struct tern_runqueue *queue, struct drm_tern_fault *out)
-{
-	static const u8 class_of[] = {
-#define X(name, code, class, text) [code] = TERN_CLASS_##class,
-		TERN_HW_FAULTS(X)
-#undef X
-	};
-	struct tern_fault in;
-
-	dma_rmb(); /* STATE before the record */
-	memcpy(&in, &tern_queue_memory(queue)->fault, sizeof(in));
-	*out = (struct drm_tern_fault) {
-		.code = le16_to_cpu(in.code),
-		.queue = in.queue,
-		.word = le32_to_cpu(in.word),
-		.addr = le64_to_cpu(in.addr),
-		.info = le64_to_cpu(in.info),
-		.cycle = le64_to_cpu(in.cycle),
-		.mark = le32_to_cpu(in.mark),
-	};
-	if (out->code >= ARRAY_SIZE(class_of) || !class_of[out->code] || out->queue >= 8)
-		return false;
-	out->class_ = class_of[out->code];
-	return true;
-}
-
-static void handle_fault(struct tern_runqueue *queue)
-{
-	struct tern_device *tdev = queue->tdev;
-	struct drm_tern_fault fault = {};
-
-	if (tdev->pm.asleep || !READ_ONCE(tern_queue_memory(queue)->fault.code) ||
-	    slot_state(tdev, queue->slot) != TERN_SLOT_FAULTED)
-		return;
-	if (!read_fault(queue, &fault)) {
-		tern_reset_request(tdev, TERN_RUNG_POWER, "a fault record makes no sense");
-		fault = (struct drm_tern_fault) {};
-	}
-	trace_tern_fault(queue, queue->slot, &fault);
-	tern_dump_fault(queue, &fault);
-	tern_queue_die(queue, queue->destroyed ? -ECANCELED : error_of(&fault), &fault);
-}
-
 static void look_at_holders(struct tern_device *tdev)
 {
 	struct tern_slots *slots = &tdev->slots;
@@ -468,7 +412,7 @@ static void look_at_holders(struct tern_device *tdev)
 			continue;
 		tern_queue_get(queue);
 		tern_queue_collect(queue);
-		handle_fault(queue);
+		tern_fault_look_locked(queue);
 		if (queue->dead || queue->destroyed) {
 			tern_slot_leave_locked(queue, true);
 			tern_queue_die(queue, -ECANCELED, NULL);
@@ -572,11 +516,7 @@ void tern_slots_clear_stale(struct tern_device *tdev)
  */
 static void firmware_forgets(struct tern_device *tdev, unsigned int slot)
 {
-	struct tern_message reply;
-	int ret = tern_ipc_ask(tdev, TERN_FW_SLOT_STOP, slot, TERN_FW_STOP_ABORT, 0, &reply);
-
-	if (ret && ret != -ENODEV)
-		tern_reset_request(tdev, TERN_RUNG_FIRMWARE, "the firmware does not answer");
+	stop_slot(tdev, slot, TERN_FW_STOP_ABORT);
 }
 
 /**
@@ -606,11 +546,7 @@ static bool keeps_engines(struct tern_device *tdev, unsigned int slot)
 /* It has left late. The firmware took that for a reset, and leaves its ring alone until told. */
 static void start_again(struct tern_device *tdev, unsigned int slot)
 {
-	struct tern_message reply;
-
-	if (tern_ipc_ask(tdev, TERN_FW_SLOT_STOP, slot, TERN_FW_STOP_SAVE, 0, &reply))
-		tern_reset_request(tdev, TERN_RUNG_FIRMWARE, "the firmware does not answer");
-	else
+	if (!stop_slot(tdev, slot, TERN_FW_STOP_SAVE))
 		start_slot(tdev, slot);
 }
 
@@ -654,10 +590,9 @@ void tern_slots_before_reset(struct tern_device *tdev)
 		if (!queue)
 			continue;
 		tern_slot_count_cycles(queue);
-		state = slot_state(tdev, slot);
+		state = tern_slot_state(tdev, slot);
 		/* Told now or never: the record goes with the slot, and the job was not lost. */
-		if (state == TERN_SLOT_FAULTED)
-			handle_fault(queue);
+		tern_fault_look_locked(queue);
 		queue->restore = state == TERN_SLOT_SAVED;
 		queue->interrupted = state != TERN_SLOT_SAVED && state != TERN_SLOT_IDLE &&
 				     !queue->fault.code;

@@ -59,5 +59,6 @@ bool tern_slot_patience_over(struct tern_runqueue *queue);
 int tern_slot_bind_locked(struct tern_runqueue *queue, unsigned int slot);
 void tern_slot_count_cycles(struct tern_runqueue *queue);
 void tern_slot_leave_locked(struct tern_runqueue *queue, bool abort);
+void tern_fault_look_locked(struct tern_runqueue *queue);
 
 #endif /* TERN_SLOT_H */

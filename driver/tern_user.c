@@ -361,7 +361,9 @@ static int take_ring(struct tern_runqueue *queue, const struct drm_tern_queue_cr
 
 	if (IS_ERR(bo))
 		return PTR_ERR(bo);
-	ret = tern_check_ring_bo(args, bo->base.base.size);
+	ret = tern_bo_check_vm(bo, queue->vm);
+	if (!ret)
+		ret = tern_check_ring_bo(args, bo->base.base.size);
 	if (ret) {
 		tern_bo_unpin(bo);
 		return ret;

@@ -2,6 +2,7 @@
 /* Who gets a slot, who has to leave one, and what becomes of those. */
 #include "mock.h"
 
+#include "tern_fault.c"
 #include "tern_slot.c"
 
 #define USER_SLOT (MOCK_SLOTS - 1)
@@ -117,12 +118,18 @@ static void who_leaves_is_saved_and_waits(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mock->started[1], 1);
 }
 
-static void who_does_not_answer_dies_of_it(struct kunit *test)
+/* All slots of the kernel's queues are held, and the turn of the first's holder is over. */
+static void only_the_first_may_leave(void)
 {
 	mock_hold(0, 0, LONG_MS);
 	mock_hold(1, 1, FRESH);
 	mock_hold(2, 2, FRESH);
 	mock_state(0, TERN_SLOT_RUNNING);
+}
+
+static void who_does_not_answer_dies_of_it(struct kunit *test)
+{
+	only_the_first_may_leave();
 	mock->stopped_state = TERN_SLOT_RUNNING;
 	wants(3);
 	KUNIT_EXPECT_EQ(test, mock->queue[0].died, -ETIMEDOUT);
@@ -134,10 +141,7 @@ static void who_does_not_answer_dies_of_it(struct kunit *test)
 /* The register takes a slot, whatever the firmware does; the job is lost, the queue is not. */
 static void without_firmware_the_register_helps(struct kunit *test)
 {
-	mock_hold(0, 0, LONG_MS);
-	mock_hold(1, 1, FRESH);
-	mock_hold(2, 2, FRESH);
-	mock_state(0, TERN_SLOT_RUNNING);
+	only_the_first_may_leave();
 	mock->answer = -ETIMEDOUT;
 	wants(3);
 	flush_work(&mock->tdev.reset.work);
@@ -151,10 +155,7 @@ static void without_firmware_the_register_helps(struct kunit *test)
 /* Its slot is wanted, nothing gets it out, and the device does not survive that. */
 static void who_outlives_the_device_is_let_go_of_once(struct kunit *test)
 {
-	mock_hold(0, 0, LONG_MS);
-	mock_hold(1, 1, FRESH);
-	mock_hold(2, 2, FRESH);
-	mock_state(0, TERN_SLOT_RUNNING);
+	only_the_first_may_leave();
 	mock->sticks = true;
 	mock->stopped_state = TERN_SLOT_RUNNING;
 	mock->deaf = ~0UL;
@@ -181,6 +182,19 @@ static void a_fault_ends_its_queue_only(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mock->aborted[0], 1);
 	KUNIT_EXPECT_EQ(test, mock->queue[1].died, 0);
 	KUNIT_EXPECT_EQ(test, mock_queue(1)->slot, 1);
+}
+
+/* Nobody has looked since: its slot is wanted, and then the fault is found. */
+static void who_faults_while_leaving_is_told_of_it(struct kunit *test)
+{
+	only_the_first_may_leave();
+	mock->queue[0].memory.fault.code = cpu_to_le16(TERN_FAULT_BUDGET);
+	mock->stopped_state = TERN_SLOT_FAULTED;
+	wants(3);
+	KUNIT_EXPECT_EQ(test, mock->queue[0].died, -ETIME);
+	KUNIT_EXPECT_EQ(test, mock->queue[0].skipped, 0);
+	KUNIT_EXPECT_EQ(test, mock_queue(0)->slot, -1);
+	KUNIT_EXPECT_EQ(test, mock_queue(3)->slot, 0);
 }
 
 static void a_fault_that_makes_no_sense_is_the_devices(struct kunit *test)
@@ -233,6 +247,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(without_firmware_the_register_helps),
 	KUNIT_CASE(who_outlives_the_device_is_let_go_of_once),
 	KUNIT_CASE(a_fault_ends_its_queue_only),
+	KUNIT_CASE(who_faults_while_leaving_is_told_of_it),
 	KUNIT_CASE(a_fault_that_makes_no_sense_is_the_devices),
 	KUNIT_CASE(asleep_registers_are_left_alone),
 	{},

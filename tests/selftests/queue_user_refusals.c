@@ -35,9 +35,12 @@ static int create(struct drm_tern_queue_create args)
 static void creation(void)
 {
 	struct drm_tern_bo_from_userptr user = {.size = PAGE};
+	struct drm_tern_bo_create others = {.size = PAGE};
 	uint64_t used;
 
 	begin();
+	others.vm_id = make_vm(c.fd);
+	do_ioctl(c.fd, DRM_IOCTL_TERN_BO_CREATE, &others);
 	user.address = (uintptr_t)mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
 				       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	do_ioctl(c.fd, DRM_IOCTL_TERN_BO_FROM_USERPTR, &user);
@@ -45,10 +48,11 @@ static void creation(void)
 	CREATE(EINVAL, flags, DRM_TERN_QUEUE_USER | 2);
 	CREATE(EINVAL, pad, 1);
 	CREATE(EINVAL, priority, 4);
-	CREATE(ENOENT, vm_id, c.vm + 1);
+	CREATE(ENOENT, vm_id, others.vm_id + 1);
 	CREATE(ENOENT, ring_bo, 0);
 	CREATE(ENOENT, ring_bo, 1000);
 	CREATE(EINVAL, ring_bo, user.handle);
+	CREATE(EXDEV, ring_bo, others.handle);
 	CREATE(EINVAL, ring_offset, 32);
 	CREATE(EINVAL, ring_offset, c.data.size);
 	CREATE(EINVAL, ring_offset, c.data.size - 64);

@@ -497,7 +497,7 @@ struct drm_tern_vm_state {
  * enum drm_tern_priority - Priority of a queue. Above NORMAL needs CAP_SYS_NICE (-EACCES).
  */
 enum drm_tern_priority {
-	/** @DRM_TERN_PRIORITY_LOW: Whenever nobody else wants to run. */
+	/** @DRM_TERN_PRIORITY_LOW: After the others; who has waited for long comes all the same. */
 	DRM_TERN_PRIORITY_LOW = 0,
 	/** @DRM_TERN_PRIORITY_NORMAL: What programs take that have no reason for another. */
 	DRM_TERN_PRIORITY_NORMAL,
@@ -521,6 +521,7 @@ enum drm_tern_priority {
  * -ENOSPC, -EXFULL: limits. -EDQUOT: its save area, of struct tern_caps.save_bytes, counts among
  * the file's bytes of buffers, until it is released some time after QUEUE_DESTROY. -EACCES:
  * priority. -EOPNOTSUPP: no user-owned queues here. -ENOTRECOVERABLE: the VM is unusable.
+ * -EXDEV: @ring_bo is another VM's own.
  */
 struct drm_tern_queue_create {
 	/** @vm_id: VM its jobs run in. */
