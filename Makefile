@@ -359,8 +359,9 @@ $(B)/tests/%: $(B)/obj/tests/device/%.o $(call objects,$(HOST_SRC)) $(SUPPORT_A)
 $(B)/obj/tests/selftests/%.o: private CPPFLAGS += $(DRM)
 $(B)/selftests/%: $(B)/obj/tests/selftests/%.o $(call objects,$(SELFTEST_COMMON))
 	$(call say,LD,$@)mkdir -p $(@D); $(CC) $(CFLAGS) $(INSTRUMENT) $(LDFLAGS) -o $@ $^ -pthread
-$(B)/obj/tests/bench/bench-accel.o: private CPPFLAGS += $(DRM) -Itests
-$(B)/bin/bench-accel: $(call objects,tests/bench/bench-accel.c $(SELFTEST_COMMON))
+GUEST_BENCHES := bench-accel bench-recovery
+$(GUEST_BENCHES:%=$(B)/obj/tests/bench/%.o): private CPPFLAGS += $(DRM) -Itests
+$(GUEST_BENCHES:%=$(B)/bin/%): $(B)/bin/%: $(B)/obj/tests/bench/%.o $(call objects,$(SELFTEST_COMMON))
 	$(call say,LD,$@)mkdir -p $(@D); $(CC) $(CFLAGS) $(INSTRUMENT) $(LDFLAGS) -o $@ $^ -pthread
 $(B)/obj/tests/fuzz/ioctl/%.o: private CPPFLAGS += $(DRM) -Itests
 $(B)/bin/fuzz-ioctl: $(call objects,$(IOCTL_FUZZ_SRC) $(SELFTEST_COMMON))

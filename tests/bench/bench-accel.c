@@ -17,63 +17,20 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "bench_samples.h"
 #include "selftests/selftest_host.h"
+#include "selftests/selftest_sysfs.h"
 
-#define RING_VA	    0x400000ull
-#define RING_JOBS   256u
-#define BIG_VA	    (1ull << 32)
-#define WARM_UP	    32u
-#define MANY	    2000u
-#define WAIT_MS	    60000
-#define MAX_SAMPLES 4096u
+#define RING_VA	  0x400000ull
+#define RING_JOBS 256u
+#define BIG_VA	  (1ull << 32)
+#define WARM_UP	  32u
+#define MANY	  2000u
+#define WAIT_MS	  60000
 
-static bool quick;
 static const char *path;
-
-/* ---- time ------------------------------------------------------------------------------ */
-
-static uint64_t now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-struct samples {
-	uint64_t ns[MAX_SAMPLES];
-	unsigned int n;
-};
-
-static int by_size(const void *a, const void *b)
-{
-	const uint64_t *x = a, *y = b;
-
-	return *x < *y ? -1 : *x > *y;
-}
-
-/* Median, and the tenths at either end. */
-static void tell(const char *name, struct samples *s, const char *more)
-{
-	CHECK(s->n > 0);
-	qsort(s->ns, s->n, sizeof(s->ns[0]), by_size);
-	printf("# result %s n=%u median=%" PRIu64 " low=%" PRIu64 " high=%" PRIu64 "%s\n", name,
-	       s->n, s->ns[s->n / 2], s->ns[s->n / 10], s->ns[s->n - 1 - s->n / 10], more);
-	fflush(stdout);
-}
-
-static void add(struct samples *s, uint64_t begin)
-{
-	s->ns[s->n++] = now() - begin;
-}
-
-static unsigned int rounds(unsigned int full)
-{
-	return quick && full > 20 ? 20 : full;
-}
 
 /* ---- what the device counts --------------------------------------------------------------- */
 
@@ -150,21 +107,11 @@ static void run_ring(struct way *way, unsigned int jobs)
 	do_ioctl(way->c.fd, DRM_IOCTL_TERN_QUEUE_WAIT, &wait);
 }
 
-/* Nobody measures how the device wakes up. */
-static void stay_awake(void)
-{
-	char file[96];
-
-	snprintf(file, sizeof(file), "/sys/class/accel/accel%d/device/power/control",
-		 device_number());
-	write_file(file, "on");
-}
-
 static void open_way(struct way *way)
 {
 	memset(way, 0, sizeof(*way));
 	context_open(&way->c);
-	stay_awake();
+	device_may_sleep(false);
 	image_end(&way->c.image, way->c.code.map);
 	way->queue = way->c.queue;
 	way->run = run_submit;
@@ -282,7 +229,7 @@ static void contexts(void)
 	int fd = device_open();
 	unsigned int i;
 
-	stay_awake();
+	device_may_sleep(false);
 	s.n = 0;
 	for (i = 0; i < rounds(MANY / 10); i++) {
 		struct drm_tern_vm_create vm = {0};
@@ -314,7 +261,7 @@ static void bind_much(void)
 	unsigned int i;
 	char more[64];
 
-	stay_awake();
+	device_may_sleep(false);
 	do_ioctl(fd, DRM_IOCTL_TERN_BO_CREATE, &b);
 	there.n = back.n = 0;
 	for (i = 0; i < rounds(15); i++) {
@@ -380,7 +327,7 @@ static void map_a_file(void)
 	char more[64];
 
 	CHECK(file >= 0 && !fstat(file, &st));
-	stay_awake();
+	device_may_sleep(false);
 	populate(file, (size_t)st.st_size);
 	device.n = host.n = 0;
 	for (i = 0; i < rounds(15); i++) {
