@@ -164,30 +164,34 @@ START_TEST(infinities)
 }
 END_TEST
 
-/* What is left of a subnormal row has few bits, and a weight makes it large. */
+/* What is left of a subnormal row has few bits, and a weight makes it large; a mean loses some
+ * before it is divided by. */
 START_TEST(weighted_subnormals)
 {
-	const struct sample *s = sample_of(TERN_RMS_NORM);
+	static const enum tern_opcode ops[] = {TERN_RMS_NORM, TERN_NORM};
+	const struct sample *s = sample_of(ops[_i]);
+	const float root = 0x1p-5f, mean = ops[_i] == TERN_NORM ? 32 * 0x1p-149f : 0;
 	struct ref_tensor got;
 	struct trial t;
 
 	prepare(&t, s);
-	t.op.f[0] = 0.1f;
+	t.op.f[0] = root * root;
 	for (int i = 0; i < ref_count(s->t[0].ne); i++)
-		t.src[0].v[i] = (double)(i % 64) * 0x1p-149;
+		t.src[0].v[i] = (double)(i % 64) * 0x1p-149; /* their mean is 31.5 */
 	for (int i = 0; i < ref_count(s->t[1].ne); i++)
-		t.src[1].v[i] = 0x1p60;
+		t.src[1].v[i] = 0x1.8p60;
+	memset(t.src[2].v, 0, t.src[2].v ? 64 * sizeof(double) : 0);
 	judge_free(&t.c);
 	t.c.want = ref_alloc(s->t[5].ne);
 	judge_prepare(&t.c);
 	got = result(&t);
 	for (int i = 0; i < ref_count(got.ne); i++) {
-		float x = (float)t.src[0].v[i] * (1 / sqrtf(0.1f));
+		float x = ((float)t.src[0].v[i] - mean) * (1 / root) * 0x1.8p60f;
 
-		got.v[i] = (double)(x * 0x1p60f);
+		got.v[i] = (double)x;
 	}
 	ck_assert_int_eq(judge_result(&t.c, &got), -1);
-	got.v[40] += 0x1p60 * 0x1p-147;
+	got.v[40] += 0x1.8p60 * 0x1p-149 * 2 * (1 + 1 / (double)root);
 	ck_assert_int_eq(judge_result(&t.c, &got), 40);
 	ref_free(&got);
 	fini(&t);
@@ -315,7 +319,7 @@ int main(void)
 	tcase_add_test(tc, ties);
 	tcase_add_test(tc, no_verdict);
 	tcase_add_test(tc, infinities);
-	tcase_add_test(tc, weighted_subnormals);
+	tcase_add_loop_test(tc, weighted_subnormals, 0, 2);
 	tcase_add_loop_test(tc, tiny_activations, 0, sizeof(peaks) / sizeof(peaks[0]));
 	tcase_add_test(tc, small_activations_count);
 	suite_add_tcase(s, tc);

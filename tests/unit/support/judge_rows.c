@@ -26,7 +26,7 @@ static bool squares(double peak, double root)
 
 static double off_norm(const struct judge_case *c, const double *row, int64_t n)
 {
-	double peak = 0, mean = 0, sum = 0, root, eps = (double)c->op->f[0];
+	double peak = 0, mean = 0, sum = 0, root, subnormal, eps = (double)c->op->f[0];
 	double w = c->src[1].v ? judge_peak(&c->src[1]) : 1;
 	double b = c->src[2].v ? judge_peak(&c->src[2]) : 0;
 
@@ -43,9 +43,10 @@ static double off_norm(const struct judge_case *c, const double *row, int64_t n)
 	/* what is left of a row of equal numbers is its rounding */
 	if (!squares(peak, root) || (mean != 0 && root < peak * 1e-3))
 		return INFINITY;
-	/* the normalised number may be subnormal, and is rounded before it meets a large weight */
+	/* what is rounded to a subnormal, and then made large: the mean, the number before its weight */
+	subnormal = 0x1p-149 * (c->op->op == TERN_NORM ? 1 + 1 / root : 1);
 	return (peak / root * w + b) * JUDGE_MANY * (mean != 0 ? fmax(1, peak / root) : 1) +
-	       w * 0x1p-149;
+	       subnormal * w;
 }
 
 void judge_norm(struct judge_case *c)
