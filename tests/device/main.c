@@ -119,7 +119,8 @@ int main(int argc, char **argv)
 	unlink(o.socket);
 	if (m->log)
 		fclose(m->log);
-	/* The control socket's thread may be using the model: leave without taking it apart. */
-	fflush(NULL);
+	/* The control socket's thread may be using the model: leave without taking it apart. It also
+	 * holds its stream while it waits for a line, so not all streams can be flushed. */
+	fflush(stdout);
 	_exit(rc ? 1 : 0);
 }

@@ -139,8 +139,9 @@ def told(lines):
 def judge_late(total, name, log):
     """Late DMA is for who compares what was touched with what was bound."""
     _, said = check_touched(log)
-    found = [line for line in said if re.match(r"late: outside .* touch \d+ w 0x200000 ", line)]
-    right = len(found) == 1 and len(said) == 2
+    found = [line for line in said if ": outside of the bindings" in line]
+    right = [line for line in found if re.match(r"late: .* touch \d+ w 0x200000 ", line)]
+    right = right == found and len(found) == 1
     total.row(f"{name}: late DMA is found", right, not right, 0, [] if right else said)
 
 

@@ -119,12 +119,18 @@ def check_touched(log):
     return run.returncode == 0, run.stdout.splitlines()
 
 
-def judge_touched(total, name, log):
-    """Nothing outside; and one binding less in the notes has to be found."""
+def judge_touched(total, name, log, programs):
+    """Nothing outside, of each of PROGRAMS; and one binding less, one right less has to be found."""
     good, said = check_touched(log)
-    total.row(f"{name}: pages touched", good, not good, 0, [] if good else said)
-    found = not check_touched(re.sub(r"note map 1 0x8.*\n", "x\n", log, count=1))[0]
-    total.row(f"{name}: sees a page too many", found, not found, 0)
+    judged = {line.split(":")[0] for line in said}
+    wrong = ([] if good else said) + [f"no page of {program} was judged"
+                                      for program in programs if program not in judged]
+    total.row(f"{name}: pages touched", not wrong, bool(wrong), 0, wrong)
+    if "bindings" in programs:
+        found = not check_touched(re.sub(r"note map 1 0x8.*\n", "x\n", log, count=1))[0]
+        total.row(f"{name}: sees a page too many", found, not found, 0)
+    found = not check_touched(re.sub(r"(note bind .*) wx?\n", r"\1\n", log))[0]
+    total.row(f"{name}: sees a write too many", found, not found, 0)
 
 
 def sections(said):
