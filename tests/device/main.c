@@ -22,6 +22,7 @@ static const char usage[] =
 	"\n"
 	"  --vfio-user SOCKET  serve QEMU's vfio-user-pci\n"
 	"  --vhost-user SOCKET serve User Mode Linux's virtio_uml\n"
+	"  --in-band           with --vhost-user: that of Linux 6.12\n"
 	"  --device NAME       configuration, as for sim: (ref)\n"
 	"  --control SOCKET    where tests inject faults: lines of text\n"
 	"  --log FILE          every page touched, per address space\n"
@@ -32,7 +33,7 @@ struct options {
 	const char *socket, *device, *control, *log;
 	unsigned int threads;
 	int (*serve)(struct model *m, int fd);
-	bool stats;
+	bool stats, in_band;
 };
 
 static void fail(const char *what, const char *why)
@@ -47,8 +48,8 @@ static void parse(struct options *o, int argc, char **argv)
 		{"vfio-user", 1, NULL, 'q'}, {"vhost-user", 1, NULL, 'u'},
 		{"device", 1, NULL, 'd'},    {"control", 1, NULL, 'c'},
 		{"log", 1, NULL, 'l'},	     {"threads", 1, NULL, 't'},
-		{"stats", 0, NULL, 's'},     {"help", 0, NULL, 'h'},
-		{NULL, 0, NULL, 0},
+		{"stats", 0, NULL, 's'},     {"in-band", 0, NULL, 'i'},
+		{"help", 0, NULL, 'h'},	     {NULL, 0, NULL, 0},
 	};
 	const char **text[] = {
 		['q'] = &o->socket,  ['u'] = &o->socket, ['d'] = &o->device,
@@ -61,12 +62,16 @@ static void parse(struct options *o, int argc, char **argv)
 			o->threads = (unsigned int)strtoul(optarg, NULL, 10);
 		else if (c == 's')
 			o->stats = true;
+		else if (c == 'i')
+			o->in_band = true;
 		else
 			*text[c] = optarg;
 		if (c == 'q' || c == 'u')
 			o->serve = c == 'q' ? vfio_serve : vhost_serve;
 	}
-	if (c >= 0 || !o->socket || optind != argc) {
+	if (o->in_band)
+		o->serve = o->serve == vhost_serve ? vhost_serve_in_band : NULL;
+	if (c >= 0 || !o->serve || optind != argc) {
 		fputs(usage, c == 'h' ? stdout : stderr);
 		exit(c == 'h' ? 0 : 2);
 	}

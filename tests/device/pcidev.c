@@ -8,6 +8,8 @@
 #include "model.h"
 
 #define MAX_ACCESS (1u << 20)
+/* Answers to writes that a forgetful guest is left with: less than its queue has room for. */
+#define MANY_ANSWERS 64
 
 /* ---- commands ---------------------------------------------------------------------------------- */
 static size_t read_from(struct pcidev *p, const struct virtio_pcidev_msg *msg,
@@ -70,14 +72,25 @@ static size_t execute(struct pcidev *p, const struct virtqueue_chain *c)
  * who do not; he that finds none free polls, too. An interrupt between his handing over a request
  * and his marking that he waits would take the answer itself, and he would wait for ever:
  * virtio_pcidev_send_cmd().
+ *
+ * A forgetful guest (6.12) loses what it writes when the queue is full of answers to earlier
+ * writes, so it is told of many: while it waits for its kick to be taken, with interrupts off.
  */
 void pcidev_commands(struct pcidev *p)
 {
 	struct virtqueue *q = &p->queue[PCIDEV_COMMANDS];
 	struct virtqueue_chain c;
 
-	while (virtqueue_take(q, &c))
-		virtqueue_give(q, &c, execute(p, &c));
+	while (virtqueue_take(q, &c)) {
+		size_t written = execute(p, &c);
+
+		virtqueue_give(q, &c, written);
+		p->answers = written ? 0 : p->answers + 1;
+	}
+	if (p->forgetful && p->answers >= MANY_ANSWERS) {
+		p->answers = 0;
+		virtqueue_notify(q);
+	}
 }
 
 /* ---- interrupts ----------------------------------------------------------------------------------- */

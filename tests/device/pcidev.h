@@ -17,6 +17,8 @@ struct pcidev {
 	struct virtqueue queue[PCIDEV_QUEUES];
 	pthread_mutex_t lock; /* of the interrupt queue and pending */
 	uint32_t pending;     /* vectors that found no buffer */
+	bool forgetful;	      /* the guest takes answers to writes only if told */
+	uint32_t answers;     /* to writes, since it last took any */
 };
 
 void pcidev_commands(struct pcidev *p);		      /* all there are */

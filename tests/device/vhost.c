@@ -20,6 +20,7 @@
 #include "vhost_user.h"
 
 #define FEATURES (1ull << VIRTIO_F_VERSION_1 | 1ull << VHOST_USER_F_PROTOCOL)
+#define IN_BAND	 (1ull << VHOST_USER_PROTOCOL_F_BACKEND_REQ | 1ull << VHOST_USER_PROTOCOL_F_IN_BAND)
 
 struct vhost {
 	struct pcidev dev;
@@ -27,6 +28,8 @@ struct vhost {
 	uint64_t user[VHOST_USER_MAX_REGIONS], guest[VHOST_USER_MAX_REGIONS];
 	uint64_t size[VHOST_USER_MAX_REGIONS];
 	unsigned int nregions;
+	bool in_band;
+	int ask; /* where the guest is called */
 
 	/* The message in hand. */
 	struct vhost_user_header head;
@@ -63,7 +66,8 @@ static int get_features(struct vhost *v)
 
 static int get_protocol_features(struct vhost *v)
 {
-	return answer_number(v, 1ull << VHOST_USER_PROTOCOL_F_REPLY_ACK);
+	return answer_number(v,
+			     1ull << VHOST_USER_PROTOCOL_F_REPLY_ACK | (v->in_band ? IN_BAND : 0));
 }
 
 static int nothing(struct vhost *v)
@@ -191,6 +195,38 @@ static int set_call(struct vhost *v)
 	return set_file(v, true);
 }
 
+static void call_by(struct virtqueue *q, int file, const void *said, uint32_t len)
+{
+	q->call = file;
+	q->nsaid = len;
+	memcpy(q->said, said, len);
+}
+
+static int set_ask(struct vhost *v)
+{
+	struct {
+		struct vhost_user_header head;
+		struct vhost_user_state state;
+	} call = {.head = {VHOST_USER_BACKEND_VRING_CALL, VHOST_USER_VERSION, sizeof(call.state)}};
+
+	if (!v->in_band || !v->fds.n || v->ask >= 0)
+		return -EINVAL;
+	v->ask = v->fds.fd[0];
+	v->fds.fd[0] = -1; /* kept */
+	for (; call.state.index < PCIDEV_QUEUES; call.state.index++)
+		call_by(&v->dev.queue[call.state.index], v->ask, &call, sizeof(call));
+	return 0;
+}
+
+static int kick(struct vhost *v)
+{
+	if (v->payload.state.index == PCIDEV_COMMANDS)
+		pcidev_commands(&v->dev);
+	else
+		pcidev_interrupts(&v->dev);
+	return 0;
+}
+
 static int set_enable(struct vhost *v)
 {
 	struct virtqueue *q = queue(v, v->payload.state.index);
@@ -221,6 +257,8 @@ static const struct {
 	[VHOST_USER_GET_PROTOCOL_FEATURES] = {get_protocol_features, 0},
 	[VHOST_USER_SET_PROTOCOL_FEATURES] = {nothing, 8},
 	[VHOST_USER_SET_VRING_ENABLE] = {set_enable, 8},
+	[VHOST_USER_SET_BACKEND_REQ_FD] = {set_ask, 0},
+	[VHOST_USER_VRING_KICK] = {kick, 8},
 };
 
 static int execute(struct vhost *v)
@@ -292,17 +330,31 @@ static int serve(struct vhost *v)
 	}
 }
 
-int vhost_serve(struct model *m, int fd)
+static int serve_as(struct model *m, int fd, bool in_band)
 {
-	struct vhost v = {.fd = fd, .dev.m = m};
+	struct vhost v = {.fd = fd, .ask = -1, .in_band = in_band, .dev.m = m};
+	const uint64_t one = 1;
 	int rc;
 
 	pthread_mutex_init(&v.dev.lock, NULL);
-	for (unsigned int i = 0; i < PCIDEV_QUEUES; i++)
-		v.dev.queue[i] = (struct virtqueue){.memory = &m->memory, .kick = -1, .call = -1};
+	v.dev.forgetful = in_band;
+	for (unsigned int i = 0; i < PCIDEV_QUEUES; i++) {
+		v.dev.queue[i] = (struct virtqueue){.memory = &m->memory, .kick = -1};
+		call_by(&v.dev.queue[i], -1, &one, sizeof(one));
+	}
 	m->irq.table = true;
 	m->door = (struct door){pcidev_raise, NULL, &v.dev};
 	rc = serve(&v);
 	irq_close_door(m);
 	return rc;
+}
+
+int vhost_serve(struct model *m, int fd)
+{
+	return serve_as(m, fd, false);
+}
+
+int vhost_serve_in_band(struct model *m, int fd)
+{
+	return serve_as(m, fd, true);
 }

@@ -21,16 +21,21 @@ enum vhost_user_request {
 	VHOST_USER_GET_PROTOCOL_FEATURES = 15,
 	VHOST_USER_SET_PROTOCOL_FEATURES = 16,
 	VHOST_USER_SET_VRING_ENABLE = 18,
+	VHOST_USER_SET_BACKEND_REQ_FD = 21,
+	VHOST_USER_VRING_KICK = 35,
 	VHOST_USER_REQUESTS,
 };
 
-#define VHOST_USER_VERSION		1u /* in the low 2 bits of flags */
-#define VHOST_USER_REPLY		4u
-#define VHOST_USER_NEED_REPLY		8u
-#define VHOST_USER_F_PROTOCOL		30
-#define VHOST_USER_PROTOCOL_F_REPLY_ACK 3
-#define VHOST_USER_NO_FD		0x100u /* in the index of KICK and CALL */
-#define VHOST_USER_MAX_REGIONS		8u
+#define VHOST_USER_VERSION		  1u /* in the low 2 bits of flags */
+#define VHOST_USER_REPLY		  4u
+#define VHOST_USER_NEED_REPLY		  8u
+#define VHOST_USER_F_PROTOCOL		  30
+#define VHOST_USER_PROTOCOL_F_REPLY_ACK	  3
+#define VHOST_USER_PROTOCOL_F_BACKEND_REQ 5
+#define VHOST_USER_PROTOCOL_F_IN_BAND	  14
+#define VHOST_USER_BACKEND_VRING_CALL	  4u	 /* what the device asks */
+#define VHOST_USER_NO_FD		  0x100u /* in the index of KICK and CALL */
+#define VHOST_USER_MAX_REGIONS		  8u
 
 struct vhost_user_header {
 	uint32_t request, flags, size;

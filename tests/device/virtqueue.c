@@ -110,14 +110,12 @@ void virtqueue_give(struct virtqueue *q, const struct virtqueue_chain *c, size_t
 
 void virtqueue_notify(struct virtqueue *q)
 {
-	uint64_t one = 1;
-
 	/* The driver sets the flag, then looks at idx; we write idx, then look at the flag. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (q->call < 0 ||
 	    __atomic_load_n(&q->avail->flags, __ATOMIC_RELAXED) & VRING_AVAIL_F_NO_INTERRUPT)
 		return;
 	/* A full pipe has told him already. */
-	if (write(q->call, &one, sizeof(one)) < 0)
+	if (write(q->call, q->said, q->nsaid) < 0)
 		return;
 }

@@ -20,7 +20,9 @@ struct virtqueue {
 	struct vring_used *used;
 	uint16_t next; /* of avail */
 	bool enabled;
-	int kick, call; /* files, or -1 */
+	int kick, call;		/* files, or -1 */
+	unsigned char said[24]; /* what is written to call: of these bytes so many */
+	uint32_t nsaid;
 };
 
 /* A request: what the driver says, and where the answer goes. */
