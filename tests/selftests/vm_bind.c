@@ -215,6 +215,37 @@ static void rights_are_kept(void)
 	end();
 }
 
+/* Unmapping does not wait for jobs: the next access faults, whatever the device had looked up. */
+static void running_job_faults(void)
+{
+	struct drm_tern_job job = {.image = CODE_VA, .args = DATA_VA, .budget = 1ull << 40};
+	struct drm_tern_submit call = {.jobs = DRM_TERN_ARRAY(1, &job)};
+	struct drm_tern_queue_state state;
+	volatile uint64_t *data;
+
+	begin();
+	data = c.data.map;
+	EQUAL(op(DRM_TERN_BIND_MAP, 0, VA, PAGES * PAGE), 0);
+	image_begin(&c.image);
+	image_movi(&c.image, 3, VA + 2 * PAGE);
+	image_movi(&c.image, 5, INT64_MAX);
+	image_load(&c.image, 2, 3, 0);
+	image_fence(&c.image, 2, 0, 1);
+	image_again(&c.image, 5, 5); /* words of the load and the fence */
+	image_end(&c.image, c.code.map);
+	call.queue_id = c.queue;
+	do_ioctl(c.fd, DRM_IOCTL_TERN_SUBMIT, &call);
+	for (int i = 0; i < 600 && data[2] != 1; i++)
+		usleep(100000);
+	EQUAL(data[2], 1);
+	EQUAL(op(DRM_TERN_BIND_UNMAP, 0, VA, PAGES * PAGE), 0);
+	EQUAL(wait_job(c.fd, c.queue, call.last_job, 60000), 0);
+	state = queue_state(c.fd, c.queue);
+	EQUAL(state.fault.code, TERN_FAULT_TRANSLATION);
+	EQUAL(state.fault.addr, VA + 2 * PAGE);
+	end();
+}
+
 static const struct test tests[] = {
 	{"what is mapped is seen, until it is unmapped", map_and_unmap},
 	{"map wants room", map_wants_room},
@@ -224,6 +255,7 @@ static const struct test tests[] = {
 	{"buffers are shared between address spaces", buffers_are_shared},
 	{"mappings keep buffers", mappings_keep_buffers},
 	{"rights are kept", rights_are_kept},
+	{"a running job faults where it was unmapped", running_job_faults},
 };
 
 int main(void)

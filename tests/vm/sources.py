@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The driver's sources as the kernel's own checkers see them: the compiler with W=1, sparse,
-kernel-doc, checkpatch --strict. One word of theirs is a failure."""
+kernel-doc, checkpatch --strict; and what `make modules_install` installs. One word of theirs is a
+failure."""
 import os
 import re
 import subprocess
@@ -35,6 +36,20 @@ cp -r /tern/Kbuild /tern/driver /tern/uapi /scratch/m
 make -s -C "$headers" M=/scratch/m C=2 W=1 modules 2>&1 |
     grep -Ev 'Skipping BTF generation|^make' || true
 """
+# Then `make modules_install`, into a folder: what depmod and request_firmware() will find, and udev.
+INSTALL = """
+kernel=${{headers#/usr/src/linux-headers-}}
+cd /scratch/m && cp /tern/Makefile .
+make -s -o firmware FW=/tern/build/firmware KDIR="$headers" DESTDIR=/scratch/root \\
+    modules_install >/scratch/log 2>&1 || cat /scratch/log
+cd /scratch/root
+modules=$(find lib/modules/$kernel/updates -name 'tern.ko*')
+[ "$(echo "$modules" | wc -w)" = 1 ] || echo "not one module for $kernel:" $(find . -type f)
+[ "$(modinfo -F vermagic $modules | cut -d' ' -f1)" = "$kernel" ] || modinfo $modules
+[ "$(modinfo -F firmware $modules)" = tern/tern.fw ] || echo "the module names no firmware"
+cmp lib/firmware/tern/tern.fw /tern/build/firmware/tern.fw
+cmp lib/udev/rules.d/60-tern.rules /tern/driver/60-tern.rules
+"""
 KERNEL_DOC = """
 for script in /usr/lib/linux-kbuild-6.12*/scripts/kernel-doc; do
     cd /tern && perl "$script" -none -Wall driver/*.[ch] uapi/drm/*.h 2>&1 || true
@@ -55,7 +70,8 @@ def rig(name, *words):
 def checkers():
     """Name, what enters the rig, script."""
     for kernel in ("7", "6.12"):
-        yield f"W=1 and sparse, {kernel}", [], BUILD.format(kernel=kernel)
+        yield (f"W=1, sparse, modules_install, {kernel}", [],
+               (BUILD + INSTALL).format(kernel=kernel))
     yield "kernel-doc", [], KERNEL_DOC
     yield ("checkpatch --strict", ["--ro", rig("uml", "7") + ":/uml"],
            CHECKPATCH.format(ignore=",".join(EXCEPT)))
