@@ -14,6 +14,7 @@ static uint32_t reg_read(struct model *m, uint32_t offset)
 		return irq_msix_read(m, offset - TERN_REGS_MSIX);
 	pthread_mutex_lock(&m->lock);
 	v = offset < TERN_REGS_FW ? host_reg_read(m, offset) : fw_reg_read(m, offset, false);
+	v = lies_register(m, offset, v);
 	pthread_mutex_unlock(&m->lock);
 	return v;
 }

@@ -5,8 +5,10 @@
 void slot_fault(struct model *m, unsigned int slot, const struct tern_fault *f)
 {
 	struct slot *s = &m->slot[slot];
+	struct tern_fault told = *f;
 
-	if (!mmu_write(m, 0, s->fault, f, sizeof(*f)))
+	lies_record(m, &told, sizeof(told));
+	if (!mmu_write(m, 0, s->fault, &told, sizeof(told)))
 		model_log(m, "fault record of slot %u lost\n", slot);
 	model_log(m, "fault %u %u %u %#llx %#llx\n", slot, f->code, f->word,
 		  (unsigned long long)f->addr, (unsigned long long)f->info);

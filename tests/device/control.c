@@ -155,6 +155,21 @@ static void traffic(struct model *m, const char *arg, FILE *out)
 		interrupts);
 }
 
+/* "lie SEED RATE": one word in RATE is not true; "lie 0 0": all are. How many were not so far. */
+static void lie(struct model *m, const char *arg, FILE *out)
+{
+	unsigned long long seed = 0, rate = 0;
+
+	if (sscanf(arg, "%llu %llu", &seed, &rate) != 2) {
+		fprintf(out, "error: lie SEED RATE\n");
+		return;
+	}
+	pthread_mutex_lock(&m->lock);
+	fprintf(out, "ok %" PRIu64 "\n", m->lies.told);
+	lies_set(m, seed, rate);
+	pthread_mutex_unlock(&m->lock);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(struct model *m, const char *arg, FILE *out);
@@ -166,6 +181,7 @@ static const struct {
 	{"note", note}, /* into the log */
 	{"stats", statistics},
 	{"traffic", traffic},
+	{"lie", lie},
 };
 
 static void execute(struct model *m, char *line, FILE *out)

@@ -146,7 +146,8 @@ static void window_write(uc_engine *uc, uint64_t offset, unsigned int size, uint
 	if (!host)
 		window_fault(&m->mcu, (uint32_t)(TERN_MCU_WINDOW + offset), CAUSE_STORE);
 	else if (size == 4 && offset % 4 == 0)
-		__atomic_store_n((uint32_t *)host, (uint32_t)v, __ATOMIC_RELEASE);
+		__atomic_store_n((uint32_t *)host, (uint32_t)lies_word(m, size, v),
+				 __ATOMIC_RELEASE);
 	else
 		memcpy(host, &v, size);
 	pthread_mutex_unlock(&m->lock);

@@ -21,6 +21,7 @@
 #include "engine.h"
 #include "faults.h"
 #include "irq.h"
+#include "lies.h"
 #include "mcu.h"
 #include "memory.h"
 #include "mmu.h"
@@ -58,6 +59,7 @@ struct model {
 	struct engine engine;
 	struct mcu mcu;
 	struct faults faults;
+	struct lies lies;
 
 	/* Registers that only hold what was written, and what is latched of 64-bit ones. */
 	uint32_t host_reg[0x1000 / 4];

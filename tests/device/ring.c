@@ -72,7 +72,8 @@ bool ring_fetch(struct model *m, unsigned int slot, struct tern_job *job)
 		return false;
 	at = r.entries + (s->done & (r.count - 1)) * sizeof(*job);
 	if (mmu_read(m, asid, at, job, sizeof(*job)) &&
-	    mmu_store(m, asid, s->ring + offsetof(struct tern_ring, fetched), s->done + 1))
+	    mmu_store(m, asid, s->ring + offsetof(struct tern_ring, fetched),
+		      lies_word(m, sizeof(s->done), s->done + 1)))
 		return true;
 	refuse(m, slot, at, 0);
 	return false;
@@ -83,5 +84,6 @@ bool ring_complete(struct model *m, unsigned int slot)
 	struct slot *s = &m->slot[slot];
 
 	s->done++;
-	return mmu_store(m, ring_asid(s), s->ring + offsetof(struct tern_ring, done), s->done);
+	return mmu_store(m, ring_asid(s), s->ring + offsetof(struct tern_ring, done),
+			 lies_word(m, sizeof(s->done), s->done));
 }
