@@ -27,11 +27,6 @@
 /* About three tokens of a small model: between two of them the device stays awake. */
 #define AUTOSUSPEND_MS 100
 
-static bool can_sleep(struct tern_device *tdev)
-{
-	return tdev->fw.features & TERN_FW_FEATURE_POWER;
-}
-
 /* Why it is to sleep. */
 enum tern_sleep {
 	TERN_SLEEP_IF_IDLE,
@@ -311,7 +306,9 @@ void tern_pm_init(struct tern_device *tdev)
 	pm_runtime_set_autosuspend_delay(dev, AUTOSUSPEND_MS);
 	pm_runtime_mark_last_busy(dev);
 	tdev->door->power(tdev, true);
-	if (can_sleep(tdev))
+	/* Firmware that is started again may say otherwise: what is let go here is taken once. */
+	tdev->pm.sleeps = tdev->fw.features & TERN_FW_FEATURE_POWER;
+	if (tdev->pm.sleeps)
 		tern_pm_put(tdev);
 }
 
@@ -323,7 +320,7 @@ void tern_pm_fini(struct tern_device *tdev)
 {
 	struct device *dev = tdev->drm.dev;
 
-	if (can_sleep(tdev))
+	if (tdev->pm.sleeps)
 		pm_runtime_get_sync(dev);
 	tdev->door->power(tdev, false);
 	pm_runtime_dont_use_autosuspend(dev);

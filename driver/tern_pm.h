@@ -18,6 +18,8 @@ struct tern_pm {
 	bool asleep;
 	/** @idle: What the firmware said last; only a hint */
 	bool idle;
+	/** @sleeps: It may, as its firmware said when it was found, and not what it says later */
+	bool sleeps;
 };
 
 extern const struct dev_pm_ops tern_pm_ops;

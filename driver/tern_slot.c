@@ -53,9 +53,12 @@ static bool in_engines(enum tern_slot_state state)
 	return state == TERN_SLOT_RUNNING || state == TERN_SLOT_SAVING;
 }
 
+/* Nothing of it reaches memory: only what says so is believed, not what says nonsense. */
 static bool slot_idle(struct tern_device *tdev, unsigned int slot)
 {
-	return !in_engines(tern_slot_state(tdev, slot));
+	enum tern_slot_state state = tern_slot_state(tdev, slot);
+
+	return !in_engines(state) && state <= TERN_SLOT_FAULTED;
 }
 
 static bool await_idle(struct tern_device *tdev, unsigned int slot)
@@ -65,6 +68,8 @@ static bool await_idle(struct tern_device *tdev, unsigned int slot)
 	for (i = 0; i < TAKE_TIMEOUT_US / 100; i++) {
 		if (slot_idle(tdev, slot))
 			return true;
+		if (tern_device_gone(tdev))
+			return false;
 		usleep_range(100, 200);
 	}
 	return slot_idle(tdev, slot);
@@ -73,12 +78,14 @@ static bool await_idle(struct tern_device *tdev, unsigned int slot)
 /* By register, whatever the firmware does: after it nothing of the slot reaches memory. */
 static void take_slot(struct tern_device *tdev, unsigned int slot)
 {
-	enum tern_rung rung;
+	enum tern_rung rung = TERN_RUNG_ENGINES;
 
 	tern_write(tdev, tern_slot_reg(slot, TERN_SLOT_REG_CONTROL), 0);
-	for (rung = TERN_RUNG_ENGINES; rung <= TERN_RUNG_OFF && tdev->ready; rung++) {
+	for (; rung <= TERN_RUNG_OFF && tdev->ready; rung++) {
 		if (await_idle(tdev, slot))
 			return;
+		if (tern_device_gone(tdev)) /* less is of no use */
+			rung = max(rung, TERN_RUNG_POWER);
 		tern_reset_locked(tdev, rung, "a slot did not become idle");
 	}
 }

@@ -169,6 +169,19 @@ static void who_outlives_the_device_is_let_go_of_once(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mock->queue[3].died, -ENODEV);
 }
 
+/* It may reach memory yet: what its state is nobody knows before a reset that tells. */
+static void nonsense_is_not_idle(struct kunit *test)
+{
+	mock_hold(0, 0, LONG_MS);
+	mock_hold(1, 1, FRESH);
+	mock_hold(2, 2, FRESH);
+	mock_state(0, TERN_SLOT_FAULTED + 1);
+	wants(3);
+	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_ENGINES], 1);
+	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_ALL], 1);
+	KUNIT_EXPECT_EQ(test, mock_queue(3)->slot, 0);
+}
+
 static void a_fault_ends_its_queue_only(struct kunit *test)
 {
 	mock_hold(0, 0, 0);
@@ -246,6 +259,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(who_does_not_answer_dies_of_it),
 	KUNIT_CASE(without_firmware_the_register_helps),
 	KUNIT_CASE(who_outlives_the_device_is_let_go_of_once),
+	KUNIT_CASE(nonsense_is_not_idle),
 	KUNIT_CASE(a_fault_ends_its_queue_only),
 	KUNIT_CASE(who_faults_while_leaving_is_told_of_it),
 	KUNIT_CASE(a_fault_that_makes_no_sense_is_the_devices),
