@@ -253,15 +253,20 @@ static void detach_memory(struct tern_runqueue *queue)
 
 /**
  * tern_queues_detach() - The device has left: its memory for queues goes, too
- * @tdev: Device, off the bus; every queue is dead, and nobody looks at rings
+ * @tdev: Device, off the bus
+ *
+ * Queues that had a slot or waited for one are dead. So is each from here on: nobody looks at the
+ * ring of a dead one.
  */
 void tern_queues_detach(struct tern_device *tdev)
 {
 	struct tern_runqueue *queue;
 
 	mutex_lock(&tdev->objects.lock);
-	list_for_each_entry(queue, &tdev->objects.queues, node)
+	list_for_each_entry(queue, &tdev->objects.queues, node) {
+		tern_queue_die(queue, -ENODEV, NULL);
 		detach_memory(queue);
+	}
 	mutex_unlock(&tdev->objects.lock);
 }
 

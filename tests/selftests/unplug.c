@@ -76,6 +76,20 @@ static void with_nothing_held(void)
 	}
 }
 
+/* It has no slot and waits for none. */
+static void with_a_queue_that_never_worked(void)
+{
+	struct context c;
+
+	find_device();
+	context_open(&c);
+	unbind_driver();
+	munmap(c.code.map, c.code.size);
+	munmap(c.data.map, c.data.size);
+	close(c.fd);
+	bind_driver();
+}
+
 /* The ioctls that only ask, or only touch memory. */
 static void check_questions_gone(struct context *c)
 {
@@ -236,6 +250,7 @@ static void with_everything_held(void)
 
 static const struct test tests[] = {
 	{"with nothing held", with_nothing_held},
+	{"with a queue that never worked", with_a_queue_that_never_worked},
 	{"with everything held", with_everything_held},
 };
 
