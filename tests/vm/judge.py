@@ -126,7 +126,7 @@ def judge_touched(total, name, log, programs):
     wrong = ([] if good else said) + [f"no page of {program} was judged"
                                       for program in programs if program not in judged]
     total.row(f"{name}: pages touched", not wrong, bool(wrong), 0, wrong)
-    if "bindings" in programs:
+    if "windows" in programs:
         found = not check_touched(re.sub(r"note map 1 0x8.*\n", "x\n", log, count=1))[0]
         total.row(f"{name}: sees a page too many", found, not found, 0)
     found = not check_touched(re.sub(r"(note bind .*) wx?\n", r"\1\n", log))[0]
