@@ -129,8 +129,9 @@ def judge_touched(total, name, log, programs):
     if "windows" in programs:
         found = not check_touched(re.sub(r"note map 1 0x8.*\n", "x\n", log, count=1))[0]
         total.row(f"{name}: sees a page too many", found, not found, 0)
-    found = not check_touched(re.sub(r"(note bind .*) wx?\n", r"\1\n", log))[0]
-    total.row(f"{name}: sees a write too many", found, not found, 0)
+    if set(programs) - {"windows", "under_a_job"}:  # of whom note_binds.c told
+        found = not check_touched(re.sub(r"(note bind .*) wx?\n", r"\1\n", log))[0]
+        total.row(f"{name}: sees a write too many", found, not found, 0)
 
 
 def sections(said):
