@@ -12,9 +12,10 @@ REPO = os.path.realpath(os.path.dirname(os.path.realpath(__file__)) + "/../..")
 # Tests that a lane cannot run: (lane, program, test) and why. No test: all of the program. Not one
 # more may be skipped, nor one less; none counts as passed.
 SKIPS = {
-    ("uml", "queue_user_refusals", "mappings of doorbells"): "UML cannot map BARs",
+    **{(lane, "queue_user_refusals", "mappings of doorbells"): "UML cannot map BARs"
+       for lane in ("uml", "uml-6.12")},
     **{(lane, "bo_sync_copies", test): "the device sees memory itself"
-       for lane in ("7", "6.12", "arm64", "m32", "smp", "uml")
+       for lane in ("7", "6.12", "arm64", "m32", "smp", "uml", "uml-6.12")
        for test in ("cached memory is stale without", "user memory is stale without",
                     "what the kernel looks at is not cached")},
     **{("swiotlb", "prime", test): "copies of imported memory are its owner's, who has none"
@@ -66,7 +67,7 @@ LEAKS_NOT_OURS = [
     # The last pointer to what the kernel allocated before there were processes may go at
     # any time, and no module was loaded then.
     r'comm "swapper/0", pid 1,',
-    # gpuvm, as of 7.3: drm_gpuva_sm_step() frees `prev` but not `unmap` if there is no memory
+    # gpuvm, 6.12 to 7.3: drm_gpuva_sm_step() frees `prev` but not `unmap` if there is no memory
     # for `next`.
     r'comm "fail_nth"(?s:.*)kmemdup_noprof\S*\s+drm_gpuva_sm_step',
 ]
