@@ -134,6 +134,7 @@ struct user_queue {
 	uint32_t id;
 	struct buffer memory;
 	volatile uint32_t *doorbell; /* if one can be mapped */
+	uint64_t doorbell_offset;
 };
 
 #define BEGUN 4711
@@ -160,6 +161,7 @@ static void user_queue_open(struct user_queue *user, struct context *c)
 	args.ring_bo = user->memory.handle;
 	do_ioctl(c->fd, DRM_IOCTL_TERN_QUEUE_CREATE, &args);
 	user->id = args.queue_id;
+	user->doorbell_offset = args.doorbell_offset;
 	if (!args.doorbell_offset)
 		return;
 	user->doorbell =
@@ -248,9 +250,151 @@ static void with_everything_held(void)
 	EQUAL(device_number(), 0);
 }
 
+/* ---- Processes that go on with what they do until it is refused ---- */
+static struct {
+	struct context context;
+	struct user_queue user;
+	uint64_t data_offset;
+} busy;
+
+static void binds(void)
+{
+	struct context *c = &busy.context;
+	struct drm_tern_vm_bind_op map = {.flags = DRM_TERN_BIND_WRITE,
+					  .bo_handle = c->data.handle,
+					  .va = 0x50000000,
+					  .size = PAGE};
+	struct drm_tern_vm_bind_op unmap = {
+		.type = DRM_TERN_BIND_UNMAP, .va = map.va, .size = map.size};
+	int error = 0;
+
+	while (!error) {
+		error = try_bind(c->fd, c->vm, &map);
+		if (!error)
+			error = try_bind(c->fd, c->vm, &unmap);
+	}
+	EQUAL(error, -ENODEV);
+}
+
+static void binds_later(void)
+{
+	struct context *c = &busy.context;
+	struct drm_tern_vm_bind_op op[2] = {
+		{.bo_handle = c->data.handle, .va = 0x60000000, .size = PAGE},
+		{.type = DRM_TERN_BIND_UNMAP, .va = 0x60000000, .size = PAGE}};
+	struct drm_tern_vm_bind call = {
+		.vm_id = c->vm, .flags = DRM_TERN_VM_BIND_ASYNC, .ops = DRM_TERN_ARRAY(2, op)};
+	int error;
+
+	do {
+		error = try_ioctl(c->fd, DRM_IOCTL_TERN_VM_BIND, &call);
+		if (error == -EAGAIN)
+			usleep(1000);
+	} while (!error || error == -EAGAIN);
+	EQUAL(error, -ENODEV);
+}
+
+static int map_and_touch(uint64_t offset)
+{
+	volatile uint32_t *map = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED,
+				      busy.context.fd, (off_t)offset);
+
+	if (map == MAP_FAILED)
+		return -errno;
+	*map = 1;
+	munmap((void *)map, PAGE);
+	return 0;
+}
+
+static void maps(void)
+{
+	int error;
+
+	do
+		error = map_and_touch(busy.data_offset);
+	while (!error);
+	EQUAL(error, -ENODEV);
+}
+
+static void rings(void)
+{
+	struct drm_tern_queue_kick kick = {.queue_id = busy.user.id};
+	int error;
+
+	do {
+		error = busy.user.doorbell_offset
+				? map_and_touch(busy.user.doorbell_offset)
+				: try_ioctl(busy.context.fd, DRM_IOCTL_TERN_QUEUE_KICK, &kick);
+	} while (!error);
+	EQUAL(error, -ENODEV);
+}
+
+static void submits(void)
+{
+	struct drm_tern_job job = {.image = CODE_VA};
+	struct drm_tern_submit call = {.queue_id = busy.context.queue,
+				       .jobs = DRM_TERN_ARRAY(1, &job)};
+	int error;
+
+	do {
+		error = try_ioctl(busy.context.fd, DRM_IOCTL_TERN_SUBMIT, &call);
+		if (error == -EAGAIN)
+			usleep(1000);
+	} while (!error || error == -EAGAIN);
+	EQUAL(error, -ENODEV);
+}
+
+static void busy_open(void)
+{
+	struct context *c = &busy.context;
+	struct drm_tern_bo_mmap_offset data = {0};
+
+	context_open(c);
+	image_loop(&c->image, 2, 1000);
+	image_end(&c->image, c->code.map);
+	user_queue_open(&busy.user, c);
+	data.handle = c->data.handle;
+	do_ioctl(c->fd, DRM_IOCTL_TERN_BO_MMAP_OFFSET, &data);
+	busy.data_offset = data.offset;
+}
+
+static void busy_close(void)
+{
+	struct context *c = &busy.context;
+
+	if (busy.user.doorbell)
+		munmap((void *)busy.user.doorbell, PAGE);
+	munmap(busy.user.memory.map, busy.user.memory.size);
+	munmap(c->code.map, c->code.size);
+	munmap(c->data.map, c->data.size);
+	close(c->fd);
+}
+
+/* Where in their loops it finds them is chance, hence some rounds. */
+static void while_others_are_busy(void)
+{
+	static void (*const work[])(void) = {binds, binds_later, maps, rings, submits};
+	pid_t child[ARRAY_SIZE(work)];
+
+	find_device();
+	for (unsigned int round = 0; round < 6; round++) {
+		busy_open();
+		for (size_t i = 0; i < ARRAY_SIZE(work); i++)
+			child[i] = start_child(work[i]);
+		usleep(50000 + 7919 * round);
+		drive("unbind");
+		for (size_t i = 0; i < ARRAY_SIZE(work); i++)
+			end_child(child[i]);
+		EQUAL(device_number(), -1);
+		bind_driver();
+		busy_close();
+	}
+}
+
 static const struct test tests[] = {
 	{"with nothing held", with_nothing_held},
 	{"with a queue that never worked", with_a_queue_that_never_worked},
+	{"while others are busy", while_others_are_busy},
 	{"with everything held", with_everything_held},
 };
 
