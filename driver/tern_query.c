@@ -50,7 +50,7 @@ static u64 info_flags(struct tern_device *tdev)
 {
 	return (tdev->coherent ? DRM_TERN_INFO_COHERENT : 0) |
 	       (tdev->doorbell_phys ? DRM_TERN_INFO_DOORBELL : 0) |
-	       (tdev->fw.features & TERN_FW_FEATURE_PREEMPT ? DRM_TERN_INFO_USER_QUEUES : 0) |
+	       (tern_user_possible(tdev) ? DRM_TERN_INFO_USER_QUEUES : 0) |
 	       (tdev->model ? DRM_TERN_INFO_MODEL : 0);
 }
 

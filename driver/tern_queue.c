@@ -452,9 +452,7 @@ static int check_rights(struct tern_device *tdev, const struct drm_tern_queue_cr
 {
 	if (args->priority > DRM_TERN_PRIORITY_NORMAL && !capable(CAP_SYS_NICE))
 		return -EACCES;
-	if (args->flags & DRM_TERN_QUEUE_USER &&
-	    (!(tdev->fw.features & TERN_FW_FEATURE_PREEMPT) ||
-	     tdev->slots.user_first == tdev->slots.count))
+	if (args->flags & DRM_TERN_QUEUE_USER && !tern_user_possible(tdev))
 		return -EOPNOTSUPP;
 	return 0;
 }

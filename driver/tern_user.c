@@ -351,6 +351,18 @@ int tern_ioctl_queue_kick(struct drm_device *drm, void *data, struct drm_file *f
 	return ret;
 }
 
+/**
+ * tern_user_possible() - May there be user-owned queues?
+ * @tdev: Device whose firmware has told of itself
+ *
+ * Return: true if the firmware preempts, and has slots for them
+ */
+bool tern_user_possible(struct tern_device *tdev)
+{
+	return tdev->fw.features & TERN_FW_FEATURE_PREEMPT &&
+	       tdev->slots.user_first < tdev->slots.count;
+}
+
 /* ---- Life -------------------------------------------------------------------------- */
 
 static int take_ring(struct tern_runqueue *queue, const struct drm_tern_queue_create *args,

@@ -42,6 +42,7 @@ int tern_user_queue_init(struct tern_runqueue *queue, struct drm_tern_queue_crea
 void tern_user_queue_fini(struct tern_runqueue *queue);
 void tern_user_queue_destroy(struct tern_runqueue *queue);
 
+bool tern_user_possible(struct tern_device *tdev);
 int tern_user_bind(struct tern_runqueue *queue);
 void tern_user_mapped(struct tern_runqueue *queue, unsigned int slot);
 void tern_user_forget(struct tern_device *tdev, struct tern_doorbell *doorbell);

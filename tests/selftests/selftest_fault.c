@@ -70,10 +70,11 @@ uint32_t resets(int fd)
 	return clocks.resets;
 }
 
+/* Asked so seldom that the device can fall asleep meanwhile: then its firmware has to speak. */
 void await_reset(int fd, uint32_t before)
 {
-	for (int i = 0; i < 6000 && resets(fd) == before; i++)
-		usleep(10000);
+	for (int i = 0; i < 200 && resets(fd) == before; i++)
+		usleep(300000);
 	CHECK(resets(fd) > before);
 }
 

@@ -8,7 +8,7 @@ else that is a warning or worse.
 import re
 import time
 
-from judge import check_touched, complaints, judge_kernel, sections
+from judge import check_touched, complaints, judge_kernel, judge_scan, sections
 
 STOPPED = r"reset of firmware: (the firmware stopped|its firmware stands still)"
 # Who finds it first: the watchdog, or who takes a slot away.
@@ -145,10 +145,12 @@ def judge_late(total, name, log):
     total.row(f"{name}: late DMA is found", right, not right, 0, [] if right else said)
 
 
-def check(total, name, guest, programs=tuple(FAULTS)):
-    """A row for each way in which the device can go wrong. GUEST runs a command in one."""
+def check(total, name, guest, programs=tuple(FAULTS), scan=None):
+    """A row for each way in which the device can go wrong. GUEST runs a command in one that has
+    not loaded the module; SCAN: what has kmemleak look before and after."""
     start = time.time()
-    seen = guest("sh /tern/tests/selftests/run " + " ".join(programs))
+    before, after = scan or ("", "")
+    seen = guest(f"{before}modprobe tern\nsh /tern/tests/selftests/run {' '.join(programs)}{after}")
     ended, marks = sections(seen.said), by_mark(seen.console)
     if not ended:
         total.row(f"{name}: the guest", 0, 1, time.time() - start, seen.said.splitlines()[-10:])
@@ -166,6 +168,8 @@ def check(total, name, guest, programs=tuple(FAULTS)):
             if test not in tests:
                 wrong.append("is not in faults.py")
             total.row(f"{name}: {test}", not wrong, bool(wrong), 0, wrong)
+    if scan:
+        judge_scan(total, f"{name}: kmemleak, faults", ended)
     if "fault_memory" in programs:
         judge_late(total, name, seen.touched)
     judge_kernel(total, name, "\n".join(marks[None]), start)

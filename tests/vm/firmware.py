@@ -8,11 +8,12 @@ import re
 import struct
 import time
 
-from judge import REPO, complaints, sections
+import firmware_kinds
+from judge import REPO, complaints, judge_scan, sections
 
 # Where in struct tern_fw_header, uapi/tern/fw.h.
-MAGIC, VERSION, SHA, FILE_BYTES, SIGNED, SECURITY, MAJOR, INTERFACE = (
-    0, 4, 8, 552, 556, 560, 564, 568)
+MAGIC, VERSION, SHA, SIGNATURE, FILE_BYTES, SIGNED, SECURITY, MAJOR, INTERFACE = (
+    0, 4, 8, 40, 552, 556, 560, 564, 568)
 ENTRY, COUNT, RESERVED, SECTION, SECTION_BYTES, END = 572, 576, 580, 656, 32, 912
 OFFSET, IN_FILE, TCM, IN_TCM, FLAGS = range(0, 20, 4)  # in struct tern_fw_section
 
@@ -79,6 +80,8 @@ FILES = {
                        r"refused: the firmware is for other hardware.*interface 1\.99"),
     "old": (lambda good: edited(good, SECURITY, 0), r"refused: .* accepts only newer firmware"),
     "signed": (lambda good: edited(good, SIGNED, 1), r"refused: the file is signed in a way"),
+    "signature-of-none": (lambda good: edited(good, SIGNATURE + 500, 1),
+                          r"refused: a reserved field"),
     "many-sections": (lambda good: edited(good, COUNT, 9), r"refused: .* too many sections"),
     "outside-file": (lambda good: edited(good, SECTION + OFFSET, 0xfffffffc),
                      r"refused: a section lies outside"),
@@ -107,6 +110,12 @@ for name in {names}; do
 	rmmod tern
 	echo "# end $name $? 0"
 done
+"""
+
+
+NEVER = """modprobe tern firmware=never-schedules.fw
+sh /tern/tests/selftests/run fault_never_scheduled
+rmmod tern
 """
 
 
@@ -150,38 +159,37 @@ def told_once(log, sentence):
     return splat if sentence else ours + splat
 
 
-def check(total, name, guest, by_mark):
-    """A row per file; GUEST runs a command in a guest that has not loaded the module."""
+def check(total, name, guest, by_mark, scan):
+    """A row per file; GUEST runs a command in a guest that has not loaded the module; SCAN: what
+    has kmemleak look before and after."""
     start, folder = time.time(), "build/vm/firmware"
     write_files(f"{REPO}/{folder}")
-    seen = guest(TRY.format(folder=folder, names=" ".join(FILES)))
+    firmware_kinds.build(f"{REPO}/{folder}")
+    refused = {kind: sentence for kind, (_, sentence) in firmware_kinds.REFUSED.items()}
+    sentences = refused | {file: sentence for file, (_, sentence) in FILES.items()}
+    seen = guest(scan[0] + TRY.format(folder=folder, names=" ".join(sentences))
+                 + firmware_kinds.TRY + NEVER + scan[1])
     ended, marks = sections(seen.said), by_mark(seen.console)
-    for file, (_, sentence) in FILES.items():
+    for file, sentence in sentences.items():
         lines, status, _ = ended.get(file, ([], 125, 0.0))
         wrong = told_once(marks.get(("firmware", file), []), sentence)
         good = ["accel0", "jobs run"] if not sentence else []
         if lines != good or status:
             wrong += [f"status {status}", *lines]
         total.row(f"{name}: firmware: {file}", not wrong, bool(wrong), 0, wrong)
-    check_never(total, name, guest, folder, by_mark)
+    firmware_kinds.check(total, name, ended, marks)
+    check_never(total, name, ended, marks)
+    judge_scan(total, f"{name}: kmemleak, firmware", ended)
     print(f"  firmware, {time.time() - start:.0f} s")
 
 
-NEVER = """echo /tern/{folder} >/sys/module/firmware_class/parameters/path
-modprobe tern firmware=never-schedules.fw
-sh /tern/tests/selftests/run fault_never_scheduled
-rmmod tern
-"""
-
-
-def check_never(total, name, guest, folder, by_mark):
+def check_never(total, name, ended, marks):
     """Jobs that no firmware runs: each queue's end is told, and nothing else happens."""
-    seen = guest(NEVER.format(folder=folder))
-    lines, status, _ = sections(seen.said).get("fault_never_scheduled", ([], 125, 0.0))
-    log = by_mark(seen.console).get(("never_scheduled", "every job times out"), [])
+    lines, status, _ = ended.get("fault_never_scheduled", ([], 125, 0.0))
+    log = marks.get(("never_scheduled", "every job times out"), [])
     told = complaints("\n".join(log), ())
-    ended = [line for line in told if "a job made no progress for 1000 ms" in line]
-    rest = [line for line in told if line not in ended and not re.search(r"slot \d+ in state", line)]
-    right = "ok 1 every job times out" in lines and not status and len(ended) == 4 and not rest
+    deaths = [line for line in told if "a job made no progress for 1000 ms" in line]
+    rest = [line for line in told if line not in deaths and not re.search(r"slot \d+ in state", line)]
+    right = "ok 1 every job times out" in lines and not status and len(deaths) == 4 and not rest
     total.row(f"{name}: firmware: never schedules", right, not right, 0,
               [] if right else [f"status {status}", *lines, *told])

@@ -2,7 +2,7 @@
 """The module is loaded and unloaded again and again, each time with jobs in between."""
 import time
 
-from judge import judge_kernel, judge_leaks, sections
+from judge import judge_kernel, judge_scan, sections
 
 TIMES = 50
 
@@ -30,6 +30,5 @@ def check(total, name, guest, forget, scan):
     right = lines == [f"reloaded {TIMES} times"]
     total.row(f"{name}: {TIMES} reloads", right, not right, seconds,
               [] if right else seen.said.splitlines()[-10:])
-    leaks = judge_leaks(*ended.get("kmemleak", ([], 125, 0))[:2])
-    total.row(f"{name}: kmemleak of reloads", not leaks, bool(leaks), 0, leaks)
+    judge_scan(total, f"{name}: kmemleak of reloads", ended)
     judge_kernel(total, f"{name}: reloads", seen.console, start)

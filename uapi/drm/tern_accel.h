@@ -131,7 +131,10 @@ enum drm_tern_query {
 #define DRM_TERN_INFO_COHERENT (1ull << 0)
 /** DRM_TERN_INFO_DOORBELL - Doorbells can be mapped; else QUEUE_KICK is the only way. */
 #define DRM_TERN_INFO_DOORBELL (1ull << 1)
-/** DRM_TERN_INFO_USER_QUEUES - The firmware preempts, so user-owned queues may be had. */
+/**
+ * DRM_TERN_INFO_USER_QUEUES - The firmware preempts, and has 4 slots or more: user-owned queues may
+ * be had.
+ */
 #define DRM_TERN_INFO_USER_QUEUES (1ull << 2)
 /** DRM_TERN_INFO_MODEL - The device is a model: its times are not the wall's. */
 #define DRM_TERN_INFO_MODEL (1ull << 3)
