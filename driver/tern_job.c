@@ -162,8 +162,6 @@ static int check_queue(struct submission *submission)
 	struct tern_runqueue *queue = submission->queue;
 	u64 open;
 
-	if (queue->vm->error)
-		return -ENOTRECOVERABLE;
 	if (READ_ONCE(queue->dead) || READ_ONCE(queue->destroyed))
 		return queue->tdev->ready ? -EIO : -ENODEV;
 	open = queue->submitted - READ_ONCE(queue->ended);
@@ -231,8 +229,11 @@ static int push(struct submission *submission, u64 *last)
 static int push_awake(struct submission *submission, u64 *last)
 {
 	struct tern_device *tdev = submission->queue->tdev;
-	int ret = tern_pm_get(tdev);
+	int ret;
 
+	if (READ_ONCE(submission->queue->vm->error))
+		return -ENOTRECOVERABLE; /* a device that has failed is not the first reason */
+	ret = tern_pm_get(tdev);
 	if (ret)
 		return ret;
 	ret = push(submission, last);

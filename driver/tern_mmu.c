@@ -71,10 +71,10 @@ static int climb_until_acknowledged(struct tern_device *tdev, u32 seq)
 
 	for (rung = TERN_RUNG_ENGINES; rung <= TERN_RUNG_OFF; rung++) {
 		if (acknowledged(tdev, seq))
-			return 0;
+			break;
 		tern_reset_locked(tdev, rung, "an invalidation was not acknowledged");
 	}
-	return -ENODEV;
+	return tdev->ready ? 0 : -ENODEV; /* off the bus it reaches nothing, and is of no use */
 }
 
 /* Waits for the device; up the ladder until it answers or is off the bus. */

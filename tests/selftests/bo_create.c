@@ -110,6 +110,7 @@ static void bytes_are_limited(void)
 	do_ioctl(fd, DRM_IOCTL_TERN_BO_CREATE, &args); /* pages come when they are touched */
 	EQUAL(limits(fd).buffer_bytes.used, args.size);
 	REFUSED(fd, BO_CREATE, EDQUOT, .size = PAGE);
+	REFUSED(fd, QUEUE_CREATE, EDQUOT, .vm_id = make_vm(fd)); /* its save area */
 	close_handle(fd, args.handle);
 	EQUAL(limits(fd).buffer_bytes.used, 0);
 	args.size = PAGE;

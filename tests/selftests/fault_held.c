@@ -12,6 +12,7 @@
 
 #include <linux/sync_file.h>
 
+#include "selftest_errnos.h"
 #include "selftest_fault.h"
 #include "selftest_sysfs.h"
 #include "selftest_user.h"
@@ -151,6 +152,7 @@ static int file_status(void)
 	struct sync_file_info info = {0};
 
 	do_ioctl(h.file, SYNC_IOC_FILE_INFO, &info);
+	errno_note_job(-info.status);
 	return info.status;
 }
 

@@ -73,6 +73,59 @@ static void no_acknowledgement(void)
 	scene_close(&s, ANY);
 }
 
+static int unmap_later(struct context *c, uint32_t syncobj)
+{
+	struct drm_tern_sync sync = {.flags = DRM_TERN_SYNC_SIGNAL, .handle = syncobj};
+	struct drm_tern_vm_bind_op op = {.type = DRM_TERN_BIND_UNMAP,
+					 .va = DATA_VA + PAGE,
+					 .size = PAGE,
+					 .syncs = DRM_TERN_ARRAY(1, &sync)};
+	struct drm_tern_vm_bind call = {
+		.vm_id = c->vm, .flags = DRM_TERN_VM_BIND_ASYNC, .ops = DRM_TERN_ARRAY(1, &op)};
+
+	return try_ioctl(c->fd, DRM_IOCTL_TERN_VM_BIND, &call);
+}
+
+static void check_unusable(struct context *c)
+{
+	struct drm_tern_vm_bind_op op = {.type = DRM_TERN_BIND_UNMAP, .va = DATA_VA, .size = PAGE};
+	struct drm_tern_vm_state state = {.vm_id = c->vm};
+	struct drm_tern_job job = {.image = CODE_VA};
+
+	do_ioctl(c->fd, DRM_IOCTL_TERN_VM_STATE, &state);
+	EQUAL(state.error, -ENODEV);
+	EQUAL(try_bind(c->fd, c->vm, &op), -ENOTRECOVERABLE);
+	EQUAL(unmap_later(c, make_syncobj(c->fd)), -ENOTRECOVERABLE);
+	REFUSED(c->fd, QUEUE_CREATE, ENOTRECOVERABLE, .vm_id = c->vm);
+	REFUSED(c->fd, SUBMIT, ENOTRECOVERABLE, .queue_id = c->queue,
+		.jobs = DRM_TERN_ARRAY(1, &job));
+}
+
+/* And no rung helps: what the address space is like now nobody knows. */
+static void no_acknowledgement_ever(void)
+{
+	uint32_t unmapped;
+
+	scene_open(&s);
+	start_endless(&s);
+	unmapped = make_syncobj(s.a.fd);
+	module_param("boot_timeout_ms", "1000");
+	host_ask("ack-delay on");
+	host_ask("fw-silent on");
+	EQUAL(unmap_later(&s.a, unmapped), 0);
+	EQUAL(wait_syncobj(s.a.fd, unmapped, 0, 60000), 0);
+	EQUAL(syncobj_error(s.a.fd, unmapped), -ENODEV);
+	check_unusable(&s.a);
+	EQUAL(context_wait(&s.a, 3), 0);
+	EQUAL(run_short(&s.b), -ENODEV);
+	module_param("boot_timeout_ms", "10000");
+	driver_unbind();
+	host_ask("fw-silent off");
+	host_ask("ack-delay off");
+	driver_bind();
+	drop_scene(&s);
+}
+
 /* No driver can see it. That it happens is seen here, that it is found in check-touched. */
 static void late_dma(void)
 {
@@ -99,6 +152,7 @@ static void late_dma(void)
 static const struct test tests[] = {
 	{"late acknowledgement", late_acknowledgement},
 	{"no acknowledgement", no_acknowledgement},
+	{"no acknowledgement ever", no_acknowledgement_ever},
 	{"late DMA", late_dma},
 };
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "selftest.h"
+#include "selftest_errnos.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -96,6 +97,7 @@ int run_tests(const struct test *tests, size_t count)
 	printf("TAP version 13\n1..%zu\n", count);
 	for (size_t i = 0; i < count; i++)
 		failed += run_one(&tests[i], i + 1);
+	errnos_print();
 	return failed ? 1 : 0;
 }
 
@@ -173,7 +175,10 @@ int other_driver(const char *name)
 
 int try_ioctl(int fd, unsigned long request, void *args)
 {
-	return ioctl(fd, request, args) < 0 ? -errno : 0;
+	if (ioctl(fd, request, args) >= 0)
+		return 0;
+	errno_note(request, errno);
+	return -errno;
 }
 
 void do_ioctl(int fd, unsigned long request, void *args)
@@ -289,6 +294,7 @@ struct drm_tern_queue_state queue_state(int fd, uint32_t queue)
 	struct drm_tern_queue_state args = {.queue_id = queue};
 
 	do_ioctl(fd, DRM_IOCTL_TERN_QUEUE_STATE, &args);
+	errno_note_job(-args.error);
 	return args;
 }
 
@@ -340,6 +346,7 @@ int syncobj_error(int fd, uint32_t handle)
 	do_ioctl(fd, DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD, &args);
 	do_ioctl(args.fd, SYNC_IOC_FILE_INFO, &info);
 	close(args.fd);
+	errno_note_job(-info.status);
 	return info.status < 0 ? info.status : info.status ? 0 : -EBUSY;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "selftest_host.h"
+#include "selftest_errnos.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -94,6 +95,7 @@ int run_marked(const char *program, const struct test *tests, size_t count)
 		log_mark(text);
 		failed += run_one(&tests[i], i + 1);
 	}
+	errnos_print();
 	return failed ? 1 : 0;
 }
 

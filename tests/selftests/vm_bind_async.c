@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 /* VM_BIND, asynchronous: order, syncs in and out, limits; and what it refuses. */
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "selftest.h"
@@ -210,6 +212,45 @@ static void operations_are_limited(void)
 	end();
 }
 
+static void on_alarm(int signal)
+{
+	(void)signal;
+}
+
+/* It waits for the operation before it, and that for a job without an end. */
+static void signals_end_waiting(void)
+{
+	struct sigaction action = {.sa_handler = on_alarm};
+	struct itimerval soon = {.it_interval = {.tv_usec = 100000},
+				 .it_value = {.tv_usec = 100000}};
+	struct drm_tern_sync done = {.flags = DRM_TERN_SYNC_SIGNAL}, wait = {0};
+	struct drm_tern_job job = {
+		.image = CODE_VA + PAGE, .budget = 1ull << 44, .syncs = DRM_TERN_ARRAY(1, &done)};
+	struct drm_tern_submit call = {.jobs = DRM_TERN_ARRAY(1, &job)};
+	struct drm_tern_queue_destroy destroy = {0};
+	struct drm_tern_vm_bind_op op;
+	struct image endless;
+
+	begin();
+	image_begin(&endless);
+	image_loop(&endless, 4, INT64_MAX);
+	image_end(&endless, (char *)c.code.map + PAGE);
+	done.handle = wait.handle = make_syncobj(c.fd);
+	call.queue_id = destroy.queue_id = c.queue;
+	do_ioctl(c.fd, DRM_IOCTL_TERN_SUBMIT, &call);
+	op = op_map(DRM_TERN_BIND_MAP, 0);
+	op.syncs = (struct drm_tern_array)DRM_TERN_ARRAY(1, &wait);
+	EQUAL(bind_async(&op, 1), 0);
+	op = op_map(DRM_TERN_BIND_REPLACE, PAGE);
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &soon, NULL);
+	EQUAL(try_bind(c.fd, c.vm, &op), -EINTR);
+	setitimer(ITIMER_REAL, &(struct itimerval){0}, NULL);
+	do_ioctl(c.fd, DRM_IOCTL_TERN_QUEUE_DESTROY, &destroy);
+	EQUAL(try_bind(c.fd, c.vm, &op), 0);
+	end();
+}
+
 static void refusals(void)
 {
 	struct drm_tern_sync sync = {.flags = DRM_TERN_SYNC_SIGNAL}, good;
@@ -250,6 +291,7 @@ static const struct test tests[] = {
 	{"synchronous calls come after", synchronous_ones_come_after},
 	{"it stops where it fails", stops_where_it_fails},
 	{"operations are limited", operations_are_limited},
+	{"signals end waiting", signals_end_waiting},
 	{"refusals", refusals},
 };
 

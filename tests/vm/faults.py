@@ -83,6 +83,7 @@ FAULTS = {
         "late acknowledgement": [],
         "no acknowledgement": [UNACKNOWLEDGED.format(rung)
                                for rung in ("engines", "firmware", "everything")],
+        "no acknowledgement ever": [r"no reset helps: the device is switched off"],
         "late DMA": [],
     },
 }
@@ -94,6 +95,9 @@ WITH_DOORBELLS = ("fault_held", "fault_firmware", "fault_resets")
 MAY_SAY = {
     # Who finds it first: the one that waits for the slot, or the one that resets.
     "stubborn engines, others wait": ENGINES,
+    # Who finds it first: the watchdog, or who unmaps. Then no firmware starts, on any rung.
+    "no acknowledgement ever": rf"{STOPPED}|{NOT_STARTED}|reset of \w+: an invalidation was not acknowledged"
+                               "|reset of everything: the firmware stopped",
     # Who finds it first: the watchdog, or who asks the firmware to save what runs.
     "silent, and reset by the bus": STOPPED,
     # What the firmware reads first: that it is to sleep, or something else.
