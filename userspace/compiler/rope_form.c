@@ -39,7 +39,7 @@ static int64_t form_cycles(const struct rope_chain *c, enum rope_form form, int6
 	if (form == ROPE_PAIRS)
 		return row + 14 * strips(pairs * c->heads, lanes);
 	if (form == ROPE_ROWS)
-		return row + 12 * strips(c->head * c->heads, lanes);
+		return row + (rest_of(c) ? 14 : 12) * strips(c->head * c->heads, lanes);
 	return c->heads * (row + 13 * strips(pairs, lanes) +
 			   (rest_of(c) ? 2 + 2 * strips(rest_of(c), lanes) : 0));
 }
@@ -86,9 +86,16 @@ unsigned int rope_constants(const struct rope_chain *c)
 					     : ROPE_INV + 1;
 }
 
+bool rope_has_rest(const struct rope_chain *c)
+{
+	return rest_of(c) > 0;
+}
+
 unsigned int rope_indices(const struct rope_chain *c)
 {
-	return c->form == ROPE_ROWS ? ROPE_INDICES : c->form == ROPE_PAIRS ? 1 : 0;
+	if (c->form == ROPE_ROWS)
+		return rope_has_rest(c) ? ROPE_INDICES : ROPE_TURNS;
+	return c->form == ROPE_PAIRS ? 1 : 0;
 }
 
 /* ---- tables ------------------------------------------------------------------------- */
@@ -164,9 +171,13 @@ static void fill_index(const struct rope_chain *c, float *t)
 	int64_t n = rope_angles(c), row = rope_row(c);
 
 	for (int64_t i = 0; i < row; i++) {
-		t[ROPE_ANGLE * row + i] = bits(i % n);
-		if (c->form == ROPE_ROWS)
-			t[ROPE_PARTNER * row + i] = bits(i - i % n + partner_of(c, i % n));
+		int64_t at = i % n, partner = c->form == ROPE_ROWS ? partner_of(c, at) : at;
+
+		t[ROPE_ANGLE * row + i] = bits(at);
+		if (rope_indices(c) > ROPE_PARTNER)
+			t[ROPE_PARTNER * row + i] = bits(i - at + partner);
+		if (rope_indices(c) > ROPE_TURNS)
+			t[ROPE_TURNS * row + i] = bits(partner != at);
 	}
 }
 

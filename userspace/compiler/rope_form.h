@@ -9,8 +9,8 @@
  *
  *	HEADS	a row per head; x_0 and x_1 of the pairs are tiles of their own
  *	PAIRS	a row per token, over pairs: neighbours that fill the head
- *	ROWS	a row per token, over elements: y = x * c[i] + x[partner] * s[i], with s = 0 and
- *		c = 1 where nothing is rotated
+ *	ROWS	a row per token, over elements: y = x * c[i] + x[partner] * s[i], or y = x where
+ *		nothing is rotated
  */
 #ifndef TERN_ROPE_FORM_H
 #define TERN_ROPE_FORM_H
@@ -33,7 +33,8 @@ enum rope_constant {
 /* Rows of the table of element numbers, each as long as a token's joined row. */
 enum rope_index {
 	ROPE_ANGLE,   /* which of the token's angles */
-	ROPE_PARTNER, /* ROWS alone */
+	ROPE_PARTNER, /* ROWS alone, from here */
+	ROPE_TURNS,   /* is it rotated? Only if some are not */
 	ROPE_INDICES,
 };
 
@@ -56,6 +57,7 @@ int64_t rope_angles(const struct rope_chain *c);	 /* of a token */
 int64_t rope_row(const struct rope_chain *c);		 /* elements of a rotated row */
 unsigned int rope_constants(const struct rope_chain *c); /* rows of the table */
 unsigned int rope_indices(const struct rope_chain *c);
+bool rope_has_rest(const struct rope_chain *c); /* elements of a head that are not rotated */
 int rope_tables_init(struct rope_tables *t, const struct rope_chain *c); /* 0 or -ENOMEM */
 void rope_tables_fini(struct rope_tables *t);
 /* rope_steps.c */

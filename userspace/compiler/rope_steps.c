@@ -264,10 +264,9 @@ static void add_pair_rotation(struct row_kernel *k, const struct rope_chain *c, 
 }
 
 /* ---- rotation of elements ----------------------------------------------------------- */
-/* Tiles: y, x, cos, sin, which angle, which partner. */
+/* Tiles: y, x, cos, sin, which angle, which partner; if some are not, which are rotated. */
 static void rows_body(struct vprog *p, const struct row_kernel *k, bool resident)
 {
-	(void)k;
 	(void)resident;
 	vp(p, TERN_V_LANES, 0, 0, 0, 0);
 	vp(p, TERN_V_LD, 0, 1, 0, 0);
@@ -277,8 +276,13 @@ static void rows_body(struct vprog *p, const struct row_kernel *k, bool resident
 	vp(p, TERN_V_LDX, 3, 2, 2, 0);
 	vp(p, TERN_V_LDX, 4, 3, 2, 0);
 	vp(p, TERN_V_MUL, 1, 1, 4, 0);
-	vp(p, TERN_V_FMA, 0, 0, 3, 1);
-	vp(p, TERN_V_ST, 0, 0, 0, 0);
+	vp(p, TERN_V_FMA, 1, 0, 3, 1);
+	if (k->step[k->nsteps - 1].ntiles > 6) {
+		/* not by a sine of 0: an infinite element would become NaN */
+		vp(p, TERN_V_LD, 2, 6, 0, 0);
+		vp(p, TERN_V_SEL, 1, 2, 1, 0);
+	}
+	vp(p, TERN_V_ST, 0, 1, 0, 0);
 	vp(p, TERN_V_ENDL, 0, 0, 0, 0);
 }
 
@@ -293,6 +297,8 @@ static void add_row_rotation(struct row_kernel *k, const struct rope_chain *c, u
 	use(s, c->sin);
 	use_part(s, c->index, ROPE_ANGLE * n, 1, n);
 	use_part(s, c->index, ROPE_PARTNER * n, 1, n);
+	if (rope_has_rest(c))
+		use_part(s, c->index, ROPE_TURNS * n, 1, n);
 }
 
 void rope_add_steps(struct row_kernel *k, const struct rope_chain *c)
