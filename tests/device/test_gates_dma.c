@@ -234,28 +234,34 @@ static void share_page(uint64_t at)
 	space_map(&h, h.kernel, WINDOW, at, TERN_PAGE_SIZE, TERN_PTE_WRITE);
 }
 
-/* D3 hides the registers by which a program is started: it stands at its first instruction. */
+/* D3 hides the registers by which a program is started: it stands at its first instruction. Its last
+ * access tells that the others are over. */
 START_TEST(no_mcu_through_a_closed_gate)
 {
 	const struct gate *g = &gates[_i];
 	struct hart_access a[] = {{.kind = HART_LOAD, .at = WINDOW},
-				  {.kind = HART_STORE, .at = WINDOW, .value = 0x1234}};
+				  {.kind = HART_STORE, .at = WINDOW, .value = 0x1234},
+				  {.kind = HART_STORE, .at = TERN_MCU_REG(HEARTBEAT), .value = 1}};
 	uint64_t at = host_alloc(&h, TERN_PAGE_SIZE, TERN_PAGE_SIZE);
 
 	*(uint32_t *)host_at(&h, at) = 0x99;
 	share_page(at);
-	hart_program(&h, a, 2);
+	hart_program(&h, a, 3);
 	host_control(&h, "fw-silent on");
 	hart_start(&h);
 	host_settle(&h);
 	g->close(&h);
 	host_control(&h, "fw-silent off");
-	usleep(50000); /* longer than it needs: if not, the test is only weaker */
+	for (int tries = 0; !mcu_left(&h, TERN_FW_REG_HEARTBEAT, 1); tries++) {
+		ck_assert_int_lt(tries, HOST_WAIT);
+		usleep(1000);
+	}
 	g->open(&h);
-	hart_results(&h, a, 2);
+	hart_results(&h, a, 3);
 	ck_assert_uint_eq(a[0].cause, 5);
 	ck_assert_uint_eq(a[0].got, 0);
 	ck_assert_uint_eq(a[1].cause, 7);
+	ck_assert_uint_eq(a[2].cause, 0);
 	ck_assert_uint_eq(*(uint32_t *)host_at(&h, at), 0x99);
 }
 END_TEST

@@ -22,16 +22,31 @@ static void next_line(struct host *h)
 	answer[strcspn(answer, "\n")] = '\0';
 }
 
+static void last_line(struct host *h, const char *format, va_list args)
+{
+	ask(h, format, args);
+	do
+		next_line(h);
+	while (strncmp(answer, "ok", 2) && strncmp(answer, "error", 5));
+}
+
+static bool host_may(struct host *h, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	last_line(h, format, args);
+	va_end(args);
+	return !strncmp(answer, "ok", 2);
+}
+
 const char *host_control(struct host *h, const char *format, ...)
 {
 	va_list args;
 
 	va_start(args, format);
-	ask(h, format, args);
+	last_line(h, format, args);
 	va_end(args);
-	do
-		next_line(h);
-	while (strncmp(answer, "ok", 2) && strncmp(answer, "error", 5));
 	HOST_ASSERT(!strncmp(answer, "ok", 2), "%s: %s", format, answer);
 	return answer;
 }
@@ -51,9 +66,19 @@ uint64_t host_stat(struct host *h, const char *name)
 	return v;
 }
 
+static uint32_t number(const char *line)
+{
+	return (uint32_t)strtoul(line + 3, NULL, 0);
+}
+
 uint32_t mcu_get(struct host *h, uint32_t reg)
 {
-	return (uint32_t)strtoul(host_control(h, "mcu %#x", reg - TERN_REGS_FW) + 3, NULL, 0);
+	return number(host_control(h, "mcu %#x", reg - TERN_REGS_FW));
+}
+
+bool mcu_left(struct host *h, uint32_t reg, uint32_t v)
+{
+	return host_may(h, "mcu %#x", reg - TERN_REGS_FW) && number(answer) == v;
 }
 
 void mcu_set(struct host *h, uint32_t reg, uint32_t v)

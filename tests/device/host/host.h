@@ -84,6 +84,8 @@ const char *host_control(struct host *h, const char *format, ...)
 uint64_t host_stat(struct host *h, const char *name);
 /* The firmware's registers, where no firmware runs. */
 uint32_t mcu_get(struct host *h, uint32_t reg);
+/* Has a program of its own ended, and left V there? While it runs nobody else gets its registers. */
+bool mcu_left(struct host *h, uint32_t reg, uint32_t v);
 void mcu_set(struct host *h, uint32_t reg, uint32_t v);
 void mcu_command(struct host *h, unsigned int slot, uint32_t command);
 /* Waits for events, takes them, and says which. */
