@@ -255,7 +255,14 @@ static struct {
 	struct context context;
 	struct user_queue user;
 	uint64_t data_offset;
+	volatile uint32_t *turns; /* of this process, all of whose work was done */
 } busy;
+
+static void took_turn(int error)
+{
+	if (!error)
+		++*busy.turns;
+}
 
 static void binds(void)
 {
@@ -272,6 +279,7 @@ static void binds(void)
 		error = try_bind(c->fd, c->vm, &map);
 		if (!error)
 			error = try_bind(c->fd, c->vm, &unmap);
+		took_turn(error);
 	}
 	EQUAL(error, -ENODEV);
 }
@@ -288,6 +296,7 @@ static void binds_later(void)
 
 	do {
 		error = try_ioctl(c->fd, DRM_IOCTL_TERN_VM_BIND, &call);
+		took_turn(error);
 		if (error == -EAGAIN)
 			usleep(1000);
 	} while (!error || error == -EAGAIN);
@@ -310,9 +319,10 @@ static void maps(void)
 {
 	int error;
 
-	do
+	do {
 		error = map_and_touch(busy.data_offset);
-	while (!error);
+		took_turn(error);
+	} while (!error);
 	EQUAL(error, -ENODEV);
 }
 
@@ -325,6 +335,7 @@ static void rings(void)
 		error = busy.user.doorbell_offset
 				? map_and_touch(busy.user.doorbell_offset)
 				: try_ioctl(busy.context.fd, DRM_IOCTL_TERN_QUEUE_KICK, &kick);
+		took_turn(error);
 	} while (!error);
 	EQUAL(error, -ENODEV);
 }
@@ -338,6 +349,7 @@ static void submits(void)
 
 	do {
 		error = try_ioctl(busy.context.fd, DRM_IOCTL_TERN_SUBMIT, &call);
+		took_turn(error);
 		if (error == -EAGAIN)
 			usleep(1000);
 	} while (!error || error == -EAGAIN);
@@ -370,25 +382,53 @@ static void busy_close(void)
 	close(c->fd);
 }
 
+/* How many of them, from the first, have taken a turn: after a minute, if not all. */
+static size_t await_turns(const volatile uint32_t *turns, size_t n)
+{
+	size_t some = 0;
+
+	for (int tries = 0; tries < 60000; tries++) {
+		while (some < n && turns[some])
+			some++;
+		if (some == n)
+			break;
+		usleep(1000);
+	}
+	return some;
+}
+
 /* Where in their loops it finds them is chance, hence some rounds. */
-static void while_others_are_busy(void)
+static void one_round_of_work(unsigned int round)
 {
 	static void (*const work[])(void) = {binds, binds_later, maps, rings, submits};
+	volatile uint32_t *turns =
+		mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	pid_t child[ARRAY_SIZE(work)];
+	size_t at_work;
 
-	find_device();
-	for (unsigned int round = 0; round < 6; round++) {
-		busy_open();
-		for (size_t i = 0; i < ARRAY_SIZE(work); i++)
-			child[i] = start_child(work[i]);
-		usleep(50000 + 7919 * round);
-		drive("unbind");
-		for (size_t i = 0; i < ARRAY_SIZE(work); i++)
-			end_child(child[i]);
-		EQUAL(device_number(), -1);
-		bind_driver();
-		busy_close();
+	CHECK(turns != MAP_FAILED);
+	busy_open();
+	for (size_t i = 0; i < ARRAY_SIZE(work); i++) {
+		busy.turns = &turns[i];
+		child[i] = start_child(work[i]);
 	}
+	at_work = await_turns(turns, ARRAY_SIZE(work));
+	usleep(7919 * round);
+	drive("unbind"); /* which ends them in any case */
+	for (size_t i = 0; i < ARRAY_SIZE(work); i++)
+		end_child(child[i]);
+	EQUAL(at_work, ARRAY_SIZE(work));
+	EQUAL(device_number(), -1);
+	bind_driver();
+	busy_close();
+	munmap((void *)turns, PAGE);
+}
+
+static void while_others_are_busy(void)
+{
+	find_device();
+	for (unsigned int round = 0; round < 6; round++)
+		one_round_of_work(round);
 }
 
 static const struct test tests[] = {
