@@ -172,9 +172,7 @@ static void who_outlives_the_device_is_let_go_of_once(struct kunit *test)
 /* It may reach memory yet: what its state is nobody knows before a reset that tells. */
 static void nonsense_is_not_idle(struct kunit *test)
 {
-	mock_hold(0, 0, LONG_MS);
-	mock_hold(1, 1, FRESH);
-	mock_hold(2, 2, FRESH);
+	only_the_first_may_leave();
 	mock_state(0, TERN_SLOT_FAULTED + 1);
 	wants(3);
 	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_ENGINES], 1);
