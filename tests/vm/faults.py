@@ -112,7 +112,7 @@ def by_mark(console):
     """Lines of the kernel's log after each "selftest: PROGRAM: TEST", by that; None: before."""
     parts, mark = {None: []}, None
     for line in console.splitlines():
-        if match := re.search(r"selftest: (\w+): (.*)", line):
+        if match := re.search(r"selftest: ([\w-]+): (.*)", line):
             mark = match[1], match[2].strip()
             parts[mark] = []
         else:

@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 
-from judge import REPO, complaints
+from judge import REPO, complaints, judge_tap
 
 # name: (what handshake.c says, and what instead; features; may there be user-owned queues?)
 PREEMPT, POWER, TRACE = 1, 2, 4
@@ -57,8 +57,9 @@ def build(folder):
         shutil.copy(tree + "/build/firmware/tern.fw", f"{folder}/{name}.fw")
 
 
-# fault_kinds says in its marks which kind it is.
-TRY = "".join(f"""modprobe tern firmware={name}.fw
+# fault_kinds says in its marks which kind it is; the probe has one of its own.
+TRY = "".join(f"""echo "<4>selftest: {name}: found" >/dev/kmsg
+modprobe tern firmware={name}.fw
 echo "# begin {name}"
 fault_kinds {name} {given} {int(user)}
 echo "# end {name} $? 0"
@@ -72,7 +73,6 @@ def check(total, name, ended, marks):
         lines, status, _ = ended.get(kind, ([], 125, 0.0))
         log = [line for (of, _), log in ((key, log) for key, log in marks.items() if key)
                if of == kind for line in complaints("\n".join(log), ())]
-        good = sum(line.startswith("ok ") for line in lines)
-        bad = [line for line in lines if line.startswith(("not ok", "# tests/"))] + log
-        bad += [] if good and not status else [f"ended with status {status}"]
-        total.row(f"{name}: firmware: {kind}", good, len(bad), 0, bad)
+        tap = judge_tap(name, "fault_kinds", lines, status)
+        total.row(f"{name}: firmware: {kind}", tap.good, tap.bad + len(log), 0, tap.why + log,
+                  tap.skipped)
