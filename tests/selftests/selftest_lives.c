@@ -116,7 +116,8 @@ static void of_faults(void)
 		uint32_t queue = make_queue(c.fd, c.vm);
 
 		submit(c.fd, queue, CODE_VA, DATA_VA);
-		wait_job(c.fd, queue, 1, LIFE_PATIENCE_MS);
+		if (wait_job(c.fd, queue, 1, LIFE_PATIENCE_MS) == -ETIMEDOUT)
+			_exit(LIFE_UNSIGNALLED);
 		queue_state(c.fd, queue);
 		do_ioctl(c.fd, DRM_IOCTL_TERN_QUEUE_DESTROY,
 			 &(struct drm_tern_queue_destroy){.queue_id = queue});
