@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,11 @@
 
 static char address[64]; /* 0000:00:03.0 */
 static unsigned int begun, broken, killed, unsignalled, rebinds;
+
+static int64_t now_ms(void)
+{
+	return monotonic(0) / 1000000;
+}
 
 /* ---- Lives ---- */
 static pid_t child[AT_ONCE];
@@ -78,7 +84,9 @@ static void kill_one(void)
 /* All of them, by themselves. */
 static void await_lives(void)
 {
-	for (int i = 0; i < 2 * LIFE_PATIENCE_MS / 100; i++) {
+	int64_t until = now_ms() + 2 * LIFE_PATIENCE_MS;
+
+	while (now_ms() < until) {
 		bool left = false;
 
 		look_after_lives();
@@ -119,38 +127,61 @@ static bool works(void)
 	return good;
 }
 
-/* ---- Tests ---- */
-static void lie(unsigned int seed, unsigned int rate)
+/* ---- Lies ---- */
+/* How many have been told so far; from now on one word in `rate` is one, 0: none. */
+static uint64_t lie(unsigned int seed, unsigned int rate)
 {
-	char command[64], answer[64] = "0";
+	char command[64], answer[64];
+	uint64_t told = 0;
 
-	device_link(address, sizeof(address));
 	snprintf(command, sizeof(command), "lie %u %u", seed, rate);
 	host_tell(command, answer, sizeof(answer));
-	for (int ms = 0; ms < SECONDS * 1000; ms += 50) {
+	CHECK(sscanf(answer, "%" SCNu64, &told) == 1);
+	return told;
+}
+
+/* It is time, and will be again `every` ms later. */
+static bool due(int64_t *at, int64_t ms, int64_t every)
+{
+	if (ms < *at)
+		return false;
+	*at = ms + every;
+	return true;
+}
+
+static void live_with_lies(void)
+{
+	int64_t begin = now_ms(), kill_at = 1500, look_at = 0, spoil_at = SECONDS * 500;
+
+	for (int64_t ms = 0; ms < SECONDS * 1000; ms = now_ms() - begin) {
 		start_lives();
 		usleep(50000);
 		look_after_lives();
-		if (ms % 3000 == 1500)
+		if (due(&kill_at, ms, 3000))
 			kill_one();
-		if (ms % 1000 == 0 && !works())
+		if (due(&look_at, ms, 1000) && !works())
 			rebind();
-		if (ms == SECONDS * 500)
+		if (due(&spoil_at, ms, SECONDS * 1000)) /* once */
 			host_ask("ecc fatal");
 	}
-	host_tell("lie 0 0", answer, sizeof(answer));
-	printf("# one word in %u: %s lies so far, %u lives, %u of them broken off, %u killed, %u "
-	       "rebinds\n",
-	       rate, answer, begun, broken, killed, rebinds);
+}
+
+/* ---- Tests ---- */
+/* What succeeds where nobody lies. */
+static void the_truth(void)
+{
+	for (unsigned int i = 0; i < nlives; i++)
+		in_child(lives[i]);
 }
 
 /* By a reset if it still works, and by another probe. */
 static void check_that_it_works(void)
 {
+	int64_t until = now_ms() + FOUND_MS;
 	struct scene s;
 
-	for (int ms = 0; !works(); ms += 1000) {
-		CHECK(ms < FOUND_MS);
+	while (!works()) {
+		CHECK(now_ms() < until);
 		rebind();
 		usleep(1000000);
 	}
@@ -165,9 +196,17 @@ static void check_that_it_works(void)
 static void lies_at(unsigned int seed, unsigned int rate)
 {
 	unsigned int before = unsignalled;
+	uint64_t told_before, told;
 
-	lie(seed, rate);
+	device_link(address, sizeof(address));
+	told_before = lie(seed, rate);
+	live_with_lies();
+	told = lie(0, 0) - told_before;
+	printf("# one word in %u: %" PRIu64 " lies; so far %u lives, %u of them broken off, %u "
+	       "killed, %u rebinds\n",
+	       rate, told, begun, broken, killed, rebinds);
 	await_lives();
+	CHECK(told > 0);
 	EQUAL(unsignalled - before, 0);
 	check_that_it_works();
 }
@@ -193,6 +232,7 @@ static void most_of_the_time(void)
 }
 
 static const struct test tests[] = {
+	{"the truth", the_truth},
 	{"lies, seldom", seldom},
 	{"lies, now and then", now_and_then},
 	{"lies, often", often},
