@@ -25,13 +25,13 @@ static unsigned char *bus_at(struct model *m, uint64_t at, unsigned int asid, bo
 {
 	uint64_t len = TERN_PAGE_SIZE;
 	unsigned char *host = NULL;
+	bool on = dma_allowed(m);
 
-	if (dma_allowed(m) &&
-	    !faults_take(&m->faults, asid ? FAULT_DMA_ERROR : FAULT_DMA_ERROR_KERNEL))
+	if (on && !faults_take(&m->faults, asid ? FAULT_DMA_ERROR : FAULT_DMA_ERROR_KERNEL))
 		host = memory_at(&m->memory, at, &len, write);
 	if (!host || len < TERN_PAGE_SIZE) {
-		model_log(m, "refused %u %c %#llx\n", asid, write ? 'w' : 'r',
-			  (unsigned long long)at);
+		model_log(m, "refused %u %c %#llx %u%s\n", asid, write ? 'w' : 'r',
+			  (unsigned long long)at, source, on ? "" : " off");
 		if (!faults_on(&m->faults, FAULT_GONE))
 			irq_bus_fault(m, at, fault_info(asid, write, source));
 		return NULL;

@@ -10,16 +10,18 @@ import time
 
 from judge import complaints, judge_leaks, judge_tap, sections
 
-# What the driver may say of such a device. Nothing else: no warning of the kernel's.
+# What the driver may say of such a device, behind its own name. Nothing else: no warning of the kernel's.
+OURS = r"^(\[[ .0-9]+\] )?tern \S+: \[drm\] (\*ERROR\* )?"
 SAYS = [
     r"reset of (engines|firmware|everything): ",
-    r"no reset helps: the device is switched off",
+    r".*, and no reset helps: the device is switched off$",
     r"firmware: [ -~]*$",
     r"firmware crashed: mcause ",
     r"firmware [ -~]* (speaks \d+\.\d+, driver|\(speaks \d+\.\d+, driver)",
     r"the firmware's memory stays locked after a reset",
     r"tern/tern\S* refused: ",
-    r"the bus refused to (read|write) 0x\w+ for source \d+, address space \d+",
+    # By registers that lie, or of an interrupt that is a lie: what was refused is told by judge_refused().
+    r"the bus refused to (read|write) 0x\w+ for source \d+, address space \d+$",
     r"temperature -?\d+ m°C",
     r"a job made no progress for \d+ ms: its queue ends",
     r"slot \d+ in state \d+, control 0x",
@@ -30,7 +32,7 @@ SAYS = [
     r"the device does not come out of its reset",
 ]
 # Of the bus core, for a device whose driver could not be bound, or that did not wake.
-SAID_OF_IT = [r"probe with driver tern failed with error -\d+"]
+SAID_OF_IT = r"^(\[[ .0-9]+\] )?tern \S+: probe with driver tern failed with error -\d+$"
 # Seconds, of its guest: a fence may take four minutes (selftest_lives.h), and what hangs is
 # told before the guest ends.
 LIMIT, PROGRAM_LIMIT = 1500, 1200
@@ -44,8 +46,14 @@ echo "# end rmmod $? 0"
 
 def judge_log(console):
     """Sentences of the kernel's log that should not be there."""
-    return [line for line in complaints(console, ())
-            if not any(re.search(known, line) for known in [*SAYS, *SAID_OF_IT])]
+    known = re.compile(f"{OURS}({'|'.join(SAYS)})|{SAID_OF_IT}")
+    return [line for line in complaints(console, ()) if not known.search(line)]
+
+
+def judge_refused(log):
+    """Accesses of the device that the bus refused although it was on it: of wrong addresses."""
+    return [line for line in log.splitlines() if re.match(r"\d+ refused ", line)
+            and not line.endswith(" off")]
 
 
 def check(total, name, guest, forget, scan):
@@ -63,6 +71,9 @@ def check(total, name, guest, forget, scan):
     total.row(f"{name}: unloaded after lies", unloaded[1] == 0, unloaded[1] != 0, 0, unloaded[0])
     leaks = judge_leaks(*ended.get("kmemleak", ([], 125, 0))[:2])
     total.row(f"{name}: kmemleak after lies", not leaks, bool(leaks), 0, leaks)
+    refused = judge_refused(seen.touched)
+    refused += [] if " reset " in seen.touched else ["the device has no log"]
+    total.row(f"{name}: the bus refused nothing", not refused, bool(refused), 0, refused)
     found = judge_log(seen.console)
     total.row(f"{name}: the kernel's log of lies", not found, bool(found), time.time() - start,
               found)
