@@ -361,7 +361,7 @@ static int run(struct bind_call *call)
 	ret = call->async ? mutex_lock_interruptible(&vm->lock) : lock_idle(vm);
 	if (ret)
 		return ret;
-	if (vm->error)
+	if (READ_ONCE(vm->error))
 		ret = -ENOTRECOVERABLE;
 	else
 		ret = call->async ? run_async(call) : run_sync(call);

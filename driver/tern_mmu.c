@@ -77,12 +77,15 @@ static int climb_until_acknowledged(struct tern_device *tdev, u32 seq)
 	return tdev->ready ? 0 : -ENODEV; /* off the bus it reaches nothing, and is of no use */
 }
 
-/* Waits for the device; up the ladder until it answers or is off the bus. */
-static int await_or_reset(struct tern_device *tdev, u32 seq, bool locked)
+/*
+ * Waits for the device; up the ladder until it answers or is off the bus. If somebody else has taken
+ * it from memory since @stops, whether it comes back is known to who has the lock.
+ */
+static int await_or_reset(struct tern_device *tdev, u32 seq, unsigned int stops, bool locked)
 {
 	int ret;
 
-	if (await(tdev, seq))
+	if (await(tdev, seq) && READ_ONCE(tdev->mmu.stops) == stops)
 		return 0;
 	if (locked)
 		return climb_until_acknowledged(tdev, seq);
@@ -113,6 +116,7 @@ static int invalidate(struct tern_device *tdev, struct tern_space *space, u64 va
 {
 	struct tern_mmu *mmu = &tdev->mmu;
 	unsigned long flags;
+	unsigned int stops;
 	bool asked = false;
 	u32 seq = 0;
 	int ret;
@@ -127,8 +131,9 @@ static int invalidate(struct tern_device *tdev, struct tern_space *space, u64 va
 		asked = try_ask(tdev, space->asid, va, va + size - 1, &seq);
 		if (!asked)
 			seq = mmu->done + 1;
+		stops = mmu->stops;
 		spin_unlock_irqrestore(&mmu->lock, flags);
-		ret = await_or_reset(tdev, seq, locked);
+		ret = await_or_reset(tdev, seq, stops, locked);
 		if (asked)
 			trace_tern_invalidated(tdev, seq, ret);
 	} while (!asked && !ret);
@@ -306,6 +311,7 @@ void tern_mmu_stop(struct tern_device *tdev)
 
 	spin_lock_irqsave(&mmu->lock, flags);
 	mmu->off = true;
+	mmu->stops++;
 	spin_unlock_irqrestore(&mmu->lock, flags);
 	wake_up_all(&mmu->wait);
 }

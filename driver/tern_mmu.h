@@ -50,6 +50,8 @@ struct tern_mmu {
 	u32 space_for;
 	/** @off: The device cannot reach memory: nothing needs to be asked */
 	bool off;
+	/** @stops: How often it was taken from memory */
+	unsigned int stops;
 	/** @wait: Woken when INV_DONE moved */
 	wait_queue_head_t wait;
 };

@@ -483,7 +483,7 @@ static int add_queue(struct drm_file *drm_file, struct tern_vm *vm,
 	struct tern_runqueue *queue;
 	int ret = 0;
 
-	if (vm->error)
+	if (READ_ONCE(vm->error))
 		return -ENOTRECOVERABLE;
 	queue = queue_create(file, vm, args);
 	if (IS_ERR(queue))

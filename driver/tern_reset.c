@@ -102,6 +102,14 @@ static int climb(struct tern_device *tdev, enum tern_rung rung)
 	}
 }
 
+/* The firmware first: what still runs would be refused by the bus, and the log full of it. */
+static void stop(struct tern_device *tdev)
+{
+	tern_write(tdev, TERN_REG_IRQ_ENABLE, 0);
+	tern_write(tdev, TERN_REG_MCU_CONTROL, 0);
+	tern_bus_off(tdev);
+}
+
 /**
  * tern_device_fail() - The device is of no use any more: take it off the bus, end all waiting
  * @tdev: Device; struct tern_slots.lock is held
@@ -112,9 +120,7 @@ void tern_device_fail(struct tern_device *tdev)
 		return;
 	tdev->ready = false;
 	tern_ipc_close(tdev);
-	tern_write(tdev, TERN_REG_IRQ_ENABLE, 0);
-	tern_write(tdev, TERN_REG_MCU_CONTROL, 0);
-	tern_bus_off(tdev);
+	stop(tdev);
 	tern_slots_fail(tdev);
 }
 
@@ -227,8 +233,7 @@ int tern_device_start(struct tern_device *tdev)
 	if (!ret)
 		ret = boot(tdev);
 	if (ret) {
-		tern_write(tdev, TERN_REG_IRQ_ENABLE, 0);
-		tern_bus_off(tdev);
+		stop(tdev);
 		return ret;
 	}
 	tdev->ready = true;

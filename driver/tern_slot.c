@@ -611,17 +611,22 @@ void tern_slots_before_reset(struct tern_device *tdev)
 }
 
 /* Not VALID, so the ring is the kernel's and the job that was lost can be counted. */
-static void rebind(struct tern_runqueue *queue, bool firmware)
+static bool rebind(struct tern_runqueue *queue, bool firmware, bool everything)
 {
 	struct tern_device *tdev = queue->tdev;
 	unsigned int slot = queue->slot;
 
 	if (!firmware)
 		firmware_forgets(tdev, slot);
-	await_idle(tdev, slot);
+	if (!await_idle(tdev, slot)) {
+		tern_reset_request(tdev, everything ? TERN_RUNG_OFF : TERN_RUNG_POWER,
+				   "a reset leaves a slot in the engines");
+		return false;
+	}
 	if (queue->interrupted)
 		tern_queue_skip_lost(queue);
 	write_slot(queue, slot);
+	return true;
 }
 
 /**
@@ -646,8 +651,8 @@ void tern_slots_after_reset(struct tern_device *tdev, bool firmware, bool everyt
 			tern_queue_die(queue, -ETIMEDOUT, NULL);
 			continue; /* its slot is taken when slots are looked at */
 		}
-		if (everything || queue->interrupted)
-			rebind(queue, firmware);
+		if ((everything || queue->interrupted) && !rebind(queue, firmware, everything))
+			continue; /* it is looked at again after the next rung */
 		if (firmware || queue->interrupted)
 			start_slot(tdev, slot);
 		queue->restore = false;

@@ -220,6 +220,21 @@ static void a_fault_that_makes_no_sense_is_the_devices(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_ALL], 1);
 }
 
+/* The firmware was to blame, it was thought. */
+static void who_stays_in_the_engines_costs_the_next_rung(struct kunit *test)
+{
+	mock_hold(0, 0, 0);
+	mock_state(0, TERN_SLOT_RUNNING);
+	mock->sticks = true;
+	tern_reset_request(&mock->tdev, TERN_RUNG_FIRMWARE, "test");
+	flush_workqueue(mock->tdev.wq);
+	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_MCU], 1);
+	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_ALL], 1);
+	KUNIT_EXPECT_EQ(test, mock->queue[0].skipped, 1);
+	KUNIT_EXPECT_EQ(test, mock->queue[0].died, 0);
+	KUNIT_EXPECT_EQ(test, mock->started[0], 1);
+}
+
 static void asleep_registers_are_left_alone(struct kunit *test)
 {
 	u32 control;
@@ -261,6 +276,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(a_fault_ends_its_queue_only),
 	KUNIT_CASE(who_faults_while_leaving_is_told_of_it),
 	KUNIT_CASE(a_fault_that_makes_no_sense_is_the_devices),
+	KUNIT_CASE(who_stays_in_the_engines_costs_the_next_rung),
 	KUNIT_CASE(asleep_registers_are_left_alone),
 	{},
 };

@@ -111,8 +111,8 @@ static void no_acknowledgement_ever(void)
 	unmapped = make_syncobj(s.a.fd);
 	module_param("boot_timeout_ms", "1000");
 	host_ask("ack-delay on");
-	host_ask("fw-silent on");
 	EQUAL(unmap_later(&s.a, unmapped), 0);
+	host_ask("fw-silent on");
 	EQUAL(wait_syncobj(s.a.fd, unmapped, 0, 60000), 0);
 	EQUAL(syncobj_error(s.a.fd, unmapped), -ENODEV);
 	check_unusable(&s.a);

@@ -22,9 +22,9 @@
 /*
  * All else is an access fault of the hart, and so is an address of WINDOW that ASID 0 does not
  * map or a store to one without WRITE; a misaligned load may be done as two aligned ones instead.
- * The window is all the MCU reaches of memory. The kernel places there what it shares with the firmware, and nothing else: kernel rings, save areas and
- * fault records lie in ASID 0 at TERN_KERNEL_VA and above, where no MCU can forge a completion
- * or read what a context left.
+ * The window is all the MCU reaches of memory. The kernel places there what it shares with the
+ * firmware, and nothing else: kernel rings, save areas and fault records lie in ASID 0 at
+ * TERN_KERNEL_VA and above, where no MCU can forge a completion or read what a context left.
  */
 #define TERN_KERNEL_VA		0x100000000ull
 
