@@ -108,6 +108,7 @@ static int floor_probe(struct pci_dev *card, const struct pci_device_id *id)
 	if (!floor->regs)
 		return -ENOMEM;
 	pci_set_master(card);
+	write_reg(floor, TERN_REG_DMA_ENABLE, 1); /* a message is a write to memory */
 	ret = pci_alloc_irq_vectors(card, 1, 1, PCI_IRQ_MSIX);
 	if (ret < 0)
 		return ret;
@@ -130,6 +131,7 @@ static void floor_remove(struct pci_dev *card)
 	debugfs_remove(floor->file);
 	write_reg(floor, TERN_REG_IRQ_ENABLE, 0);
 	write_reg(floor, TERN_REG_IRQ_STATUS, CAUSE);
+	write_reg(floor, TERN_REG_DMA_ENABLE, 0);
 	free_irq(pci_irq_vector(card, 0), floor);
 	pci_free_irq_vectors(card);
 	pci_clear_master(card);
