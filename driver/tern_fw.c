@@ -381,8 +381,11 @@ static int await_ready(struct tern_device *tdev)
 
 static int misfit(struct tern_device *tdev, const struct tern_fw_info *info, const char *what)
 {
-	drm_err(&tdev->drm, "firmware %.32s speaks %u.%u, driver %u.%u: %s; install the firmware of this driver\n",
-		info->version, le16_to_cpu(info->major), le16_to_cpu(info->minor), TERN_FW_MAJOR,
+	char version[sizeof(info->version) + 1];
+
+	tern_text_clean(version, sizeof(version), info->version, sizeof(info->version));
+	drm_err(&tdev->drm, "firmware %s speaks %u.%u, driver %u.%u: %s; install the firmware of this driver\n",
+		version, le16_to_cpu(info->major), le16_to_cpu(info->minor), TERN_FW_MAJOR,
 		TERN_FW_MINOR, what);
 	return -EPROTO;
 }
@@ -406,8 +409,8 @@ static int read_info(struct tern_device *tdev)
 		return misfit(tdev, &info, "it takes features that were not offered");
 	if (!fw->slots || fw->slots > TERN_NSLOTS)
 		return misfit(tdev, &info, "a number of slots that cannot be");
-	strscpy(fw->version, info.version, sizeof(fw->version));
-	strscpy(fw->build, info.build, sizeof(fw->build));
+	tern_text_clean(fw->version, sizeof(fw->version), info.version, sizeof(info.version));
+	tern_text_clean(fw->build, sizeof(fw->build), info.build, sizeof(info.build));
 	return 0;
 }
 

@@ -113,8 +113,7 @@ done
 """
 
 
-NEVER = """modprobe tern firmware=never-schedules.fw
-sh /tern/tests/selftests/run fault_never_scheduled
+NEVER = """sh /tern/tests/selftests/run fault_never_scheduled
 rmmod tern
 """
 
@@ -140,6 +139,7 @@ def write_files(folder):
     good = good_one()
     with open(f"{folder}/never-schedules.fw", "wb") as file:
         file.write(never_schedules(good))
+    firmware_kinds.place(folder, "never-schedules")
     for name, (make, _) in FILES.items():
         path = f"{folder}/{name}.fw"
         if make:
@@ -147,6 +147,7 @@ def write_files(folder):
                 file.write(make(good))
         elif os.path.exists(path):
             os.remove(path)
+    firmware_kinds.place(folder, "good")
 
 
 def told_once(log, sentence):
@@ -160,15 +161,15 @@ def told_once(log, sentence):
 
 
 def check(total, name, guest, by_mark, scan):
-    """A row per file; GUEST runs a command in a guest that has not loaded the module; SCAN: what
-    has kmemleak look before and after."""
+    """A row per file and kind; GUEST runs a command in a guest that has not loaded the module; SCAN:
+    what has kmemleak look before and after."""
     start, folder = time.time(), "build/vm/firmware"
     write_files(f"{REPO}/{folder}")
     firmware_kinds.build(f"{REPO}/{folder}")
     refused = {kind: sentence for kind, (_, sentence) in firmware_kinds.REFUSED.items()}
     sentences = refused | {file: sentence for file, (_, sentence) in FILES.items()}
     seen = guest(scan[0] + TRY.format(folder=folder, names=" ".join(sentences))
-                 + firmware_kinds.TRY + NEVER + scan[1])
+                 + scan[1])
     ended, marks = sections(seen.said), by_mark(seen.console)
     for file, sentence in sentences.items():
         lines, status, _ = ended.get(file, ([], 125, 0.0))
@@ -177,9 +178,14 @@ def check(total, name, guest, by_mark, scan):
         if lines != good or status:
             wrong += [f"status {status}", *lines]
         total.row(f"{name}: firmware: {file}", not wrong, bool(wrong), 0, wrong)
+    judge_scan(total, f"{name}: kmemleak, refused firmware", ended)
+    seen = guest(scan[0] + firmware_kinds.command("/tern/" + folder)
+                 + firmware_kinds.FIND.format(folder="/tern/" + folder, name="never-schedules")
+                 + NEVER + scan[1])
+    ended, marks = sections(seen.said), by_mark(seen.console)
     firmware_kinds.check(total, name, ended, marks)
     check_never(total, name, ended, marks)
-    judge_scan(total, f"{name}: kmemleak, firmware", ended)
+    judge_scan(total, f"{name}: kmemleak, other firmware", ended)
     print(f"  firmware, {time.time() - start:.0f} s")
 
 
