@@ -78,8 +78,8 @@ static int climb_until_acknowledged(struct tern_device *tdev, u32 seq)
 }
 
 /*
- * Waits for the device; up the ladder until it answers or is off the bus. If somebody else has taken
- * it from memory since @stops, whether it comes back is known to who has the lock.
+ * Waits for the device; up the ladder until it answers or is off the bus. If somebody else has
+ * taken it from memory since @stops, whether it comes back is known to who has the lock.
  */
 static int await_or_reset(struct tern_device *tdev, u32 seq, unsigned int stops, bool locked)
 {
