@@ -7,8 +7,6 @@
 
 #include "host/gates_job.h"
 
-#define WINDOW 0x90000000u
-
 static void begin(void)
 {
 	queue_push(&h, &q, &job);
@@ -225,15 +223,6 @@ START_TEST(silence_after_a_stop)
 END_TEST
 
 /* ---- the MCU ------------------------------------------------------------------------------------------ */
-static void share_page(uint64_t at)
-{
-	uint64_t va;
-
-	host_enable(&h);
-	kernel_alloc(&h, TERN_PAGE_SIZE, &va);
-	space_map(&h, h.kernel, WINDOW, at, TERN_PAGE_SIZE, TERN_PTE_WRITE);
-}
-
 /* D3 hides the registers by which a program is started: it stands at its first instruction. Its last
  * access tells that the others are over. */
 START_TEST(no_mcu_through_a_closed_gate)

@@ -5,8 +5,7 @@
 
 #include "host/gates_job.h"
 
-#define HOLE   0x200000u /* from the end of memory */
-#define WINDOW 0x90000000u
+#define HOLE 0x200000u /* from the end of memory */
 
 /* Where there is nothing; where there was memory, which is still behind the device's file; and
  * where there is memory to read only. */
@@ -68,15 +67,6 @@ START_TEST(tables_outside_of_what_is_given)
 END_TEST
 
 /* ---- the MCU ------------------------------------------------------------------------------------------ */
-static void share_page(uint64_t at)
-{
-	uint64_t va;
-
-	host_enable(&h);
-	kernel_alloc(&h, TERN_PAGE_SIZE, &va);
-	space_map(&h, h.kernel, WINDOW, at, TERN_PAGE_SIZE, TERN_PTE_WRITE);
-}
-
 START_TEST(mcu_outside_of_what_is_given)
 {
 	uint64_t at = make_place(_i);

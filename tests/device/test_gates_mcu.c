@@ -4,29 +4,15 @@
 #include <check.h>
 #include <stdlib.h>
 
-#include "host/gates.h"
+#include "host/gates_host.h"
 
-#define SLOT	     5u
-#define ASID	     9u
-#define WINDOW	     0x90000000u
-#define WORD	     0x12345678u
-#define LOAD_FAULT   5u
-#define STORE_FAULT  7u
-#define FETCH_FAULT  1u
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-static struct host h;
-
-static void setup(void)
-{
-	host_open(&h, &(struct host_options){.bytes = 16u << 20});
-}
-
-static void teardown(void)
-{
-	ck_assert_int_eq(host_close(&h), 0);
-}
-
+#define SLOT	    5u
+#define ASID	    9u
+#define WINDOW	    0x90000000u
+#define WORD	    0x12345678u
+#define LOAD_FAULT  5u
+#define STORE_FAULT 7u
+#define FETCH_FAULT 1u
 /* A page of memory at va of a space; `word` is all it holds. */
 static uint32_t *page(struct host_space *s, uint64_t va, uint64_t flags, uint32_t word)
 {

@@ -5,29 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/gates.h"
+#include "host/gates_host.h"
 
-#define SLOT	     5u
-#define ASID	     9u
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-static struct host h;
-
-static void setup(void)
-{
-	host_open(&h, &(struct host_options){.bytes = 16u << 20});
-}
-
-static void teardown(void)
-{
-	ck_assert_int_eq(host_close(&h), 0);
-}
-
-static uint32_t slot_reg(unsigned int slot, uint32_t reg)
-{
-	return TERN_REG_SLOT + slot * TERN_SLOT_STRIDE + reg;
-}
-
+#define SLOT 5u
+#define ASID 9u
 static void bind_slot(unsigned int slot)
 {
 	reg_set(&h, slot_reg(slot, TERN_SLOT_REG_CONTROL),

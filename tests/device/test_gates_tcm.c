@@ -4,22 +4,9 @@
 #include <linux/pci_regs.h>
 #include <unistd.h>
 
-#include "host/gates.h"
+#include "host/gates_host.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define WORD	     0x12345678u
-
-static struct host h;
-
-static void setup(void)
-{
-	host_open(&h, &(struct host_options){.bytes = 16u << 20});
-}
-
-static void teardown(void)
-{
-	ck_assert_int_eq(host_close(&h), 0);
-}
+#define WORD 0x12345678u
 
 #define PLACE 0x8000u
 #define SPIN  0x9000u

@@ -13,6 +13,11 @@ struct gate {
 #define NGATES 3
 extern const struct gate gates[NGATES];
 
+static inline uint32_t slot_reg(unsigned int slot, uint32_t reg)
+{
+	return TERN_REG_SLOT + slot * TERN_SLOT_STRIDE + reg;
+}
+
 void power_state(struct host *h, unsigned int state); /* D0 to D3 */
 /* Everything posted before has arrived, in any power state. */
 void host_settle(struct host *h);

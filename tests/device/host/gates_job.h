@@ -8,10 +8,11 @@
 #include "gates.h"
 #include "sim_fixture.h"
 
-#define SLOT  5u
-#define ASID  9u
-#define THERE 0x40000u /* in the data: what a program reaches for */
-#define BYTES (16u << 20)
+#define SLOT   5u
+#define ASID   9u
+#define THERE  0x40000u /* in the data: what a program reaches for */
+#define BYTES  (16u << 20)
+#define WINDOW 0x90000000u /* where the MCU sees what share_page() shares */
 
 static struct host h;
 static struct env e;
@@ -31,6 +32,16 @@ static void teardown(void)
 	free(s);
 	env_close(&e);
 	ck_assert_int_eq(host_close(&h), 0);
+}
+
+/* ---- the MCU ----------------------------------------------------------------------------- */
+static void share_page(uint64_t at)
+{
+	uint64_t va;
+
+	host_enable(&h);
+	kernel_alloc(&h, TERN_PAGE_SIZE, &va);
+	space_map(&h, h.kernel, WINDOW, at, TERN_PAGE_SIZE, TERN_PTE_WRITE);
 }
 
 /* ---- programs, of one access each -------------------------------------------------------------- */
