@@ -313,6 +313,15 @@ int mock_init(struct kunit *test)
 	return 0;
 }
 
+/* A look at slots may ask for a reset, each rung for the next, and every reset for a look. */
+void mock_settle(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < 2 * (TERN_RUNG_OFF + 1); i++)
+		flush_workqueue(mock->tdev.wq);
+}
+
 /* Nobody may know the queues any more: a reference too many is a leak. */
 void mock_exit(struct kunit *test)
 {
@@ -322,7 +331,7 @@ void mock_exit(struct kunit *test)
 	mutex_lock(&tdev->slots.lock);
 	tern_device_fail(tdev);
 	mutex_unlock(&tdev->slots.lock);
-	flush_workqueue(tdev->wq);
+	mock_settle();
 	cancel_delayed_work_sync(&tdev->slots.turn);
 	cancel_delayed_work_sync(&tdev->watchdog.work);
 	destroy_workqueue(tdev->wq);

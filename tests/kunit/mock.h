@@ -55,6 +55,7 @@ extern struct mock *mock;
 
 int mock_init(struct kunit *test);
 void mock_exit(struct kunit *test);
+void mock_settle(void); /* until nobody asks for work any more */
 
 struct tern_runqueue *mock_queue(unsigned int i);
 void mock_hold(unsigned int i, unsigned int slot, long ms_ago);

@@ -17,7 +17,7 @@ static void look_after(unsigned int ms, unsigned int seconds)
 	for (i = 0; i < MOCK_QUEUES; i++)
 		mock_queue(i)->stuck.at -= seconds * HZ;
 	watchdog_fn(&tdev->watchdog.work.work);
-	flush_workqueue(tdev->wq);
+	mock_settle();
 }
 
 static void beat(void)
@@ -36,7 +36,7 @@ static void reset_from(enum tern_rung rung)
 	mutex_lock(&mock->tdev.slots.lock);
 	tern_reset_locked(&mock->tdev, rung, "a test asks for it");
 	mutex_unlock(&mock->tdev.slots.lock);
-	flush_workqueue(mock->tdev.wq);
+	mock_settle();
 }
 
 /* ---- Watchdog ------------------------------------------------------------------- */
@@ -175,7 +175,7 @@ static void who_kept_the_engines_dies_of_the_reset(struct kunit *test)
 	__set_bit(0, mock->tdev.slots.stuck);
 	tern_write(&mock->tdev, TERN_FW_REG_COMMAND_STATUS, 1);
 	tern_reset_request(&mock->tdev, TERN_RUNG_ENGINES, "a slot does not leave the engines");
-	flush_workqueue(mock->tdev.wq);
+	mock_settle();
 	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_ENGINES], 1);
 	KUNIT_EXPECT_EQ(test, mock->queue[0].died, -ETIMEDOUT);
 	KUNIT_EXPECT_EQ(test, mock_queue(0)->slot, -1);
@@ -190,7 +190,7 @@ static void who_has_left_late_costs_nobody(struct kunit *test)
 	mock_state(1, TERN_SLOT_RUNNING);
 	__set_bit(0, mock->tdev.slots.stuck);
 	tern_reset_request(&mock->tdev, TERN_RUNG_ENGINES, "a slot does not leave the engines");
-	flush_workqueue(mock->tdev.wq);
+	mock_settle();
 	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_ENGINES], 0);
 	KUNIT_EXPECT_EQ(test, mock->queue[0].died, 0);
 	KUNIT_EXPECT_EQ(test, mock->started[0], 1); /* its ring was left alone */
@@ -224,7 +224,7 @@ static void a_device_that_no_reset_helps_is_off(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mock->queue[0].died, -ENODEV);
 	KUNIT_EXPECT_EQ(test, mock_queue(0)->slot, -1);
 	tern_slot_want(mock_queue(1));
-	flush_workqueue(mock->tdev.wq);
+	mock_settle();
 	KUNIT_EXPECT_EQ(test, mock->queue[1].died, -ENODEV);
 }
 
@@ -232,11 +232,11 @@ static void asleep_a_reset_stays_wanted(struct kunit *test)
 {
 	mock->tdev.pm.asleep = true;
 	tern_reset_request(&mock->tdev, TERN_RUNG_POWER, "a test asks for it");
-	flush_workqueue(mock->tdev.wq);
+	mock_settle();
 	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_ALL], 0);
 	mock->tdev.pm.asleep = false;
 	tern_reset_request(&mock->tdev, TERN_RUNG_ENGINES, "another");
-	flush_workqueue(mock->tdev.wq);
+	mock_settle();
 	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_ALL], 1); /* one for both, the higher */
 	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_ENGINES], 0);
 }

@@ -161,7 +161,7 @@ static void who_outlives_the_device_is_let_go_of_once(struct kunit *test)
 	mock->deaf = ~0UL;
 	mock->boots = false;
 	wants(3);
-	flush_workqueue(mock->tdev.wq);
+	mock_settle();
 	KUNIT_EXPECT_FALSE(test, mock->tdev.ready);
 	KUNIT_EXPECT_EQ(test, mock_queue(0)->slot, -1);
 	KUNIT_EXPECT_EQ(test, mock->queue[0].died, -ENODEV);
@@ -214,7 +214,7 @@ static void a_fault_that_makes_no_sense_is_the_devices(struct kunit *test)
 	mock->queue[0].memory.fault.code = cpu_to_le16(0xffff);
 	mock_state(0, TERN_SLOT_FAULTED);
 	tern_slots_kick(&mock->tdev);
-	flush_workqueue(mock->tdev.wq);
+	mock_settle();
 	KUNIT_EXPECT_EQ(test, mock->queue[0].died, -EIO);
 	KUNIT_EXPECT_EQ(test, mock_queue(0)->fault.code, 0);
 	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_ALL], 1);
@@ -227,7 +227,7 @@ static void who_stays_in_the_engines_costs_the_next_rung(struct kunit *test)
 	mock_state(0, TERN_SLOT_RUNNING);
 	mock->sticks = true;
 	tern_reset_request(&mock->tdev, TERN_RUNG_FIRMWARE, "test");
-	flush_workqueue(mock->tdev.wq);
+	mock_settle();
 	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_MCU], 1);
 	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_ALL], 1);
 	KUNIT_EXPECT_EQ(test, mock->queue[0].skipped, 1);

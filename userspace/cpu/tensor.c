@@ -29,12 +29,15 @@ static void gather(const struct tern_cpu_tensor *t, const char *p, int64_t n, fl
 {
 	uint16_t h;
 
-	for (int64_t i = 0; i < n; i++, p += t->nb[0]) {
+	/* The stride of a single element may be anything: nothing is formed behind the last. */
+	for (int64_t i = 0; i < n; i++) {
+		const char *x = p + (uint64_t)i * t->nb[0];
+
 		if (t->type == TERN_F32) {
-			memcpy(&out[i], p, 4);
+			memcpy(&out[i], x, 4);
 			continue;
 		}
-		memcpy(&h, p, 2);
+		memcpy(&h, x, 2);
 		out[i] = t->type == TERN_F16 ? tern_half(h) : tern_bf16(h);
 	}
 }
@@ -63,13 +66,15 @@ static void scatter(const struct tern_cpu_tensor *t, const float *v, int64_t n, 
 {
 	uint16_t h;
 
-	for (int64_t i = 0; i < n; i++, p += t->nb[0]) {
+	for (int64_t i = 0; i < n; i++) {
+		char *x = p + (uint64_t)i * t->nb[0];
+
 		if (t->type == TERN_F32) {
-			memcpy(p, &v[i], 4);
+			memcpy(x, &v[i], 4);
 			continue;
 		}
 		h = t->type == TERN_F16 ? tern_to_half(v[i]) : tern_to_bf16(v[i]);
-		memcpy(p, &h, 2);
+		memcpy(x, &h, 2);
 	}
 }
 

@@ -159,8 +159,8 @@ static void expand(uint32_t *d, const uint32_t *values, int64_t n, int64_t seg)
 				d[i] = (expr);                                             \
 			}                                                                  \
 		} else {                                                                   \
-			for (int64_t i = 0; i < n; i++, p += stride) {                     \
-				const type x = *(const from *)p;                           \
+			for (int64_t i = 0; i < n; i++) {                                  \
+				const type x = *(const from *)(p + i * stride);            \
                                                                                            \
 				d[i] = (expr);                                             \
 			}                                                                  \
@@ -206,10 +206,10 @@ static void ld_f16(void *d, const unsigned char *p, int64_t stride, int64_t n)
 				d[i] = (type)(expr);                                       \
 			}                                                                  \
 		} else {                                                                   \
-			for (int64_t i = 0; i < n; i++, p += stride) {                     \
+			for (int64_t i = 0; i < n; i++) {                                  \
 				const uint32_t x = a[i];                                   \
                                                                                            \
-				*(to *)p = (type)(expr);                                   \
+				*(to *)(p + i * stride) = (type)(expr);                    \
 			}                                                                  \
 		}                                                                          \
 	}
