@@ -287,6 +287,27 @@ START_TEST(accepts_what_a_program_wrote_itself)
 }
 END_TEST
 
+/* Rows of three, 8 bytes apart, that begin 12 bytes apart: bytes 4 to 7 are in none. */
+START_TEST(knows_gaps_between_interleaved_rows)
+{
+	const uint64_t prog[] = {
+		tern_vinstr(TERN_V_LANES, 0, 0, 0, 0), tern_vinstr(TERN_V_LANE, 0, 0, 0, 0),
+		tern_vinstr(TERN_V_ST, 0, 0, 0, 0),    tern_vinstr(TERN_V_ENDL, 0, 0, 0, 0),
+		tern_vinstr(TERN_V_STOP, 0, 0, 0, 0),
+	};
+	struct tile rows = spm_tile(TERN_T_I32, 0, 3, 2);
+	size_t at;
+
+	rows.stride[0] = 8;
+	rows.stride[1] = 12;
+	set_tile(&e, 0, rows);
+	vector(&e, 1, prog, COUNT(prog), NULL);
+	at = store_sync(spm(0, 2), dram(0x1000, 2), 0, 0);
+	assert_fault(TERN_FAULT_UNINIT, at, 0);
+	ck_assert_uint_eq(e.run.fault.addr, 4);
+}
+END_TEST
+
 /* ---- what must not change a result ------------------------------------------------------------ */
 enum { M = 33, N = 96, K = 512, SLOTS = 2 };
 
@@ -438,6 +459,7 @@ int main(void)
 	tcase_add_test(t, orders_by_fence);
 	tcase_add_test(t, orders_transitively);
 	tcase_add_test(t, finds_uninitialised_reads);
+	tcase_add_test(t, knows_gaps_between_interleaved_rows);
 	tcase_add_test(t, forgets_at_yield);
 	tcase_add_test(t, finds_empty_accumulators);
 	tcase_add_test(t, finds_opaque_reads);

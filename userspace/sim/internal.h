@@ -277,8 +277,8 @@ bool sim_tile_same(const struct tern_rtile *a, const struct tern_rtile *b, unsig
 /* Do two tiles of known ranges share a byte? Gaps are respected, except of tiles whose rows
  * interleave or are very many: then it may say yes where the answer is no. */
 bool sim_tile_overlap(const struct tern_rtile *a, const struct tern_rtile *b);
-/* Call fn for every run of bytes without gaps, in no particular order; where rows interleave,
- * once for the whole range. */
+/* Call fn for every run of bytes without gaps, in no particular order; where rows interleave
+ * and are very many, once for the whole range. */
 void sim_tile_runs(const struct tern_rtile *t, void (*fn)(void *, uint64_t lo, uint64_t hi),
 		   void *ctx);
 static inline bool sim_ranges_meet(const struct sim_range *a, const struct sim_range *b)

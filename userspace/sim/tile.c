@@ -277,7 +277,7 @@ void sim_tile_runs(const struct tern_rtile *t, void (*fn)(void *, uint64_t lo, u
 	struct nest s;
 
 	make_nest(t, &s);
-	if (s.nested)
+	if (s.nested || nest_count(&s) <= MAX_RUNS)
 		nest_runs(&s, fn, ctx);
 	else
 		fn(ctx, s.lo, s.lo + (uint64_t)s.span[s.n]);
