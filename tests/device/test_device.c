@@ -70,16 +70,20 @@ END_TEST
 
 static void copy_program(void)
 {
+	const struct tern_sync loaded = {.signal = {{0, 1}}}, full = {.wait = {{0, 1}}};
 	struct tile there = mem_tile(TERN_T_F32, OUT, COLS, ROWS);
 	float *in = env_at(&e, 0);
 
+	e.sem[0] = (struct tern_image_sem){TERN_Q_LOAD0, TERN_Q_STORE, 0, 1};
 	for (int i = 0; i < ROWS * COLS; i++)
 		in[i] = (float)(i * 7 % 1001 - 500);
-	load(&e, spm_tile(TERN_T_F32, 0, COLS, ROWS), mem_tile(TERN_T_F32, 0, COLS, ROWS));
-	tern_emit_op(&e.code, TERN_OP_YIELD);
+	set_tile(&e, 0, spm_tile(TERN_T_F32, 0, COLS, ROWS));
+	set_tile(&e, 1, mem_tile(TERN_T_F32, 0, COLS, ROWS));
+	tern_emit_load(&e.code, false, 0, 1, TERN_NONE, NULL, NULL, &loaded);
 	there.addr += (ROWS - 1) * 4 * COLS; /* the last row first */
 	there.stride[1] = -4 * COLS;
-	store(&e, spm_tile(TERN_T_F32, 0, COLS, ROWS), there);
+	set_tile(&e, 1, there);
+	tern_emit_store(&e.code, 0, 1, TERN_NONE, NULL, &full);
 	tern_emit_movi(&e.code, 7, (int64_t)(DATA_VA + FLAG));
 	tern_code_cmd(&e.code, TERN_OP_FENCE, TERN_FENCE_IRQ, 7, 0, 0, 0,
 		      (uint64_t[]){0, 0x1122334455667788}, 2);

@@ -6,9 +6,12 @@
  * leave the same memory: that compares every deferred LOAD with one executed at once, and every
  * command resolved as it was the last time with one resolved from scratch.
  *
+ * With FLAG_PREEMPT the first run is preempted now and then, at a YIELD if one is near, and
+ * loses what a save leaves out. That must change nothing but time, so time is left out.
+ *
  * Input: byte 0 flags (below), byte 1 the number of words at the end that are
- * micro-programs, bytes 2..7 nothing, then 64-bit words: code behind a sound header, or
- * with FLAG_RAW the whole image.
+ * micro-programs, byte 2 how many boundaries lie between preemptions, bytes 3..7 nothing, then
+ * 64-bit words: code behind a sound header, or with FLAG_RAW the whole image.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -20,11 +23,14 @@
 #define FLAG_RAW    1u
 #define FLAG_PIECES 2u /* memory is translated in pieces of 64 bytes */
 #define FLAG_HALF   4u /* the upper half of the data is read-only */
+/* A job reads its image anew when it goes on, so here it may not write there. */
+#define FLAG_PREEMPT 8u
 
 #define MEM_VA	    0x10000ull
 #define MEM_BYTES   (128u << 10)
 #define IMAGE_BYTES (64u << 10) /* at the start; what follows is data */
 #define BUDGET	    3000
+#define PREEMPTIONS 8 /* at most: a save of everything takes its time */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -40,7 +46,7 @@ static void *translate(void *ctx, uint64_t va, uint64_t *len, unsigned int acces
 
 	if (access == TERN_WRITE && (m->flags & FLAG_HALF))
 		end = (IMAGE_BYTES + MEM_BYTES) / 2;
-	if (at >= end)
+	if (at >= end || ((m->flags & FLAG_PREEMPT) && access == TERN_WRITE && at < IMAGE_BYTES))
 		return NULL;
 	if ((m->flags & FLAG_PIECES) && at / 64 * 64 + 64 < end)
 		end = at / 64 * 64 + 64;
@@ -49,7 +55,7 @@ static void *translate(void *ctx, uint64_t va, uint64_t *len, unsigned int acces
 	return m->bytes + at;
 }
 
-static struct tern_sim *device(bool check)
+static struct tern_sim *device(bool check, bool timed)
 {
 	struct tern_sim_options opt = {.threads = 1};
 	struct tern_caps caps;
@@ -59,6 +65,7 @@ static struct tern_sim *device(bool check)
 	if (tern_sim_parse("small", &caps, &opt, no_ops, sizeof(no_ops), err, sizeof(err)))
 		abort();
 	opt.check = check;
+	opt.no_timing = !timed;
 	opt.threads = 1;
 	if (tern_sim_create(&caps, &opt, &sim, err, sizeof(err)))
 		abort();
@@ -127,6 +134,59 @@ static struct tern_sim_run run(struct tern_sim *sim, struct memory *m)
 	return r;
 }
 
+/* ---- preempted ---------------------------------------------------------------------------- */
+struct boundaries {
+	unsigned int seen, every;
+};
+
+static enum tern_sim_attend attend(void *ctx)
+{
+	struct boundaries *b = ctx;
+
+	return ++b->seen > b->every ? TERN_SIM_PREEMPT : TERN_SIM_GO_ON;
+}
+
+static struct tern_sim_run run_preempted(struct tern_sim *sim, struct memory *m, unsigned int every)
+{
+	static const volatile int always = 1;
+	struct boundaries b = {.every = every};
+	struct tern_sim_run r = {
+		.job = {.image = MEM_VA, .args = MEM_VA + IMAGE_BYTES, .budget = BUDGET},
+		.mem = {translate, m},
+		.stop = &always,
+		.attend = attend,
+		.host_ctx = &b,
+	};
+
+	r.save = malloc(tern_sim_caps(sim)->save_bytes);
+	for (unsigned int n = 0; n == 0 || r.preempted; n++) {
+		r.resume = n > 0;
+		b.seen = 0;
+		if (n == PREEMPTIONS)
+			r.stop = NULL;
+		if (!r.save || tern_sim_run(sim, &r))
+			abort();
+	}
+	free(r.save);
+	return r;
+}
+
+/* ---- comparing ----------------------------------------------------------------------------- */
+struct devices {
+	struct tern_sim *fast, *checked;
+};
+
+static struct devices *devices(bool timed)
+{
+	static struct devices d[2];
+
+	if (!d[timed].fast) {
+		d[timed].fast = device(false, timed);
+		d[timed].checked = device(true, timed);
+	}
+	return &d[timed];
+}
+
 static bool same(const struct tern_sim_run *x, const struct tern_sim_run *y)
 {
 	return !memcmp(&x->fault, &y->fault, sizeof(x->fault)) &&
@@ -135,20 +195,19 @@ static bool same(const struct tern_sim_run *x, const struct tern_sim_run *y)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static struct tern_sim *fast, *checked;
 	static struct memory a, b;
 	struct tern_sim_run x, y;
+	struct devices *d;
+	bool preempt;
 
 	if (size < 16)
 		return 0;
-	if (!fast) {
-		fast = device(false);
-		checked = device(true);
-	}
+	preempt = data[0] & FLAG_PREEMPT;
+	d = devices(!preempt);
 	prepare(&a, data, size);
 	memcpy(&b, &a, sizeof(b));
-	x = run(fast, &a);
-	y = run(checked, &b);
+	x = preempt ? run_preempted(d->fast, &a, 1u + data[2]) : run(d->fast, &a);
+	y = run(d->checked, &b);
 	if (y.fault.class == TERN_CLASS_UNDEFINED)
 		return 0;
 	if (!same(&x, &y))

@@ -304,6 +304,22 @@ START_TEST(fence_and_stamp_cost_their_words)
 }
 END_TEST
 
+/* Nobody wants the job to stop, so a YIELD is a word to the CP; the LOAD goes on beside it. */
+START_TEST(yield_costs_its_word)
+{
+	uint64_t *stamp = env_at(&e, 0);
+
+	env_begin(&e);
+	load(&e, matrix_tile(TERN_T_F32, 0, 64, 64, 1, 1), mem_tile(TERN_T_F32, 4096, 64, 64));
+	tern_emit_op(&e.code, TERN_OP_YIELD);
+	tern_code_cmd(&e.code, TERN_OP_STAMP, 0, TERN_NONE, 0, 0, 0, (uint64_t[]){DATA_VA}, 1);
+	ck_assert_uint_eq(env_run(&e), 0);
+	/* 24 words of TILE, 2 of LOAD, the YIELD, 2 of STAMP */
+	ck_near("stamp", (double)stamp[0], 29 * K(CP_WORD) + K(CP_DISPATCH), 1);
+	ck_assert_uint_gt(e.run.counters.cycles, 2 * stamp[0]);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("cost of engines and CP");
@@ -317,6 +333,7 @@ int main(void)
 	tcase_add_test(t, a_size_of_zero_costs_a_cycle);
 	tcase_add_test(t, the_cp_pays_for_words_jumps_and_loads);
 	tcase_add_test(t, fence_and_stamp_cost_their_words);
+	tcase_add_test(t, yield_costs_its_word);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);

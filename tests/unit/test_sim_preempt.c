@@ -20,6 +20,7 @@
 #define RING	11 /* its place in SPM, */
 #define COUNT	12 /* tiles left */
 #define BASE	13
+#define CP_WORD tern_timing_constant_info[TERN_K_CP_WORD].value
 
 enum { FULL, FREE, RESULT }; /* semaphores */
 
@@ -227,7 +228,7 @@ static uint64_t run_registers_only(unsigned int every, bool yields)
 	tern_emit_op(&e.code, TERN_OP_END);
 	env_link(&e);
 	preempt_every = every;
-	preempt_count = 0;
+	preempt_count = preempt_light = 0;
 	e.run.job.image = MEM_VA + IMAGE_OFF;
 	e.run.mem = (struct tern_sim_mem){env_translate, &e};
 	ck_assert_int_eq(preempt_run(e.sim, &e.run, save), 0);
@@ -257,20 +258,69 @@ START_TEST(cost_at_yield_is_two_passes_of_8_kib)
 }
 END_TEST
 
+/* Rows on their way in and out, then a YIELD and four MOVI. */
+#define AFTER 4
+
+static uint64_t run_with_queues_at_work(unsigned int every)
+{
+	const struct tern_sync loaded = {.signal = {{FULL, 1}}}, full = {.wait = {{FULL, 1}}};
+
+	env_begin(&e);
+	sem(FULL, TERN_Q_LOAD0, TERN_Q_STORE, 0);
+	set_tile(&e, 0, spm_tile(TERN_T_F32, 0, 64, 64));
+	set_tile(&e, 1, mem_tile(TERN_T_F32, 0, 64, 64));
+	set_tile(&e, 2, mem_tile(TERN_T_F32, OUT, 64, 64));
+	tern_emit_load(&e.code, false, 0, 1, TERN_NONE, NULL, NULL, &loaded);
+	tern_emit_store(&e.code, 0, 2, TERN_NONE, NULL, &full);
+	tern_emit_op(&e.code, TERN_OP_YIELD);
+	for (int i = 0; i < AFTER; i++)
+		tern_emit_movi(&e.code, 1, i);
+	tern_emit_op(&e.code, TERN_OP_END);
+	env_link(&e);
+	preempt_every = every;
+	preempt_count = preempt_light = 0;
+	e.run.job.image = MEM_VA + IMAGE_OFF;
+	e.run.mem = (struct tern_sim_mem){env_translate, &e};
+	ck_assert_int_eq(preempt_run(e.sim, &e.run, save), 0);
+	ck_assert_uint_eq(e.run.fault.code, 0);
+	return e.run.counters.cycles;
+}
+
+/* The queues drain at a YIELD only if that is where the job stops: then what comes after it
+ * passes when they have, and not while they do. */
+START_TEST(preemption_at_yield_drains_first)
+{
+	uint64_t through = run_with_queues_at_work(0), cut = run_with_queues_at_work(5);
+	const struct tern_save_area *a = save;
+	uint64_t after = (uint64_t)((2 * AFTER + 1) * CP_WORD);
+
+	ck_assert_uint_eq(preempt_count, 1);
+	ck_assert_uint_eq(preempt_light, 1);
+	ck_assert_uint_eq(a->sem[FULL], 0);
+	ck_assert_int_le(llabs((long long)(cut - through - passes(8192) - after)), 2);
+}
+END_TEST
+
 /* A program that has yielded before is given the time of one save to come to the next. */
-static void yield_far_away(int64_t turns)
+static void yield_far_away(int64_t turns, bool loads)
 {
 	size_t loop;
 
+	set_tile(&e, 0, spm_tile(TERN_T_F32, 0, 64, 64));
+	set_tile(&e, 1, mem_tile(TERN_T_F32, 0, 64, 64));
 	tern_emit_op(&e.code, TERN_OP_YIELD);
 	tern_emit_movi(&e.code, 2, turns);
 	loop = e.code.n;
-	tern_emit_op(&e.code, TERN_OP_NOP);
+	if (loads)
+		tern_emit_load(&e.code, false, 0, 1, TERN_NONE, NULL, NULL, NULL);
+	else
+		tern_emit_op(&e.code, TERN_OP_NOP);
 	tern_emit_loop(&e.code, 2, loop);
 	tern_emit_op(&e.code, TERN_OP_YIELD);
 	tern_emit_op(&e.code, TERN_OP_END);
 	env_link(&e);
 	preempt_every = 5;
+	preempt_count = preempt_light = 0;
 	e.run.job.image = MEM_VA + IMAGE_OFF;
 	e.run.mem = (struct tern_sim_mem){env_translate, &e};
 	ck_assert_int_eq(preempt_run(e.sim, &e.run, save), 0);
@@ -279,16 +329,27 @@ static void yield_far_away(int64_t turns)
 
 START_TEST(near_yield_is_waited_for)
 {
-	yield_far_away(1000); /* 3 words each, a save being about 22,000 cycles */
-	ck_assert_uint_eq(((struct tern_save_area *)save)->flags, 0);
+	yield_far_away(1000, false); /* 3 words and a jump each, a save being about 22,000 cycles */
+	ck_assert_uint_eq(preempt_count, 1);
+	ck_assert_uint_eq(preempt_light, 1);
 }
 END_TEST
 
 START_TEST(far_yield_is_not)
 {
-	yield_far_away(100000);
-	ck_assert_uint_gt(preempt_count, 1);
-	ck_assert_uint_eq(((struct tern_save_area *)save)->flags, TERN_SAVE_ENGINES);
+	yield_far_away(100000, false);
+	ck_assert_uint_gt(preempt_count - preempt_light, 1);
+}
+END_TEST
+
+/* Far by the clock: 133 steps each, but 1280 cycles, and the queue holds 64 of them. */
+START_TEST(yield_behind_slow_loads_is_far)
+{
+	const struct tern_caps *c = tern_sim_caps(e.sim);
+
+	ck_assert_uint_lt(100 * 133, (c->spm_bytes + 4ull * c->acc) * 256 / c->dram_x256);
+	yield_far_away(100, true);
+	ck_assert_uint_gt(preempt_count - preempt_light, 1);
 }
 END_TEST
 
@@ -491,8 +552,10 @@ int main(void)
 	tcase_add_test(c, one_preemption_anywhere);
 	tcase_add_test(c, cost_is_two_passes_of_everything);
 	tcase_add_test(c, cost_at_yield_is_two_passes_of_8_kib);
+	tcase_add_test(c, preemption_at_yield_drains_first);
 	tcase_add_test(c, near_yield_is_waited_for);
 	tcase_add_test(c, far_yield_is_not);
+	tcase_add_test(c, yield_behind_slow_loads_is_far);
 	tcase_add_loop_test(c, spoilt_areas, 0, sizeof(spoilt) / sizeof(spoilt[0]));
 	tcase_add_test(c, next_context_finds_zeros);
 	tcase_add_test(c, forgetting_reads_what_was_loaded);

@@ -188,7 +188,7 @@ enum tern_tile_field {
 	X(SYNC,	  0x09, CP,	2,  2,	N,  Z,  Z,  Z,	0x0000, "queue a waits and signals as word 1 says") \
 	X(FENCE,  0x0a, CP,	3,  3,	RN, Z,  Z,  Z,	0x0001, "all done before: write word 2 (64 bit) at Ra + word 1") \
 	X(STAMP,  0x0b, CP,	2,  2,	RN, Z,  Z,  Z,	0x0000, "write the cycle counter (64 bit) at Ra + word 1") \
-	X(YIELD,  0x0c, CP,	1,  1,	Z,  Z,  Z,  Z,	0x0000, "wait for all queues; nothing is live in SPM or accumulators") \
+	X(YIELD,  0x0c, CP,	1,  1,	Z,  Z,  Z,  Z,	0x0000, "nothing in SPM or accumulators is live: a preemption need not save them") \
 	X(TILE,	  0x0d, CP,	2,  12,	T,  N,  N,  Z,	0x07ff, "set fields (flags) of tile a; mask c:b says which words are registers") \
 	X(RING,	  0x0e, CP,	4,  4,	R,  Z,  Z,  Z,	0x0000, "Ra += word 1; if Ra >= word 3: Ra = word 2") \
 	X(TRAP,	  0x0f, CP,	2,  2,	Z,  Z,  Z,  Z,	0x0000, "fault with code word 1") \

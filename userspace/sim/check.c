@@ -5,7 +5,8 @@
  *
  * Two things are stricter here than what the model would do without it: after a MATRIX
  * with OUT the accumulators hold nothing, and YIELD empties SPM and accumulators, because
- * hardware may use the one and lose the other.
+ * hardware may use the one and lose the other. Commands are looked at in stream order, so
+ * what is lost is what commands before the YIELD wrote, in flight or not.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -245,11 +245,11 @@ static int do_end(struct tern_sim *s, struct sim_slot *slot, const uint64_t *w)
 	return err ? err : SIM_DONE;
 }
 
+/* Queues go on: preempt.c stops here if it is to. */
 static int do_yield(struct tern_sim *s, struct sim_slot *slot, const uint64_t *w)
 {
 	(void)slot;
 	(void)w;
-	sim_drain(s);
 	s->yields = true;
 	if (s->check)
 		sim_check_forget(s);

@@ -159,7 +159,7 @@ struct tern_sim {
 
 	/* Preemption. */
 	bool yields;		     /* the job has executed a YIELD */
-	uint64_t patience;	     /* steps at which the CP no longer looks for one; or 0 */
+	uint64_t patience;	     /* cycle at which the CP no longer looks for one; or 0 */
 	struct tern_counters before; /* of a resumed job */
 
 	struct sim_resolved *cur;	/* the command being dispatched */
@@ -377,7 +377,7 @@ void sim_check_start(struct tern_sim *s);
 void sim_check_begin(struct tern_sim *s, const struct tern_rcmd *c);
 /* Signals of the command. */
 void sim_check_end(struct tern_sim *s, const struct tern_rcmd *c);
-/* FENCE, YIELD: the CP waited for every queue. */
+/* FENCE: the CP waited for every queue. */
 void sim_check_drain(struct tern_sim *s);
 void sim_check_forget(struct tern_sim *s); /* YIELD: SPM and accumulators lose their contents */
 /* All accesses of a resolved engine command: UNINIT, OPAQUE, RACE. */

@@ -85,14 +85,16 @@ static int preempt_at_yield(struct tern_sim *s, const struct sim_slot *slot)
 }
 
 /* Looking for a YIELD may take as long as one save of everything, no longer: then it cannot
- * cost more than twice the better choice. Steps stand for cycles. */
+ * cost more than twice the better choice. Without time steps stand for cycles. */
 static bool patient(struct tern_sim *s)
 {
+	uint64_t now = s->timing ? sim_now(s) : s->steps;
+
 	if (!s->yields)
 		return false;
 	if (!s->patience)
-		s->patience = s->steps + memories(s) * 256 / s->caps.dram_x256;
-	return s->steps < s->patience;
+		s->patience = now + memories(s) * 256 / s->caps.dram_x256;
+	return now < s->patience;
 }
 
 int sim_attend(struct tern_sim *s, struct sim_slot *slot)

@@ -85,7 +85,7 @@ void tern_timing_cost(const struct tern_timing *t, const struct tern_rcmd *cmd,
 void tern_timing_push_at(struct tern_timing *t, const struct tern_rcmd *cmd,
 			 const struct tern_rcost *cost);
 void tern_timing_push(struct tern_timing *t, const struct tern_rcmd *cmd); /* both */
-/* FENCE, YIELD, END: the CP waits until all queues are empty. */
+/* FENCE, END, preemption: the CP waits until all queues are empty. */
 void tern_timing_drain(struct tern_timing *t);
 /* The job goes on at this cycle; right after tern_timing_start(). */
 void tern_timing_resume(struct tern_timing *t, uint64_t cycle);

@@ -9,7 +9,7 @@
 #include "lib/transport.h"
 
 unsigned int preempt_every;
-uint64_t preempt_count;
+uint64_t preempt_count, preempt_light;
 
 /* ---- whoever runs in between -------------------------------------------------------------- */
 #define INTRUDER_VA 0x7000000000ull
@@ -48,8 +48,10 @@ static void write_intruder(const struct tern_caps *caps)
 				      .major = TERN_ISA_MAJOR,
 				      .entry = TERN_IMAGE_HEADER_WORDS,
 				      .spm_bytes = caps->spm_bytes,
-				      .acc = caps->acc};
+				      .acc = caps->acc,
+				      .sem = {{TERN_Q_LOAD0, TERN_Q_MATRIX, 0, 1}}};
 	const int64_t row = 8192, rows = caps->spm_bytes / (4 * row);
+	const struct tern_sync loaded = {.signal = {{0, 1}}}, full = {.wait = {{0, 1}}};
 	struct tern_code c = {0};
 
 	for (unsigned int i = 0; i < TERN_IMAGE_HEADER_WORDS; i++)
@@ -59,9 +61,9 @@ static void write_intruder(const struct tern_caps *caps)
 		tile(&c, 1, TERN_T_F32, INTRUDER_VA + 65536, row, 1);
 		tern_emit_load(&c, false, 0, 1, TERN_NONE, NULL, NULL, NULL);
 	}
-	tern_emit_op(&c, TERN_OP_YIELD);
+	tern_emit_sync(&c, TERN_Q_LOAD0, &loaded);
 	tile(&c, 2, TERN_T_F32 | TERN_TILE_SPM, 0, 8, 32);
-	tern_emit_matrix(&c, 0, 2, 2, TERN_NONE, NULL);
+	tern_emit_matrix(&c, 0, 2, 2, TERN_NONE, &full);
 	tern_emit_op(&c, TERN_OP_END);
 	h.words = h.code_words = h.vector_words = (uint32_t)c.n;
 	ck_assert_uint_le(8 * c.n, 65536);
@@ -110,6 +112,7 @@ int preempt_run(struct tern_sim *sim, struct tern_sim_run *run, void *save)
 		if (err || !run->preempted)
 			return err;
 		preempt_count++;
+		preempt_light += !(((struct tern_save_area *)save)->flags & TERN_SAVE_ENGINES);
 		intrude(sim);
 		run->resume = true;
 	}

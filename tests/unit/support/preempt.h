@@ -11,7 +11,8 @@
 
 /* At every nth boundary; 0: never. */
 extern unsigned int preempt_every;
-extern uint64_t preempt_count; /* how often it happened */
+extern uint64_t preempt_count; /* how often it happened, */
+extern uint64_t preempt_light; /* and how often of that CP state was all there was to save */
 
 /* Run to the end on `sim`, preempted so; `save` is caps.save_bytes. */
 int preempt_run(struct tern_sim *sim, struct tern_sim_run *run, void *save);
