@@ -41,6 +41,7 @@ static void fail(struct tern_lower *l, int err)
 void lower_group_begin(struct tern_lower *l, uint32_t mark)
 {
 	tern_emit_mark(&l->main, mark);
+	tern_emit_op(&l->main, TERN_OP_YIELD); /* no group reads what another left in SPM */
 	l->rec = l->nargs;
 	l->group_start = l->code.n;
 	l->group_fixups = l->nfixups;
