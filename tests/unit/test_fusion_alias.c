@@ -16,6 +16,7 @@ struct model {
 	struct tern_tensor_desc t[MAX];
 	struct tern_op_desc o[MAX];
 	struct tern_graph_desc d;
+	bool counts[MAX]; /* storages that hold 0, 1, 2, ... in 32 bits, not floats */
 };
 
 static struct model m;
@@ -40,6 +41,18 @@ static uint32_t view(uint32_t s, int first, int rows)
 
 	tern_contiguous(t.type, t.ne, t.nb);
 	t.offset = 4ul * N * (uint64_t)first;
+	m.t[m.d.ntensors] = t;
+	return m.d.ntensors++;
+}
+
+/* A contiguous tensor of those sizes, from byte `offset` of a storage. */
+static uint32_t shaped(uint32_t s, uint64_t offset, enum tern_dtype type, int64_t n0, int64_t n1,
+		       int64_t n2)
+{
+	struct tern_tensor_desc t = {
+		.storage = s, .offset = offset, .type = type, .ne = {n0, n1, n2, 1}};
+
+	tern_contiguous(t.type, t.ne, t.nb);
 	m.t[m.d.ntensors] = t;
 	return m.d.ntensors++;
 }
@@ -69,6 +82,12 @@ static void fill(float *x, size_t n, uint32_t seed)
 	}
 }
 
+static void fill_counting(int32_t *x, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		x[i] = (int32_t)i;
+}
+
 /* Run on a device; the bound storages' content afterwards, one after the other. */
 static float *run(const char *device, size_t *count)
 {
@@ -92,7 +111,10 @@ static float *run(const char *device, size_t *count)
 		if (!(m.s[i].flags & TERN_STORAGE_BOUND))
 			continue;
 		ck_assert(!tern_buffer_create(dev, m.s[i].size, &buf[i]));
-		fill(tern_buffer_data(buf[i]), m.s[i].size / 4, i + 1);
+		if (m.counts[i])
+			fill_counting(tern_buffer_data(buf[i]), m.s[i].size / 4);
+		else
+			fill(tern_buffer_data(buf[i]), m.s[i].size / 4, i + 1);
 		bind[i].buffer = buf[i];
 	}
 	ck_assert_msg(!tern_session_bind(s, bind, m.d.nstorages), "%s", tern_last_error());
@@ -242,6 +264,84 @@ START_TEST(residual_in_place)
 }
 END_TEST
 
+/* A result takes the bytes of the norm, which the next product then reads. */
+START_TEST(norm_is_overwritten_between_products)
+{
+	begin();
+	uint32_t x = fresh(5, BOUND), w0 = fresh(N, WEIGHT), w1 = fresh(N, WEIGHT), n = fresh(5, 0),
+		 y = fresh(5, 0), z = fresh(5, BOUND);
+
+	op(TERN_RMS_NORM, n, x, TERN_NO_TENSOR);
+	op(TERN_MATMUL, y, w0, n);
+	op(TERN_BINARY, n, y, x);
+	op(TERN_MATMUL, z, w1, n);
+	same_on_both();
+}
+END_TEST
+
+/* ---- the last result takes bytes that nobody reads after the group, but the group does ---- */
+enum { HEAD = 64, HEADS = N / HEAD, TOKENS = 700 }; /* more than any chunk holds */
+
+static void rope(uint32_t dst, uint32_t x, uint32_t positions)
+{
+	struct tern_op_desc *o = op(TERN_ROPE, dst, x, positions);
+
+	o->i[TERN_ROPE_I_DIMS] = HEAD;
+	o->f[TERN_ROPE_F_BASE] = 1e4f;
+	o->f[TERN_ROPE_F_SCALE] = o->f[TERN_ROPE_F_ATTN] = 1;
+}
+
+static uint32_t counting(void)
+{
+	uint32_t s = storage(TOKENS * 4 / N + 1, BOUND);
+
+	m.counts[s] = true;
+	return s;
+}
+
+/* Heads of tokens, rotated over the scales that each token has. */
+START_TEST(rotation_over_the_scales_of_its_norm)
+{
+	begin();
+	uint32_t x = shaped(storage(TOKENS, BOUND), 0, TERN_F32, HEAD, HEADS, TOKENS),
+		 s = storage(TOKENS + 8, BOUND), pos = counting(),
+		 scale = shaped(s, 0, TERN_F32, HEAD, 1, TOKENS),
+		 n = shaped(storage(TOKENS, 0), 0, TERN_F32, HEAD, HEADS, TOKENS),
+		 y = shaped(s, (uint64_t)_i * N, TERN_F32, HEAD, HEADS, TOKENS);
+
+	op(TERN_RMS_NORM, n, x, scale);
+	rope(y, n, shaped(pos, 0, TERN_I32, TOKENS, 1, 1));
+	same_on_both();
+}
+END_TEST
+
+START_TEST(rows_set_over_the_scales_of_their_norm)
+{
+	begin();
+	uint32_t x = fresh(TOKENS, BOUND), n = fresh(TOKENS, 0), s = storage(TOKENS + 1, BOUND),
+		 rows = counting();
+
+	op(TERN_RMS_NORM, n, x, view(s, 0, TOKENS));
+	op(TERN_SET_ROWS, view(s, 1, TOKENS), n, shaped(rows, 0, TERN_I32, TOKENS, 1, 1));
+	same_on_both();
+}
+END_TEST
+
+START_TEST(rows_set_over_the_positions_of_their_rotation)
+{
+	begin();
+	uint32_t x = shaped(storage(TOKENS, BOUND), 0, TERN_F32, HEAD, HEADS, TOKENS),
+		 s = storage(TOKENS, BOUND), rows = counting(), turned = storage(TOKENS, 0),
+		 y = shaped(turned, 0, TERN_F32, HEAD, HEADS, TOKENS);
+
+	m.counts[s] = true;
+	rope(y, x, shaped(s, 0, TERN_I32, TOKENS, 1, 1));
+	op(TERN_SET_ROWS, view(s, 0, TOKENS), view(turned, 0, TOKENS),
+	   shaped(rows, 0, TERN_I32, TOKENS, 1, 1));
+	same_on_both();
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("fusion and aliasing");
@@ -256,6 +356,10 @@ int main(void)
 	tcase_add_test(c, norm_scale_is_a_row_of_the_sum);
 	tcase_add_test(c, gate_is_read_again);
 	tcase_add_test(c, residual_in_place);
+	tcase_add_test(c, norm_is_overwritten_between_products);
+	tcase_add_loop_test(c, rotation_over_the_scales_of_its_norm, 0, 3);
+	tcase_add_test(c, rows_set_over_the_scales_of_their_norm);
+	tcase_add_test(c, rows_set_over_the_positions_of_their_rotation);
 	suite_add_tcase(s, c);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_NORMAL);

@@ -246,20 +246,31 @@ static bool meets(const struct tern_graph *g, uint32_t a, uint32_t b)
 	       tern_tensor_overlap(&g->tensors[a], &g->tensors[b]);
 }
 
+/* Does a result lie over what the products read, memory or a norm that is not written there? */
+static bool spoils_activations(const struct tern_graph *g, const struct linear_plan *p, uint32_t j)
+{
+	const struct tern_op_desc *norm = p->norm == TERN_NO_OP ? NULL : &g->ops[p->norm];
+	uint32_t d = written(g, p, j);
+
+	if (!norm)
+		return meets(g, d, g->ops[p->out[0].matmul].src[1]);
+	for (int i = 0; i <= 2; i++)
+		if (meets(g, d, norm->src[i]))
+			return true;
+	/* a product behind this one would read the result, and not the norm */
+	return p->glu == TERN_NO_OP && j + 1 < p->nout && meets(g, d, norm->dst);
+}
+
 /*
  * Nothing that the group writes may be read by it, for its LOADs and STOREs are not ordered,
  * but for a residual that a product updates in place.
  */
 static bool plan_safe(const struct tern_graph *g, const struct linear_plan *p)
 {
-	const struct tern_op_desc *norm = p->norm == TERN_NO_OP ? NULL : &g->ops[p->norm];
-	uint32_t a = norm ? norm->src[0] : g->ops[p->out[0].matmul].src[1];
-
 	for (uint32_t j = 0; j < (p->glu != TERN_NO_OP ? 1 : p->nout); j++) {
 		uint32_t d = written(g, p, j);
 
-		if (meets(g, d, a) ||
-		    (norm && (meets(g, d, norm->src[1]) || meets(g, d, norm->src[2]))))
+		if (spoils_activations(g, p, j))
 			return false;
 		for (uint32_t i = 0; i < p->nout; i++) {
 			const struct linear_out *o = &p->out[i];

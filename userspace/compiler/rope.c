@@ -285,6 +285,22 @@ static struct rope_chain chain_of(const struct tern_graph *g, uint32_t norm, uin
 	};
 }
 
+/* Scales, positions, divisors, indices: is there one that a later chunk may find overwritten? */
+static bool overwrites(const struct rope_chain *c, const struct tern_tensor_desc *d)
+{
+	const struct tern_op_desc *const members[] = {c->norm, c->rope, c->set};
+
+	for (size_t m = 0; m < sizeof(members) / sizeof(members[0]); m++) {
+		for (int i = 1; members[m] && i < TERN_MAX_SRC; i++) {
+			uint32_t s = members[m]->src[i];
+
+			if (s != TERN_NO_TENSOR && tern_tensor_overlap(&c->ts[s], d))
+				return true;
+		}
+	}
+	return false;
+}
+
 /* Each operator reads the view that the one before writes, and nothing is overwritten that a later
  * chunk reads. */
 static int check_chain(const struct rope_chain *c)
@@ -302,6 +318,8 @@ static int check_chain(const struct rope_chain *c)
 	d = c->set ? &c->ts[c->set->dst] : &c->ts[last->dst];
 	if (tern_tensor_overlap(x, d) && (c->set || !tern_tensor_same_layout(x, d)))
 		return tern_fail(-EOPNOTSUPP, "the chain's result overlaps its source");
+	if (overwrites(c, d))
+		return tern_fail(-EOPNOTSUPP, "the chain's result overlaps what it reads beside");
 	return 0;
 }
 
