@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Whole programs of llama.cpp on TERN0: llama-bench, llama-server, llama-speculative-simple, and a
-model that is split between TERN0 and a ggml-rpc-server on loopback. Runs in the rig. Speeds are
+"""Whole programs of llama.cpp on TERN0: llama-bench, llama-server, llama-speculative-simple,
+llama-imatrix, and a model that is split between TERN0 and a ggml-rpc-server on loopback. Runs in the rig. Speeds are
 printed and not judged.
 """
 import collections
@@ -14,6 +14,9 @@ import socket
 import subprocess
 import time
 
+import numpy
+from gguf import GGUFReader
+
 from greedy_steps import START_LIMIT, Server, free_port, parted
 
 PLUGIN = "/scratch/plugin/libggml-tern.so"
@@ -23,6 +26,7 @@ EXACT = "/models/kdoc-f16.gguf"
 PROMPT = "Memory is allocated by"
 TOKENS, CLIENTS = 24, 8
 LIMIT = 300  # seconds
+PRODUCT_NMSE = 5e-4  # what test-backend-ops grants a product of matrices
 
 
 def run(command, npu=True, **environment):
@@ -140,6 +144,24 @@ def judge_rpc(total):
         f"{held['TERN0']} and {held['RPC0']} layers, {said}")
 
 
+def imatrix(layers, npu):
+    """What llama-imatrix saw on its way through the graph: squares of what products read."""
+    name = f"imatrix-{layers}.gguf"
+    run(["llama-imatrix", "-m", EXACT, "-f", "/models/eval.txt", "-c", "256", "--chunks", "2",
+         "--no-ppl", "-t", "1", "-ngl", layers, "-o", name], npu)
+    return {t.name: numpy.array(t.data, dtype=numpy.float64).ravel()
+            for t in GGUFReader(name).tensors if t.name.endswith(".in_sum2")}
+
+
+def judge_imatrix(total):
+    """It reads the sources of nodes, which otherwise nobody outside of the graph would see."""
+    cpu, npu = imatrix("0", False), imatrix("99", True)
+    worst = numpy.max([((cpu[name] - npu[name]) ** 2).sum() / (cpu[name] ** 2).sum()
+                       for name in cpu if name in npu], initial=0)
+    row(total, "llama-imatrix", bool(cpu) and cpu.keys() == npu.keys() and worst < PRODUCT_NMSE,
+        f"{len(npu)} of {len(cpu)} matrices, NMSE {worst:.1e}")
+
+
 def judge_reports(total):
     run(["llama-completion", "-m", MODEL, "-ngl", "99", "--temp", "0", "-no-cnv", "-p", PROMPT,
          "-n", "4"], TERN_EXPLAIN="explain.txt", TERN_TRACE="trace.json")
@@ -201,8 +223,8 @@ def judge_async(total):
 
 def judge(total, _short):
     print("\nprograms of llama.cpp on TERN0")
-    for part in (judge_installed, judge_bench, judge_server, judge_speculative, judge_rpc,
-                 judge_memory, judge_reports, judge_async):
+    for part in (judge_installed, judge_bench, judge_server, judge_speculative, judge_imatrix,
+                 judge_rpc, judge_memory, judge_reports, judge_async):
         try:
             part(total)
         except (OSError, ValueError, KeyError, subprocess.TimeoutExpired) as why:

@@ -17,45 +17,49 @@ static struct ggml_tensor *norm_and_scale(struct ggml_tensor **norm)
 
 START_TEST(a_scale_that_alone_reads_its_norm_goes_into_it)
 {
-	struct ggml_tensor *norm, *scaled = norm_and_scale(&norm);
+	struct ggml_tensor *norm, *scaled = norm_and_scale(&norm), *c = node(OP_NEG, scaled, NULL);
 
-	WRITES(0, 2, scaled);
-	ck_assert_uint_eq(b.capture.nops, 1);
+	WRITES(0, 3, c);
+	ck_assert_uint_eq(b.capture.nops, 2);
+	WRITES(0, 2, norm, scaled); /* what the last node reads can be seen */
+	ck_assert_uint_eq(b.capture.nops, 2);
 }
 END_TEST
 
 START_TEST(a_norm_that_others_read_stays)
 {
-	struct ggml_tensor *norm, *scaled = norm_and_scale(&norm), *c = node(OP_ADD, scaled, norm);
+	struct ggml_tensor *norm, *scaled = norm_and_scale(&norm), *c = node(OP_NEG, scaled, NULL),
+				  *d = node(OP_ADD, c, norm), *e = node(OP_NEG, d, NULL);
 
-	WRITES(0, 3, c);
+	WRITES(0, 5, e);
+	ck_assert_uint_eq(b.capture.nops, 5);
+	WRITES(0, 3, norm, c); /* and outside */
 	ck_assert_uint_eq(b.capture.nops, 3);
-	WRITES(0, 2, norm, scaled); /* and outside */
-	ck_assert_uint_eq(b.capture.nops, 2);
 }
 END_TEST
 
 START_TEST(a_norm_that_is_output_or_scales_itself_stays)
 {
-	struct ggml_tensor *norm, *scaled = norm_and_scale(&norm);
+	struct ggml_tensor *norm, *scaled = norm_and_scale(&norm), *c = node(OP_NEG, scaled, NULL);
 
 	norm->flags |= GGML_TENSOR_FLAG_OUTPUT;
-	WRITES(0, 2, norm, scaled);
-	ck_assert_uint_eq(b.capture.nops, 2);
+	WRITES(0, 3, norm, c);
+	ck_assert_uint_eq(b.capture.nops, 3);
 	norm->flags = GGML_TENSOR_FLAG_COMPUTE;
 	scaled->src[1] = norm;
-	WRITES(0, 2, scaled);
-	ck_assert_uint_eq(b.capture.nops, 2);
+	WRITES(0, 3, c);
+	ck_assert_uint_eq(b.capture.nops, 3);
 }
 END_TEST
 
 START_TEST(a_norm_in_place_of_what_the_scale_reads_stays)
 {
 	struct ggml_tensor *x = leaf(b.compute), *y = node(OP_NEG, x, NULL),
-			   *norm = over(y, OP_RMS_NORM), *c = node(OP_MUL, norm, y);
+			   *norm = over(y, OP_RMS_NORM), *c = node(OP_MUL, norm, y),
+			   *d = node(OP_NEG, c, NULL);
 
-	WRITES(0, 3, c); /* the square of the norm */
-	ck_assert_uint_eq(b.capture.nops, 3);
+	WRITES(0, 4, d); /* the square of the norm */
+	ck_assert_uint_eq(b.capture.nops, 4);
 }
 END_TEST
 
@@ -63,9 +67,9 @@ START_TEST(a_norm_in_place_is_seen_by_who_reads_the_root)
 {
 	struct ggml_tensor *x = leaf(b.compute), *w = leaf(b.weights), *y = node(OP_NEG, x, NULL),
 			   *norm = over(y, OP_RMS_NORM), *c = node(OP_MUL, norm, w),
-			   *d = node(OP_ADD, c, y);
+			   *d = node(OP_ADD, c, y), *e = node(OP_NEG, d, NULL);
 
-	WRITES(0, 4, d);
+	WRITES(0, 5, e);
 }
 END_TEST
 

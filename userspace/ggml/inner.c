@@ -73,6 +73,21 @@ static void count_uses(struct inner *in, struct ggml_tensor *const *nodes, int n
 	}
 }
 
+static void keep(struct inner *in, const struct ggml_tensor *t)
+{
+	entry_made(in, t->view_src ? t->view_src : t)->kept = true;
+}
+
+/* Programs that look into graphs (llama-imatrix) have ggml's scheduler end a split at a node, and
+ * read that node and what it read. */
+static void keep_sources(struct inner *in, const struct ggml_tensor *last)
+{
+	for (int s = 0; s < GGML_MAX_SRC; s++) {
+		if (last->src[s])
+			keep(in, last->src[s]);
+	}
+}
+
 static bool read_elsewhere(const struct inner_entry *e, const struct graph_access *access,
 			   const struct ggml_cgraph *graph)
 {
@@ -93,8 +108,10 @@ int inner_find(struct inner *in, const struct graph_access *access, const struct
 		const struct ggml_tensor *t = in->slots[i].tensor;
 
 		if (t && !in->slots[i].kept && read_elsewhere(&in->slots[i], access, graph))
-			entry_made(in, t->view_src ? t->view_src : t)->kept = true;
+			keep(in, t);
 	}
+	if (n)
+		keep_sources(in, nodes[n - 1]);
 	return 0;
 }
 

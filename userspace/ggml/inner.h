@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Which results stay inside a split: those that nobody reads but operators of the split itself,
- * by ggml's use counts. They need not exist in ggml's memory, so the compiler may fuse them away.
+ * by ggml's use counts, and not its last one. They need not exist in ggml's memory, so the
+ * compiler may fuse them away.
  */
 #ifndef TERN_GGML_INNER_H
 #define TERN_GGML_INNER_H
