@@ -342,6 +342,32 @@ START_TEST(rows_set_over_the_positions_of_their_rotation)
 }
 END_TEST
 
+/*
+ * Results that lie where those of groups before lay (lib/layout.c): of sums with norms, of
+ * products, and of what the two leave between them, so long that the engines are at different
+ * ends of them.
+ */
+START_TEST(scratch_is_used_again)
+{
+	int rows = _i;
+
+	begin();
+	uint32_t x = fresh(rows, BOUND), last = x;
+
+	for (int i = 0; i < 3; i++) {
+		uint32_t w = fresh(N, WEIGHT), sum = fresh(rows, 0), norm = fresh(rows, 0),
+			 half = fresh(rows, 0), y = fresh(rows, i < 2 ? 0 : BOUND);
+
+		op(TERN_BINARY, sum, last, x)->i[0] = TERN_ADD;
+		op(TERN_RMS_NORM, norm, sum, TERN_NO_TENSOR);
+		op(TERN_SCALE, half, norm, TERN_NO_TENSOR)->f[0] = 0.5f;
+		op(TERN_MATMUL, y, w, half);
+		last = y;
+	}
+	same_on_both();
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("fusion and aliasing");
@@ -360,6 +386,8 @@ int main(void)
 	tcase_add_loop_test(c, rotation_over_the_scales_of_its_norm, 0, 3);
 	tcase_add_test(c, rows_set_over_the_scales_of_their_norm);
 	tcase_add_test(c, rows_set_over_the_positions_of_their_rotation);
+	tcase_add_loop_test(c, scratch_is_used_again, 1, 2);
+	tcase_add_loop_test(c, scratch_is_used_again, 600, 601);
 	suite_add_tcase(s, c);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_NORMAL);

@@ -2,10 +2,10 @@
 /*
  * Scratch memory of a session.
  *
- * Storages whose lives do not meet share bytes. Life is counted in ticks: an operator on
- * the CPU is a tick, an NPU job is one tick as a whole, because its engines run operators
- * out of order as far as the compiler's dependences allow, and those know storages, not where
- * storages lie.
+ * Storages whose lives do not meet share bytes. Life is counted in ticks: an operator on the CPU
+ * is a tick, and so is a group of the NPU's. Engines run ahead of each other, but all that a group
+ * does to memory that operators write is ordered behind the groups before it (compiler/README.md,
+ * "Order between groups"); inside a group only the compiler knows what overlaps.
  *
  * What is kept for the caller, and what is read before it is written whole, lives for ever.
  */
@@ -64,6 +64,12 @@ static bool writes_whole(const struct tern_graph *g, const struct tern_op_desc *
 	return op->op != TERN_SET_ROWS && tern_view_bytes(&v) == g->storages[d->storage].size;
 }
 
+/* Is operator `i` of a segment the last one of its group? On the CPU each is on its own. */
+static bool ends_group(const struct tern_npu_code *c, uint32_t i, uint32_t n)
+{
+	return !c->fused || i + 1 == n || c->fused[i] != c->fused[i + 1];
+}
+
 static uint32_t find_lives(const struct tern_program *p, struct life *lives)
 {
 	const struct tern_graph *g = p->graph;
@@ -75,17 +81,16 @@ static uint32_t find_lives(const struct tern_program *p, struct life *lives)
 	for (seg = 0; seg < p->part.nsegs; seg++) {
 		const struct tern_segment *sg = &p->part.segs[seg];
 
-		for (i = sg->first; i < sg->first + sg->n; i++) {
-			const struct tern_op_desc *op = &g->ops[i];
+		for (i = 0; i < sg->n; i++) {
+			const struct tern_op_desc *op = &g->ops[sg->first + i];
 
 			for (s = 0; s < TERN_MAX_SRC; s++) {
 				if (op->src[s] != TERN_NO_TENSOR)
 					touch(g, op->src[s], tick, false, lives);
 			}
 			touch(g, op->dst, tick, writes_whole(g, op), lives);
-			tick += !sg->npu;
+			tick += ends_group(&p->code[seg], i, sg->n);
 		}
-		tick += sg->npu;
 	}
 	return tick;
 }
