@@ -145,8 +145,12 @@ struct tern_runqueue {
 	struct list_head wait_node;
 	/** @waits_since: When it began to want one, in jiffies */
 	unsigned long waits_since;
-	/** @bound_at: When it got its slot, in jiffies */
-	unsigned long bound_at;
+	/** @turn_at: When it got its slot, or was found to run there, in jiffies */
+	unsigned long turn_at;
+	/** @ran: It has been in the engines since, or never will be. With struct tern_slots.lock */
+	bool ran;
+	/** @waited_long: When it got its slot its priority did not count any more */
+	bool waited_long;
 	/** @restore: Its save area holds a context that goes on */
 	bool restore;
 	/** @interrupted: A reset found it running */

@@ -4,8 +4,8 @@
  *
  * A queue is not a slot: the device knows 64 slots, and any number of queues take turns in them.
  * A queue that has work and no slot waits in struct tern_slots.waiting; one that has a slot keeps
- * it, with or without work, until another needs it. Between queues that have slots the firmware
- * schedules, not the kernel.
+ * it, with or without work, until another needs it and its turn is over (tern_turn.c). Between
+ * queues that have slots the firmware schedules, not the kernel.
  *
  * Everything that changes a binding runs with struct tern_slots.lock held, almost all of it in
  * one work item on the recovery workqueue: giving slots, taking them after a fault or a
@@ -24,8 +24,6 @@
 #include "tern_trace.h"
 #include "tern_vm.h"
 
-/* How long priority counts among those who wait. */
-#define PATIENCE_MS 1000
 /* From clearing VALID to the slot's being idle: a drain of what is in flight. */
 #define TAKE_TIMEOUT_US 500000
 
@@ -242,64 +240,12 @@ int tern_slot_bind_locked(struct tern_runqueue *queue, unsigned int slot)
 	spin_lock_irqsave(&queue->lock, flags);
 	queue->slot = slot;
 	spin_unlock_irqrestore(&queue->lock, flags);
-	queue->bound_at = jiffies;
+	tern_turn_begin(queue);
 	tern_since_now(tdev, &queue->stuck);
 	tern_perf_changes_hands(tdev, slot);
 	rcu_assign_pointer(tdev->slots.queue[slot], tern_queue_get(queue));
 	start_slot(tdev, slot);
 	return 0;
-}
-
-/**
- * tern_slot_patience_over() - Has a queue waited for so long that its priority no longer counts?
- * @queue: Queue that waits
- *
- * Return: true if so
- */
-bool tern_slot_patience_over(struct tern_runqueue *queue)
-{
-	return time_after(jiffies, queue->waits_since + msecs_to_jiffies(PATIENCE_MS));
-}
-
-/* May @queue take the slot of @other, which has work? */
-static bool turn_is_over(struct tern_runqueue *queue, struct tern_runqueue *other)
-{
-	if (time_before(jiffies, other->bound_at + msecs_to_jiffies(TERN_TURN_MS)))
-		return false;
-	return other->priority <= queue->priority || tern_slot_patience_over(queue);
-}
-
-/**
- * tern_slot_choose_locked() - Find a slot for a queue
- * @queue: Queue that waits; struct tern_slots.lock is held
- *
- * Return: a free slot, one whose holder is idle, or the one that was held for longest; or -1
- */
-int tern_slot_choose_locked(struct tern_runqueue *queue)
-{
-	struct tern_slots *slots = &queue->tdev->slots;
-	bool user = tern_queue_is_user(queue);
-	int slot = user ? slots->user_first : 0;
-	int end = user ? slots->count : slots->user_first;
-	bool best_works = true;
-	int best = -1;
-
-	for (; slot < end; slot++) {
-		struct tern_runqueue *other = holder(slots, slot);
-		bool works;
-
-		if (!other)
-			return slot;
-		works = tern_queue_has_work(other);
-		if (works && (!best_works || !turn_is_over(queue, other)))
-			continue;
-		if (best < 0 || (best_works && !works) ||
-		    time_before(other->bound_at, holder(slots, best)->bound_at)) {
-			best = slot;
-			best_works = works;
-		}
-	}
-	return best;
 }
 
 /* True: it has one now, or needs none. */
@@ -310,7 +256,7 @@ static bool give_slot(struct tern_runqueue *queue)
 
 	if (queue->slot >= 0 || tern_queue_is_user(queue) || !tern_queue_has_work(queue))
 		return true;
-	slot = tern_slot_choose_locked(queue);
+	slot = tern_turn_choose_locked(queue);
 	if (slot < 0)
 		return false;
 	if (holder(&tdev->slots, slot)) {
@@ -392,6 +338,8 @@ static void serve_waiting(struct tern_device *tdev)
 	LIST_HEAD(list);
 
 	take_list(slots, &list);
+	if (!list_empty(&list) && tdev->ready && !tdev->pm.asleep)
+		tern_turns_look_locked(tdev, false);
 	while ((queue = pop(slots, &list))) {
 		if (queue->destroyed || !tdev->ready) {
 			tern_queue_die(queue, tdev->ready ? -ECANCELED : -ENODEV, NULL);

@@ -13,7 +13,7 @@
 struct tern_device;
 struct tern_runqueue;
 
-/* How long a queue with work keeps its slot while others wait. */
+/* How long a queue with work keeps its slot while others wait, at least. */
 #define TERN_TURN_MS 20
 
 /**
@@ -54,11 +54,14 @@ void tern_slots_fail(struct tern_device *tdev);
 void tern_slots_clear_stale(struct tern_device *tdev);
 void tern_slots_stop_stale(struct tern_device *tdev);
 struct tern_runqueue *tern_slot_holder(struct tern_device *tdev, unsigned int slot);
-int tern_slot_choose_locked(struct tern_runqueue *queue);
-bool tern_slot_patience_over(struct tern_runqueue *queue);
 int tern_slot_bind_locked(struct tern_runqueue *queue, unsigned int slot);
 void tern_slot_count_cycles(struct tern_runqueue *queue);
 void tern_slot_leave_locked(struct tern_runqueue *queue, bool abort);
 void tern_fault_look_locked(struct tern_runqueue *queue);
+
+void tern_turn_begin(struct tern_runqueue *queue);
+bool tern_turn_patience_over(struct tern_runqueue *queue);
+void tern_turns_look_locked(struct tern_device *tdev, bool user);
+int tern_turn_choose_locked(struct tern_runqueue *queue);
 
 #endif /* TERN_SLOT_H */

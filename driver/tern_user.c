@@ -178,15 +178,23 @@ static int choose(struct tern_runqueue *queue)
 	int slot;
 
 	mutex_lock(&tdev->slots.lock);
-	slot = tern_slot_choose_locked(queue);
+	slot = tern_turn_choose_locked(queue);
 	mutex_unlock(&tdev->slots.lock);
 	return slot;
+}
+
+static void look(struct tern_device *tdev)
+{
+	mutex_lock(&tdev->slots.lock);
+	if (tdev->ready)
+		tern_turns_look_locked(tdev, true);
+	mutex_unlock(&tdev->slots.lock);
 }
 
 /* Who lost patience first; among the others the highest priority; of equals who came first. */
 static bool comes_before(struct tern_runqueue *a, struct tern_runqueue *b)
 {
-	bool a_late = tern_slot_patience_over(a), b_late = tern_slot_patience_over(b);
+	bool a_late = tern_turn_patience_over(a), b_late = tern_turn_patience_over(b);
 
 	if (a_late || b_late)
 		return a_late && (!b_late || time_before(a->waits_since, b->waits_since));
@@ -242,6 +250,8 @@ static void serve(struct tern_device *tdev)
 	bool goes_on = true;
 
 	/* The system may sleep: under this lock it does not fall asleep. */
+	if (left && !READ_ONCE(tdev->pm.asleep))
+		look(tdev);
 	while (goes_on && left-- && !READ_ONCE(tdev->pm.asleep) && (queue = pop_waiting(tdev))) {
 		goes_on = !tdev->ready || give_turn(queue);
 		if (!goes_on)

@@ -239,7 +239,7 @@ struct tern_runqueue *mock_queue(unsigned int i)
 	return &mock->queue[i].base;
 }
 
-/* Queue I has got SLOT so long ago, and has work. */
+/* Queue I has got SLOT so long ago, has run there and has work. */
 void mock_hold(unsigned int i, unsigned int slot, long ms_ago)
 {
 	struct tern_slots *slots = &mock->tdev.slots;
@@ -248,7 +248,8 @@ void mock_hold(unsigned int i, unsigned int slot, long ms_ago)
 	mutex_lock(&slots->lock);
 	WARN_ON(tern_slot_bind_locked(mock_queue(i), slot));
 	mutex_unlock(&slots->lock);
-	mock_queue(i)->bound_at = jiffies - ms_ago * HZ / 1000;
+	mock_queue(i)->turn_at = jiffies - ms_ago * HZ / 1000;
+	mock_queue(i)->ran = true;
 	mock->started[slot] = 0;
 }
 

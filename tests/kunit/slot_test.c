@@ -4,6 +4,7 @@
 
 #include "tern_fault.c"
 #include "tern_slot.c"
+#include "tern_turn.c"
 
 #define USER_SLOT (MOCK_SLOTS - 1)
 #define LONG_MS	  (2 * TERN_TURN_MS)
@@ -13,7 +14,8 @@ static int choose(struct tern_runqueue *queue)
 	int slot;
 
 	mutex_lock(&mock->tdev.slots.lock);
-	slot = tern_slot_choose_locked(queue);
+	tern_turns_look_locked(&mock->tdev, tern_queue_is_user(queue));
+	slot = tern_turn_choose_locked(queue);
 	mutex_unlock(&mock->tdev.slots.lock);
 	return slot;
 }
@@ -91,6 +93,58 @@ static void priority_counts_for_a_while(struct kunit *test)
 	waits_for(mock_queue(3), FRESH);
 	mock_queue(3)->priority = DRM_TERN_PRIORITY_HIGH;
 	KUNIT_EXPECT_EQ(test, choose(mock_queue(3)), 2);
+}
+
+/* All slots of the kernel's queues are held, by queues that have not run. */
+static void nobody_has_run(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < USER_SLOT; i++) {
+		waits_for(mock_queue(i), FRESH);
+		mock_hold(i, i, (i + 1) * LONG_MS);
+		mock_queue(i)->ran = false;
+	}
+	waits_for(mock_queue(3), 2 * PATIENCE_MS);
+}
+
+/* The firmware may take longer than a turn to get to those below others. */
+static void nobody_leaves_before_they_have_run(struct kunit *test)
+{
+	nobody_has_run();
+	KUNIT_EXPECT_EQ(test, choose(mock_queue(3)), -1);
+	mock_set64(tern_slot_reg(1, TERN_SLOT_REG_CYCLES), 1);
+	KUNIT_EXPECT_EQ(test, choose(mock_queue(3)), 1);
+	mock->queue[0].work = false;
+	KUNIT_EXPECT_EQ(test, choose(mock_queue(3)), 0);
+}
+
+/* Cycles may be counted when a job leaves the engines. */
+static void who_is_found_running_has_a_turn_from_then(struct kunit *test)
+{
+	nobody_has_run();
+	mock_state(1, TERN_SLOT_RUNNING);
+	KUNIT_EXPECT_EQ(test, choose(mock_queue(3)), -1);
+	mock_queue(1)->turn_at = jiffies - LONG_MS * HZ / 1000;
+	KUNIT_EXPECT_EQ(test, choose(mock_queue(3)), 1);
+}
+
+/* What a ring says to no purpose keeps a slot for a while only; of the time that the device had. */
+static void who_never_runs_leaves_in_the_end(struct kunit *test)
+{
+	nobody_has_run();
+	mock_queue(0)->turn_at = jiffies - 2 * UNUSED_MS * HZ / 1000;
+	KUNIT_EXPECT_EQ(test, choose(mock_queue(3)), -1);
+	mock_set64(TERN_FW_REG_CLOCK, 2 * UNUSED_MS * mock->tdev.timestamp_khz);
+	KUNIT_EXPECT_EQ(test, choose(mock_queue(3)), 0);
+}
+
+static void the_higher_wait_only_for_those_who_waited_long(struct kunit *test)
+{
+	nobody_has_run();
+	mock_queue(3)->priority = DRM_TERN_PRIORITY_HIGH;
+	mock_queue(2)->waited_long = true;
+	KUNIT_EXPECT_EQ(test, choose(mock_queue(3)), 1);
 }
 
 static void who_leaves_is_saved_and_waits(struct kunit *test)
@@ -268,6 +322,10 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(of_the_busy_who_was_there_longest),
 	KUNIT_CASE(nobody_leaves_before_their_turn_is_over),
 	KUNIT_CASE(priority_counts_for_a_while),
+	KUNIT_CASE(nobody_leaves_before_they_have_run),
+	KUNIT_CASE(who_is_found_running_has_a_turn_from_then),
+	KUNIT_CASE(who_never_runs_leaves_in_the_end),
+	KUNIT_CASE(the_higher_wait_only_for_those_who_waited_long),
 	KUNIT_CASE(who_leaves_is_saved_and_waits),
 	KUNIT_CASE(who_does_not_answer_dies_of_it),
 	KUNIT_CASE(without_firmware_the_register_helps),
