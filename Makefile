@@ -311,6 +311,7 @@ $(B)/guest/tern-run: $(call objects,$(RUN_MAIN)) $(ARCHIVES)
 	$(link) $(PCRE2)
 $(B)/bin/%: $(B)/obj/userspace/tools/%.o $(ARCHIVES)
 	$(link) $(PCRE2)
+$(B)/bin/bench-preempt: private LDFLAGS += -Wl,--wrap=tern_sim_run
 $(B)/bin/%: $(B)/obj/tests/bench/%.o $(ARCHIVES)
 	$(link) $(PCRE2)
 $(B)/tests/test_preempt_programs: private LDFLAGS += -Wl,--wrap=tern_transport_sim

@@ -229,6 +229,11 @@ void tern_sim_forget(struct tern_sim *s)
 	memset(s->tlb, 0, sizeof(s->tlb));
 }
 
+uint64_t tern_sim_clock(struct tern_sim *s)
+{
+	return sim_now(s);
+}
+
 /* Read while the job's thread writes them: any recent value will do. */
 unsigned int tern_sim_queue(const struct tern_sim *s)
 {

@@ -107,6 +107,8 @@ int tern_sim_run(struct tern_sim *sim, struct tern_sim_run *run);
 /* From attend() only: the job reads nothing more through translations it has, and nothing
  * that it has written is on its way. */
 void tern_sim_forget(struct tern_sim *sim);
+/* From attend() only: the CP's clock; 0 without timing. */
+uint64_t tern_sim_clock(struct tern_sim *sim);
 /* From translate() only: the queue whose access it is. */
 unsigned int tern_sim_queue(const struct tern_sim *sim);
 /* From any thread while a job runs: engine commands dispatched and steps spent by it. */
