@@ -3,7 +3,6 @@
 #include "lib/device.h"
 #include "lib_fixture.h"
 
-#include <sys/mman.h>
 #include <unistd.h>
 
 /* ---- devices ------------------------------------------------------------------------ */
@@ -350,33 +349,6 @@ START_TEST(kept_storages_can_be_read)
 }
 END_TEST
 
-/* Weights in a file mapped read-only, at an odd place: no copy, the same low bits. */
-START_TEST(wrapped_memory_is_used_in_place)
-{
-	const size_t bytes = 4 * RIG_K * RIG_N;
-	struct tern_buffer *w;
-	unsigned char *mem;
-	struct rig r;
-
-	rig_open(&r, _i ? "cpu" : "sim:ref");
-	mem = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	ck_assert_ptr_ne(mem, MAP_FAILED);
-	memcpy(mem + 4092, tern_buffer_data(r.buf[RIG_W]), bytes);
-	ck_assert_int_eq(mprotect(mem, 3 * 4096, PROT_READ), 0);
-	must(tern_buffer_wrap(r.dev, mem + 4091, bytes + 1, TERN_WRAP_READ_ONLY, &w));
-	ck_assert_ptr_eq(tern_buffer_data(w), mem + 4091);
-	expect_error(tern_session_bind_one(r.s, RIG_W, w, 0), -EINVAL, "elements of 4 bytes");
-	must(tern_session_bind_one(r.s, RIG_W, w, 1));
-	memset(tern_buffer_data(r.buf[RIG_W]), 0, bytes);
-	rig_run(&r, 8);
-	rig_check(&r, 8);
-	expect_error(tern_session_bind_one(r.s, RIG_Y, w, 1), -EACCES, "read-only");
-	tern_buffer_destroy(w);
-	rig_close(&r);
-	munmap(mem, 3 * 4096);
-}
-END_TEST
-
 START_TEST(bindings_are_refused)
 {
 	struct tern_binding bind[RIG_NSTORAGES] = {0};
@@ -632,7 +604,6 @@ static Suite *suite(void)
 	tcase_add_loop_test(t, results_are_right_wherever_operators_run, 0, NTARGETS);
 	tcase_add_loop_test(t, the_graphs_own_work_is_counted, 0, 3);
 	tcase_add_loop_test(t, kept_storages_can_be_read, 0, NTARGETS);
-	tcase_add_loop_test(t, wrapped_memory_is_used_in_place, 0, 2);
 	tcase_add_test(t, bindings_are_refused);
 	tcase_add_loop_test(t, storages_share_bytes_only_to_read, 0, 2);
 	tcase_add_loop_test(t, constants_cannot_be_written, 0, 2);

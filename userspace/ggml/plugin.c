@@ -3,6 +3,7 @@
 #include "ggml/plugin.h"
 #include "ggml/host.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -88,25 +89,35 @@ static struct plugin_buffer *finish(struct plugin_buffer *buffer, int ret)
 	return buffer;
 }
 
-struct plugin_buffer *plugin_buffer_create(struct plugin *p, uint64_t size)
+static struct plugin_buffer *begin(void)
 {
 	struct plugin_buffer *buffer = calloc(1, sizeof(*buffer));
+
+	if (!buffer)
+		host_log(GGML_LOG_LEVEL_ERROR, "no memory to describe a buffer");
+	return buffer;
+}
+
+struct plugin_buffer *plugin_buffer_create(struct plugin *p, uint64_t size)
+{
+	struct plugin_buffer *buffer = begin();
 
 	return buffer ? finish(buffer, tern_buffer_create(p->dev, size, &buffer->buf)) : NULL;
 }
 
 struct plugin_buffer *plugin_buffer_wrap(struct plugin *p, void *mem, uint64_t size)
 {
-	struct plugin_buffer *buffer = calloc(1, sizeof(*buffer));
+	struct plugin_buffer *buffer = begin();
 	int ret;
 
 	if (!buffer)
 		return NULL;
-	/* A mapped file may be read-only, and ggml does not say: then the first fails at once. Trying
-	 * read-only first would save nothing: the kernel copies a private mapping that is pinned
-	 * for long in either way, and a shared one (llama.cpp's) in neither. */
+	/* A mapped file may be read-only, and ggml does not say: then the first fails at once, or for
+	 * its size; the second takes or copies it only if nobody can write there. Trying read-only
+	 * first would save nothing: the kernel copies a private mapping that is pinned for
+	 * long in either way, and a shared one (llama.cpp's) in neither. */
 	ret = tern_buffer_wrap(p->dev, mem, size, 0, &buffer->buf);
-	if (ret)
+	if (ret == -EFAULT || ret == -ENOBUFS || ret == -EOPNOTSUPP)
 		ret = tern_buffer_wrap(p->dev, mem, size, TERN_WRAP_READ_ONLY, &buffer->buf);
 	return finish(buffer, ret);
 }

@@ -30,7 +30,7 @@ struct plugin *plugin_get(void);
 void plugin_memory(size_t *free, size_t *total);
 bool plugin_supports(struct plugin *p, const struct ggml_tensor *node);
 
-/* NULL: no memory, which is logged. */
+/* NULL: no memory, or the kernel does not let the device have it, which is logged. */
 struct plugin_buffer *plugin_buffer_create(struct plugin *p, uint64_t size);
 struct plugin_buffer *plugin_buffer_wrap(struct plugin *p, void *mem, uint64_t size);
 void plugin_buffer_destroy(struct plugin *p, struct plugin_buffer *buffer);

@@ -86,7 +86,10 @@ struct tern_buffer;
 TERN_API int tern_buffer_create(struct tern_device *dev, uint64_t size, struct tern_buffer **out);
 enum tern_wrap_flags { TERN_WRAP_READ_ONLY = 1 }; /* the device may only read */
 /* Use an existing host mapping without copying: it must stay mapped until the buffer is
- * destroyed and no session is bound to it; `mem` and `size` need no alignment. */
+ * destroyed and no session is bound to it; `mem` and `size` need no alignment. What the host writes
+ * there, runs that begin afterwards see. -ENOBUFS: the kernel pins no more for this user. Where it
+ * pins too little and nobody can write, for TERN_WRAP_READ_ONLY is given and the mapping is read-only
+ * (a file's, which then must not change), the device gets a copy, and a warning tells so. */
 TERN_API int tern_buffer_wrap(struct tern_device *dev, void *mem, uint64_t size, unsigned int flags,
 			      struct tern_buffer **out);
 TERN_API void tern_buffer_destroy(struct tern_buffer *buf);

@@ -25,7 +25,8 @@ static int no_buffer(int err, uint64_t size)
 	else if (err == -EDQUOT)
 		remedy = "; destroy buffers, or raise the module's parameter buffer_percent";
 	else if (err == -ENOBUFS)
-		remedy = "; raise the limit of locked memory (ulimit -l, or LimitMEMLOCK=)";
+		remedy = "; raise the limit of locked memory (ulimit -l, or LimitMEMLOCK=), or "
+			 "copy it into a buffer of the device";
 	else if (err == -EOPNOTSUPP)
 		remedy = "; copy it into a buffer of the device";
 	return tern_fail(err, "the kernel gives no buffer of %llu bytes: %s%s",
@@ -70,8 +71,8 @@ int accel_alloc(struct tern_transport *t, uint64_t size, struct tern_mem *mem)
 	return accel_alloc_bo(t, size, DRM_TERN_BO_CACHED, mem);
 }
 
-/* The kernel may not pin this memory, but the device only reads it: read it once. The host
- * keeps its own mapping. */
+/* The kernel may not pin this memory, but neither the device nor the host writes to it: read it
+ * once. The host keeps its own mapping. */
 static int copy_instead(struct tern_transport *t, int why, void *host, uint64_t size,
 			struct tern_mem *mem)
 {
@@ -105,7 +106,7 @@ int accel_wrap(struct tern_transport *t, void *host, uint64_t size, bool read_on
 	};
 	int ret = accel_ioctl(a, DRM_IOCTL_TERN_BO_FROM_USERPTR, &u);
 
-	if (read_only && (ret == -ENOBUFS || ret == -EOPNOTSUPP))
+	if (read_only && (ret == -ENOBUFS || ret == -EOPNOTSUPP) && !tern_host_writes(host, size))
 		return copy_instead(t, ret, host, size, mem);
 	if (ret)
 		return no_buffer(ret, size);

@@ -104,6 +104,8 @@ int tern_host_alloc(struct tern_va *va, uint64_t size, struct tern_mem *mem);
 int tern_host_wrap(struct tern_va *va, void *host, uint64_t size, bool read_only,
 		   struct tern_mem *mem);
 void tern_host_free(struct tern_va *va, struct tern_mem *mem);
+/* May this process write to some of these bytes, as far as can be told? */
+bool tern_host_writes(const void *mem, uint64_t size);
 /* The host's memory, and what of it may be had without swapping. */
 void tern_host_memory(uint64_t *most, uint64_t *left);
 

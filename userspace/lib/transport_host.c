@@ -40,6 +40,26 @@ void tern_host_free(struct tern_va *va, struct tern_mem *mem)
 	*mem = (struct tern_mem){0};
 }
 
+bool tern_host_writes(const void *mem, uint64_t size)
+{
+	uintptr_t at = (uintptr_t)mem, end = at + size;
+	FILE *f = fopen("/proc/self/maps", "re");
+	unsigned long lo, hi;
+	char access[5];
+
+	/* sorted; a line that is no mapping, or one too far on, leaves bytes unseen */
+	while (f && at < end && fscanf(f, "%lx-%lx %4s%*[^\n]", &lo, &hi, access) == 3) {
+		if (hi <= at)
+			continue;
+		if (lo > at || access[1] != '-')
+			break;
+		at = hi;
+	}
+	if (f)
+		fclose(f);
+	return at < end;
+}
+
 void tern_host_memory(uint64_t *most, uint64_t *left)
 {
 	const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
