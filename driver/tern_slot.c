@@ -113,6 +113,7 @@ static void forget_holder(struct tern_device *tdev, struct tern_runqueue *queue)
 	if (tdev->pm.asleep)
 		__set_bit(slot, tdev->slots.stale);
 	clear_bit(slot, tdev->slots.stuck);
+	queue->unanswering = false;
 	rcu_assign_pointer(tdev->slots.queue[slot], NULL);
 	spin_lock_irqsave(&queue->lock, flags);
 	queue->slot = -1;
@@ -177,6 +178,20 @@ void tern_slot_leave_locked(struct tern_runqueue *queue, bool abort)
 	else if (!abort && !queue->restore && !queue->dead)
 		tern_queue_skip_lost(queue);
 	forget_holder(tdev, queue);
+}
+
+/**
+ * tern_slot_end_locked() - A queue ends: its slot goes before its fences signal
+ * @queue: Queue; struct tern_slots.lock is held, and the caller has a reference
+ * @error: How the job that runs ends; those behind it are cancelled
+ *
+ * While it has a slot its job may still write what those who wait for the fence look at next.
+ */
+void tern_slot_end_locked(struct tern_runqueue *queue, int error)
+{
+	if (queue->slot >= 0)
+		tern_slot_leave_locked(queue, true);
+	tern_queue_die(queue, error, NULL);
 }
 
 /* ---- Giving a slot ------------------------------------------------------------ */
@@ -342,7 +357,7 @@ static void serve_waiting(struct tern_device *tdev)
 		tern_turns_look_locked(tdev, false);
 	while ((queue = pop(slots, &list))) {
 		if (queue->destroyed || !tdev->ready) {
-			tern_queue_die(queue, tdev->ready ? -ECANCELED : -ENODEV, NULL);
+			tern_slot_end_locked(queue, tdev->ready ? -ECANCELED : -ENODEV);
 		} else if (tdev->pm.asleep) {
 			put_back(slots, queue); /* all are looked at when it wakes */
 		} else if (!give_slot(queue)) {
@@ -368,10 +383,8 @@ static void look_at_holders(struct tern_device *tdev)
 		tern_queue_get(queue);
 		tern_queue_collect(queue);
 		tern_fault_look_locked(queue);
-		if (queue->dead || queue->destroyed) {
-			tern_slot_leave_locked(queue, true);
-			tern_queue_die(queue, -ECANCELED, NULL);
-		}
+		if (queue->dead || queue->destroyed)
+			tern_slot_end_locked(queue, -ECANCELED);
 		tern_queue_put(queue);
 	}
 }
@@ -551,26 +564,35 @@ void tern_slots_before_reset(struct tern_device *tdev)
 		queue->restore = state == TERN_SLOT_SAVED;
 		queue->interrupted = state != TERN_SLOT_SAVED && state != TERN_SLOT_IDLE &&
 				     !queue->fault.code;
-		queue->unanswering = test_and_clear_bit(slot, tdev->slots.stuck) &&
-				     !slot_idle(tdev, slot);
+		/* Still so if the reset before this one left it there: its slot was taken then. */
+		queue->unanswering |= test_and_clear_bit(slot, tdev->slots.stuck) &&
+				      !slot_idle(tdev, slot);
 		if (queue->interrupted)
 			tern_write(tdev, tern_slot_reg(slot, TERN_SLOT_REG_CONTROL), 0);
 	}
 }
 
+/* False: the reset has not brought it out of them, and the next rung is asked for. */
+static bool out_of_engines(struct tern_runqueue *queue, bool everything)
+{
+	struct tern_device *tdev = queue->tdev;
+
+	if (await_idle(tdev, queue->slot))
+		return true;
+	tern_reset_request(tdev, everything ? TERN_RUNG_OFF : TERN_RUNG_POWER,
+			   "a reset leaves a slot in the engines");
+	return false;
+}
+
 /* Not VALID, so the ring is the kernel's and the job that was lost can be counted. */
 static bool rebind(struct tern_runqueue *queue, bool firmware, bool everything)
 {
-	struct tern_device *tdev = queue->tdev;
 	unsigned int slot = queue->slot;
 
 	if (!firmware)
-		firmware_forgets(tdev, slot);
-	if (!await_idle(tdev, slot)) {
-		tern_reset_request(tdev, everything ? TERN_RUNG_OFF : TERN_RUNG_POWER,
-				   "a reset leaves a slot in the engines");
+		firmware_forgets(queue->tdev, slot);
+	if (!out_of_engines(queue, everything))
 		return false;
-	}
 	if (queue->interrupted)
 		tern_queue_skip_lost(queue);
 	write_slot(queue, slot);
@@ -596,7 +618,8 @@ void tern_slots_after_reset(struct tern_device *tdev, bool firmware, bool everyt
 			continue;
 		tern_queue_collect(queue);
 		if (queue->unanswering) {
-			tern_queue_die(queue, -ETIMEDOUT, NULL);
+			if (out_of_engines(queue, everything))
+				tern_queue_die(queue, -ETIMEDOUT, NULL);
 			continue; /* its slot is taken when slots are looked at */
 		}
 		if ((everything || queue->interrupted) && !rebind(queue, firmware, everything))

@@ -57,6 +57,7 @@ struct tern_runqueue *tern_slot_holder(struct tern_device *tdev, unsigned int sl
 int tern_slot_bind_locked(struct tern_runqueue *queue, unsigned int slot);
 void tern_slot_count_cycles(struct tern_runqueue *queue);
 void tern_slot_leave_locked(struct tern_runqueue *queue, bool abort);
+void tern_slot_end_locked(struct tern_runqueue *queue, int error);
 void tern_fault_look_locked(struct tern_runqueue *queue);
 
 void tern_turn_begin(struct tern_runqueue *queue);

@@ -130,7 +130,7 @@ static bool check_queue(struct tern_runqueue *queue)
 	if (stands_still(queue) &&
 	    tern_longer_than(queue->tdev, &queue->stuck, job_timeout_ms)) {
 		tell(queue);
-		tern_queue_die(queue, -ETIMEDOUT, NULL);
+		tern_slot_end_locked(queue, -ETIMEDOUT);
 	}
 	return tern_queue_has_work(queue);
 }
@@ -146,8 +146,11 @@ static bool check_queues(struct tern_device *tdev)
 			rcu_dereference_protected(slots->queue[slot],
 						  lockdep_is_held(&slots->lock));
 
-		if (queue)
-			work |= check_queue(queue);
+		if (!queue)
+			continue;
+		tern_queue_get(queue);
+		work |= check_queue(queue);
+		tern_queue_put(queue);
 	}
 	return work || !list_empty(&slots->waiting);
 }

@@ -149,6 +149,7 @@ bool tern_queue_has_work(struct tern_runqueue *queue)
 
 void tern_queue_die(struct tern_runqueue *queue, int error, const struct drm_tern_fault *fault)
 {
+	mock->died_in_engines |= mock->master && queue->slot >= 0 && in_engines(queue->slot);
 	if (!queue->dead)
 		of(queue)->died = error;
 	if (!queue->dead && fault)
@@ -339,6 +340,7 @@ void mock_exit(struct kunit *test)
 	for (i = 0; i < MOCK_QUEUES; i++)
 		KUNIT_EXPECT_EQ(test, kref_read(&mock_queue(i)->kref), 1);
 	KUNIT_EXPECT_FALSE(test, mock->released_too_early);
+	KUNIT_EXPECT_FALSE(test, mock->died_in_engines);
 	kfree(mock);
 }
 

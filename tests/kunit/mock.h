@@ -49,6 +49,8 @@ struct mock {
 	bool master;
 	/* A queue was let go of while the device could still reach memory. */
 	bool released_too_early;
+	/* Fences of one were let signal while its job could still write memory. */
+	bool died_in_engines;
 };
 
 extern struct mock *mock;

@@ -45,6 +45,7 @@ static void a_job_that_stands_still_dies(struct kunit *test)
 {
 	mock_hold(0, 0, 0);
 	mock_hold(1, 1, 0);
+	mock_state(0, TERN_SLOT_RUNNING);
 	beat();
 	look_after(1, 0);
 	beat();
@@ -55,6 +56,8 @@ static void a_job_that_stands_still_dies(struct kunit *test)
 	cycles(1, 2);
 	look_after(1, 0);
 	KUNIT_EXPECT_EQ(test, mock->queue[0].died, -ETIMEDOUT);
+	KUNIT_EXPECT_EQ(test, mock_queue(0)->slot, -1);
+	KUNIT_EXPECT_EQ(test, mock->aborted[0], 1);
 	KUNIT_EXPECT_EQ(test, mock->queue[1].died, 0);
 	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_MCU], 0);
 }
@@ -182,6 +185,21 @@ static void who_kept_the_engines_dies_of_the_reset(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mock->queue[1].died, 0);
 }
 
+/* The firmware was restarted for another reason, and that one keeps the engines yet. */
+static void who_keeps_the_engines_after_a_reset_dies_of_the_next(struct kunit *test)
+{
+	mock_hold(0, 0, 0);
+	mock_state(0, TERN_SLOT_RUNNING);
+	mock->sticks = true;
+	__set_bit(0, mock->tdev.slots.stuck);
+	reset_from(TERN_RUNG_FIRMWARE);
+	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_MCU], 1);
+	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_ALL], 1);
+	KUNIT_EXPECT_EQ(test, mock->queue[0].died, -ETIMEDOUT);
+	KUNIT_EXPECT_EQ(test, mock->queue[0].skipped, 0);
+	KUNIT_EXPECT_EQ(test, mock_queue(0)->slot, -1);
+}
+
 static void who_has_left_late_costs_nobody(struct kunit *test)
 {
 	mock_hold(0, 0, 0);
@@ -251,6 +269,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(a_reset_costs_the_job_that_ran),
 	KUNIT_CASE(saved_contexts_survive_a_power_cycle),
 	KUNIT_CASE(who_kept_the_engines_dies_of_the_reset),
+	KUNIT_CASE(who_keeps_the_engines_after_a_reset_dies_of_the_next),
 	KUNIT_CASE(who_has_left_late_costs_nobody),
 	KUNIT_CASE(each_rung_follows_one_that_failed),
 	KUNIT_CASE(a_device_that_no_reset_helps_is_off),

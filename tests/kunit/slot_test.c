@@ -197,6 +197,7 @@ static void without_firmware_the_register_helps(struct kunit *test)
 {
 	only_the_first_may_leave();
 	mock->answer = -ETIMEDOUT;
+	mock_queue(3)->priority = DRM_TERN_PRIORITY_HIGH; /* on a slow machine, too, it stays */
 	wants(3);
 	flush_work(&mock->tdev.reset.work);
 	KUNIT_EXPECT_EQ(test, mock_queue(3)->slot, 0);
@@ -289,6 +290,25 @@ static void who_stays_in_the_engines_costs_the_next_rung(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mock->started[0], 1);
 }
 
+/* Destroyed when its slot had been looked at already, but not those who wait. */
+static void who_is_destroyed_leaves_before_its_jobs_end(struct kunit *test)
+{
+	int slot;
+
+	mock_hold(0, 0, 0);
+	mock_state(0, TERN_SLOT_RUNNING);
+	mutex_lock(&mock->tdev.slots.lock);
+	mock_queue(0)->destroyed = true;
+	tern_slot_want(mock_queue(0));
+	serve_waiting(&mock->tdev);
+	slot = mock_queue(0)->slot;
+	mutex_unlock(&mock->tdev.slots.lock);
+	mock_settle();
+	KUNIT_EXPECT_EQ(test, slot, -1);
+	KUNIT_EXPECT_EQ(test, mock->aborted[0], 1);
+	KUNIT_EXPECT_EQ(test, mock->queue[0].died, -ECANCELED);
+}
+
 static void asleep_registers_are_left_alone(struct kunit *test)
 {
 	u32 control;
@@ -335,6 +355,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(who_faults_while_leaving_is_told_of_it),
 	KUNIT_CASE(a_fault_that_makes_no_sense_is_the_devices),
 	KUNIT_CASE(who_stays_in_the_engines_costs_the_next_rung),
+	KUNIT_CASE(who_is_destroyed_leaves_before_its_jobs_end),
 	KUNIT_CASE(asleep_registers_are_left_alone),
 	{},
 };
