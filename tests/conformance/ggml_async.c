@@ -7,6 +7,8 @@
  *
  * A row per check, "ok" or "FAILED", for ggml_programs.py.
  */
+#include <math.h>
+
 #include "ggml_functions.h"
 
 /* ---- a stage: out = 2^DEPTH in, the long way ----------------------------------------------- */
@@ -280,35 +282,139 @@ static void check_free(void)
 	ggml_backend_free(be);
 }
 
-/* A row that a table does not have: the device finds that when it gathers. */
+/* out = 2 table[number]; the device finds a row that the table does not have when it gathers. */
+struct lookup {
+	struct context *ctx;
+	void *buffer;
+	struct tensor *number, *out;
+	struct graph *graph;
+};
+
+static void choose(struct lookup *l, int number)
+{
+	ggml_backend_tensor_set(l->number, &number, 0, sizeof(number));
+}
+
+static struct lookup lookup_new(struct backend *be)
+{
+	struct lookup l = {.ctx = context()};
+	struct tensor *table = ggml_new_tensor_2d(l.ctx, F32, 32, 4);
+
+	l.number = ggml_new_tensor_2d(l.ctx, I32, 1, 1);
+	l.out = ggml_scale(l.ctx, ggml_get_rows(l.ctx, table, l.number), 2);
+	l.graph = ggml_new_graph(l.ctx);
+	ggml_build_forward_expand(l.graph, l.out);
+	l.buffer = ggml_backend_alloc_ctx_tensors(l.ctx, be);
+	ggml_backend_tensor_set(table, filled(3), 0, 32 * 4 * sizeof(float));
+	choose(&l, 1);
+	ggml_backend_graph_compute_async(be, l.graph);
+	return l;
+}
+
+static void lookup_free(struct lookup *l)
+{
+	ggml_backend_buffer_free(l->buffer);
+	ggml_free(l->ctx);
+}
+
+/* As a program with a pipeline asks: the status, and what comes back. */
+static int ask(struct backend *be, struct lookup *l, float *got)
+{
+	int status = ggml_backend_graph_compute_async(be, l->graph);
+
+	ggml_backend_tensor_get_async(be, l->out, got, 0, sizeof(*got));
+	return status;
+}
+
 static void check_failure(void)
 {
 	struct backend *be = ggml_backend_dev_init(dev, NULL);
+	struct lookup l = lookup_new(be);
+	bool none = true, told = true, well = true;
+	float got[3];
+
+	for (int i = 0; i < 6; i++) {
+		choose(&l, 1000);
+		told &= ask(be, &l, &got[0]) == (i ? -1 : 0);
+		ggml_backend_synchronize(be);
+		none &= isnan(got[0]);
+	}
+	row("a failure is told by the next graph_compute, then by its own", told);
+	row("a graph that failed has no results", none);
+	choose(&l, 1);
+	for (int i = 0; i < 3; i++)
+		well &= !ask(be, &l, &got[i]);
+	ggml_backend_synchronize(be);
+	row("what comes then runs", well && got[0] == 6 && got[1] == 6 && got[2] == 6);
+	choose(&l, 1000);
+	well = !ask(be, &l, &got[0]);
+	ggml_backend_synchronize(be);
+	choose(&l, 2);
+	row("a failure later is told as the first one was",
+	    well && isnan(got[0]) && ask(be, &l, &got[1]) == -1 && !ask(be, &l, &got[2]));
+	ggml_backend_synchronize(be);
+	row("and what comes then runs", got[2] == 6);
+	lookup_free(&l);
+	ggml_backend_free(be);
+}
+
+/* a fails, and b goes on from its result: by a copy or, with an event, after a's own copy. */
+static bool failure_reaches(struct backend *a, struct backend *b, struct event *event)
+{
+	struct lookup l = lookup_new(a);
 	struct context *ctx = context();
-	struct tensor *table = ggml_new_tensor_2d(ctx, F32, 32, 4);
-	struct tensor *number = ggml_new_tensor_2d(ctx, I32, 1, 1);
-	struct tensor *out = ggml_scale(ctx, ggml_get_rows(ctx, table, number), 2);
+	struct tensor *in = ggml_new_tensor_2d(ctx, F32, 32, 1), *out = ggml_scale(ctx, in, 10);
 	struct graph *graph = ggml_new_graph(ctx);
-	int bad = 1000, good = 1;
-	void *buffer;
 	int first, second, third;
-	float value;
+	bool none, well;
+	void *buffer;
+	float got;
 
 	ggml_build_forward_expand(graph, out);
-	buffer = ggml_backend_alloc_ctx_tensors(ctx, be);
-	ggml_backend_tensor_set(table, filled(3), 0, 32 * 4 * sizeof(float));
-	ggml_backend_tensor_set(number, &bad, 0, sizeof(bad));
-	first = ggml_backend_graph_compute_async(be, graph);
-	ggml_backend_synchronize(be);
-	ggml_backend_tensor_set(number, &good, 0, sizeof(good));
-	second = ggml_backend_graph_compute_async(be, graph);
-	third = ggml_backend_graph_compute_async(be, graph);
-	ggml_backend_tensor_get(out, &value, 0, sizeof(value));
-	row("a failure is told by the next graph_compute", !first && second == -1);
-	row("what comes then runs", !third && value == 6);
+	buffer = ggml_backend_alloc_ctx_tensors(ctx, b);
+	ggml_backend_tensor_set(out, filled(7), 0, 32 * sizeof(float));
+	choose(&l, 1000);
+	ggml_backend_graph_compute_async(a, l.graph);
+	ggml_backend_tensor_copy_async(a, event ? a : b, l.out, in);
+	if (event) {
+		ggml_backend_event_record(event, a);
+		ggml_backend_event_wait(b, event);
+	}
+	/* One of these tells, as the machine has it: the second, or the first is not begun. */
+	first = ggml_backend_graph_compute_async(b, graph);
+	ggml_backend_synchronize(b);
+	second = ggml_backend_graph_compute_async(b, graph);
+	ggml_backend_synchronize(b);
+	ggml_backend_tensor_get(out, &got, 0, sizeof(got));
+	none = isnan(got);
+	choose(&l, 1);
+	well = ggml_backend_graph_compute_async(a, l.graph) == -1; /* of its own */
+	well &= !ggml_backend_graph_compute_async(a, l.graph);
+	ggml_backend_tensor_copy_async(a, b, l.out, in);
+	third = ggml_backend_graph_compute_async(b, graph);
+	ggml_backend_synchronize(b);
+	ggml_backend_tensor_get(out, &got, 0, sizeof(got));
 	ggml_backend_buffer_free(buffer);
 	ggml_free(ctx);
-	ggml_backend_free(be);
+	lookup_free(&l);
+	return first + second == -1 && none && well && !third && got == 60;
+}
+
+static void check_failure_across(void)
+{
+	struct backend *a = ggml_backend_dev_init(dev, NULL), *b = ggml_backend_dev_init(dev, NULL);
+	struct event *event = ggml_backend_event_new(dev);
+	bool copies = true, events = true;
+
+	for (int i = 0; i < 5; i++) {
+		copies &= failure_reaches(a, b, NULL);
+		events &= failure_reaches(a, b, event);
+	}
+	row("a copy takes a failure along", copies);
+	row("an event takes a failure along", events);
+	ggml_backend_event_free(event);
+	ggml_backend_free(a);
+	ggml_backend_free(b);
 }
 
 int main(void)
@@ -327,5 +433,6 @@ int main(void)
 	check_scheduler();
 	check_free();
 	check_failure();
+	check_failure_across();
 	return 0;
 }

@@ -139,6 +139,62 @@ START_TEST(where_the_allocator_put_things_is_no_structure)
 }
 END_TEST
 
+/* ---- what a failure spoils ------------------------------------------------------------------ */
+
+START_TEST(results_are_what_is_nothing_before_it_is_written)
+{
+	struct ggml_tensor *x = leaf(b.compute), *k = leaf(b.cache), *a = node(OP_NEG, x, NULL),
+			   *into = over(k, OP_SCALE), *c = in(b.cache, OP_ADD, a, into),
+			   *w = over(x, OP_SCALE);
+	struct capture_bytes out[4];
+
+	halved(node(OP_NEG, halved(over(c, OP_VIEW)), NULL));
+	captured(0, 6);
+	/* not a, which is nowhere, nor a part of a cache, which has others */
+	ck_assert_uint_eq(capture_results(&b.capture, NULL), 3);
+	ck_assert_uint_eq(capture_results(&b.capture, out), 3);
+	ck_assert_ptr_eq(out[0].at, c->data);
+	ck_assert_uint_eq(out[0].size, ROW_BYTES);
+	ck_assert_ptr_eq(out[1].at, w->data);
+	ck_assert_ptr_eq(out[2].at, b.nodes[5]->data);
+	ck_assert_uint_eq(out[2].size, ROW_BYTES / 2);
+}
+END_TEST
+
+/* Behind the plugin's back, so that each run of this session fails: the result lies on what the
+ * operator reads. */
+static void break_session(const struct cached *entry)
+{
+	ck_assert_int_eq(tern_session_bind_one(entry->session, 1, entry->bound[0].buffer,
+					       entry->bound[0].offset),
+			 0);
+}
+
+START_TEST(a_program_that_failed_gets_another_session)
+{
+	struct ggml_tensor *x = leaf(b.compute), *a = node(OP_NEG, x, NULL);
+	struct ggml_cgraph graph = split(0, 1);
+	struct stream *s = b.stream->context;
+	const struct cached *entry;
+
+	WRITES(0, 1, a);
+	entry = s->cache.entries[0];
+	break_session(entry);
+	compute(0, 1); /* in the background */
+	ck_assert(isnan(*(float *)a->data));
+	ck_assert_int_eq(b.stream->iface.graph_compute(b.stream, &graph), GGML_STATUS_FAILED);
+	ck_assert_ptr_null(entry->session);
+	ck_assert(s->careful);
+	WRITES(0, 1, a);
+	ck_assert(!s->careful);
+	break_session(entry);
+	s->careful = true;
+	ck_assert_int_eq(b.stream->iface.graph_compute(b.stream, &graph), GGML_STATUS_FAILED);
+	ck_assert(s->careful && isnan(*(float *)a->data));
+	WRITES(0, 1, a);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("ggml_capture");
@@ -155,6 +211,8 @@ int main(void)
 	tcase_add_test(tc, a_buffer_of_weights_is_one_storage);
 	tcase_add_test(tc, what_shares_no_bytes_is_a_storage_of_its_own);
 	tcase_add_test(tc, where_the_allocator_put_things_is_no_structure);
+	tcase_add_test(tc, results_are_what_is_nothing_before_it_is_written);
+	tcase_add_test(tc, a_program_that_failed_gets_another_session);
 	suite_add_tcase(s, tc);
 	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);

@@ -31,6 +31,12 @@ struct noted {
 	int ret;
 };
 
+static void say(char letter)
+{
+	gate.said[gate.n++] = letter;
+	gate.said[gate.n] = '\0';
+}
+
 static int run_noted(const struct queue_task *task)
 {
 	const struct noted *n = (const struct noted *)task;
@@ -38,10 +44,19 @@ static int run_noted(const struct queue_task *task)
 	pthread_mutex_lock(&gate.lock);
 	while (n->letter < 'a' && !gate.open)
 		pthread_cond_wait(&gate.opened, &gate.lock);
-	gate.said[gate.n++] = n->letter;
-	gate.said[gate.n] = '\0';
+	say(n->letter);
 	pthread_mutex_unlock(&gate.lock);
 	return n->ret;
+}
+
+static void spoil_noted(const struct queue_task *task)
+{
+	const struct noted *n = (const struct noted *)task;
+
+	pthread_mutex_lock(&gate.lock);
+	say('!');
+	say(n->letter);
+	pthread_mutex_unlock(&gate.lock);
 }
 
 static struct noted *noted(char letter)
@@ -50,6 +65,7 @@ static struct noted *noted(char letter)
 
 	ck_assert_ptr_nonnull(n);
 	n->task.run = run_noted;
+	n->task.spoil = spoil_noted;
 	n->task.graph = true;
 	n->letter = letter;
 	return n;
@@ -187,19 +203,82 @@ START_TEST(a_failure_drops_the_graphs_behind_it)
 	queue_init(&q, &all);
 	bad->ret = -EIO;
 	copy->task.graph = false;
+	copy->task.spoil = NULL;
 	put(&q, bad);
 	put(&q, noted('b'));
 	put(&q, copy);
 	ck_assert_int_eq(queue_take_error(&q), 0); /* not yet */
 	open_gate(NULL);
 	queues_wait(&all, queue_last(&q));
-	said("Ac");
+	said("A!A!bc");
 	ck_assert_int_eq(queue_take_error(&q), -EIO);
 	ck_assert_int_eq(queue_take_error(&q), 0);
 	put(&q, noted('d'));
 	queues_drain(&all);
-	said("Acd");
+	said("A!A!bcd");
 	queue_fini(&q);
+}
+END_TEST
+
+/* Of what was given to `q` last. */
+static struct noted *after(struct queue *q, char letter, bool heeds)
+{
+	struct noted *n = noted(letter);
+
+	n->task.after = queue_last(q);
+	n->task.heeds = heeds;
+	return n;
+}
+
+START_TEST(a_failure_reaches_who_waits_and_heeds_it)
+{
+	struct queue a, b, c;
+	struct noted *bad = noted('A');
+
+	queue_init(&a, &all);
+	queue_init(&b, &all);
+	queue_init(&c, &all);
+	bad->ret = -EIO;
+	put(&a, bad);
+	put(&b, after(&a, 'b', true));
+	put(&b, noted('c'));
+	open_gate(NULL);
+	queues_wait(&all, queue_last(&b));
+	said("A!A!b!c");
+	put(&c, after(&b, 'd', false)); /* what waits for the memory only */
+	queues_drain(&all);
+	said("A!A!b!cd");
+	ck_assert_int_eq(queue_take_error(&c), 0);
+	put(&c, after(&b, 'e', true)); /* though it ended long ago */
+	queues_drain(&all);
+	said("A!A!b!cd!e");
+	ck_assert_int_eq(queue_take_error(&a), -EIO);
+	ck_assert_int_eq(queue_take_error(&b), -EIO);
+	ck_assert_int_eq(queue_take_error(&c), -EIO);
+	put(&b, after(&a, 'f', true)); /* all was told */
+	queues_drain(&all);
+	said("A!A!b!cd!ef");
+	ck_assert_int_eq(queue_take_error(&b), 0);
+	queue_fini(&c);
+	queue_fini(&b);
+	queue_fini(&a);
+}
+END_TEST
+
+START_TEST(a_failure_that_nobody_asks_for_ends_with_its_queue)
+{
+	struct queue a, b;
+	struct noted *bad = noted('a'), *later;
+
+	queue_init(&a, &all);
+	queue_init(&b, &all);
+	bad->ret = -EIO;
+	put(&a, bad);
+	later = after(&a, 'b', true);
+	queue_fini(&a);
+	put(&b, later);
+	queue_fini(&b);
+	said("a!ab");
 }
 END_TEST
 
@@ -218,6 +297,8 @@ int main(void)
 	tcase_add_test(tc, memory_is_waited_for_by_bytes);
 	tcase_add_test(tc, a_write_waits_for_a_reader);
 	tcase_add_test(tc, a_failure_drops_the_graphs_behind_it);
+	tcase_add_test(tc, a_failure_reaches_who_waits_and_heeds_it);
+	tcase_add_test(tc, a_failure_that_nobody_asks_for_ends_with_its_queue);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);

@@ -61,6 +61,7 @@ static void end_session(struct cache *cache, struct cached *entry)
 		report_end(cache->report, entry->session, &entry->times);
 	tern_session_destroy(entry->session);
 	entry->session = NULL;
+	entry->failed = false;
 }
 
 static void destroy(struct cache *cache, struct cached *entry)
@@ -184,6 +185,14 @@ void cache_forget(struct cache *cache, const struct tern_buffer *buf)
 			holds |= entry->bound[s].buffer == buf;
 		if (holds)
 			end_session(cache, entry);
+	}
+}
+
+void cache_end_failed(struct cache *cache)
+{
+	for (uint32_t i = 0; i < CACHE_PROGRAMS; i++) {
+		if (cache->entries[i] && cache->entries[i]->failed)
+			end_session(cache, cache->entries[i]);
 	}
 }
 

@@ -14,6 +14,7 @@ struct cached {
 	struct tern_session *session; /* NULL: its memory went away; made again when needed */
 	struct tern_binding *bound;
 	struct report_times times;
+	bool failed;   /* its last run did: the session may be of no more use */
 	uint64_t used; /* when, in look-ups */
 };
 
@@ -33,6 +34,8 @@ int cache_make(struct cache *cache, const struct capture *c, struct cached **out
 int cache_bind(struct cached *entry, const struct capture_place *places);
 /* That memory goes away: no session may hold on to it, or be running. */
 void cache_forget(struct cache *cache, const struct tern_buffer *buf);
+/* None may be running. */
+void cache_end_failed(struct cache *cache);
 void cache_fini(struct cache *cache);
 
 #endif

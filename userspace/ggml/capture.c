@@ -141,6 +141,7 @@ static int buffer_place(struct capture *c, const struct graph_access *access,
 	if (add_place(c, host, buffer))
 		return -ENOMEM;
 	c->places[i].weights = access->usage(host) == GGML_BACKEND_BUFFER_USAGE_WEIGHTS;
+	c->places[i].compute = access->usage(host) == GGML_BACKEND_BUFFER_USAGE_COMPUTE;
 	return 0;
 }
 

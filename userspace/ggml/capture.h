@@ -26,6 +26,12 @@ struct capture_place {
 	struct plugin_buffer *buffer; /* NULL: an inner result */
 	uint64_t lo, hi;	      /* the bytes in use */
 	bool weights, written;
+	bool compute; /* ggml's scratch memory: no graph finds there what another left */
+};
+
+struct capture_bytes {
+	unsigned char *at;
+	size_t size;
 };
 
 struct capture_span { /* bytes of a tensor in its place */
@@ -58,6 +64,9 @@ void capture_fini(struct capture *c);
 
 /* Its last step, settle.c: from buffers to storages. -ENOMEM or 0. */
 int capture_settle(struct capture *c);
+/* Where it writes results that are nothing before they are written, unlike the rest of a cache of
+ * which it writes a part. Returns how many there are; `out` may be NULL. */
+size_t capture_results(const struct capture *c, struct capture_bytes *out);
 /* The last operator goes into the one before it, if it may. */
 void capture_fold(struct capture *c, const struct graph_access *access);
 bool capture_grow(void **array, uint32_t n, size_t each);

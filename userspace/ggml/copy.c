@@ -86,6 +86,7 @@ void stream_await(struct stream *s, uint64_t number)
 
 	if (task) {
 		task->after = number;
+		task->heeds = true;
 		if (!queue_put(&s->queue, task))
 			return;
 	}

@@ -42,11 +42,13 @@ struct stream {
 	struct queue queue;
 	const struct graph_access *access;
 	struct cache cache;
+	bool careful;		/* a graph failed: one at a time, until one did not */
 	struct capture capture; /* of the graph at hand; kept for its arrays */
 };
 struct stream *stream_create(struct plugin *p, const struct graph_access *access);
 void stream_destroy(struct stream *s);
-/* A graph that fails in the background is logged then, and the next one is refused. */
+/* A graph that fails in the background is logged then, and the next one is refused. Those after
+ * it are waited for, until one has succeeded. */
 enum ggml_status stream_compute(struct stream *s, const struct ggml_cgraph *graph);
 void stream_wait(struct stream *s);
 /* Copies in the stream's order. The bytes to `set` are the caller's again at once, the room for

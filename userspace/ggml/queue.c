@@ -19,6 +19,40 @@ static bool is_pending(const struct queues *all, uint64_t number)
 	return false;
 }
 
+/* What that task ended with, if it was not told yet. */
+static int failure_of(const struct queues *all, uint64_t number)
+{
+	for (const struct queue *q = all->first; q; q = q->next) {
+		for (const struct queue_task *t = q->failed; t; t = t->next) {
+			if (t->number == number)
+				return q->error;
+		}
+	}
+	return 0;
+}
+
+/* It may be told before they get to run. */
+static void tell_who_waits(struct queues *all, uint64_t number, int error)
+{
+	for (struct queue *q = all->first; q; q = q->next) {
+		for (struct queue_task *t = q->head; t; t = t->next) {
+			if (t->heeds && t->after == number)
+				t->error = error;
+		}
+	}
+}
+
+static void forget_failed(struct queue *q)
+{
+	struct queue_task *t;
+
+	while ((t = q->failed)) {
+		q->failed = t->next;
+		free(t);
+	}
+	q->error = 0;
+}
+
 static bool meets(const struct queue_task *t, const struct queue_span *with)
 {
 	for (size_t i = 0; i < t->nspans; i++) {
@@ -65,17 +99,35 @@ static struct queue_task *next_task(struct queue *q)
 	return q->head;
 }
 
-static void finish_head(struct queue *q, int ret)
+/* 0, or what it or a graph before it ended with. */
+static int do_task(const struct queue_task *t, int error)
+{
+	if (t->run && !(t->graph && error)) {
+		int ret = t->run(t);
+
+		if (t->graph)
+			error = ret;
+	}
+	if (error && t->spoil)
+		t->spoil(t);
+	return error;
+}
+
+static void finish_head(struct queue *q)
 {
 	struct queue_task *t = q->head;
 
-	if (t->graph && ret)
-		q->error = ret;
 	q->head = t->next;
 	if (!q->head)
 		q->tail = NULL;
 	q->length--;
-	free(t);
+	if (q->error) {
+		tell_who_waits(q->all, t->number, q->error);
+		t->next = q->failed;
+		q->failed = t;
+	} else {
+		free(t);
+	}
 	pthread_cond_broadcast(&q->all->changed);
 }
 
@@ -83,17 +135,16 @@ static void *serve(void *arg)
 {
 	struct queue *q = arg;
 	const struct queue_task *t;
-	int ret;
+	int error;
 
 	pthread_mutex_lock(&q->all->lock);
 	while ((t = next_task(q))) {
-		ret = q->error;
-		if (t->run && !(t->graph && ret)) {
-			pthread_mutex_unlock(&q->all->lock);
-			ret = t->run(t);
-			pthread_mutex_lock(&q->all->lock);
-		}
-		finish_head(q, ret);
+		error = q->error ? q->error : t->error;
+		pthread_mutex_unlock(&q->all->lock);
+		error = do_task(t, error);
+		pthread_mutex_lock(&q->all->lock);
+		q->error = error;
+		finish_head(q);
 	}
 	pthread_mutex_unlock(&q->all->lock);
 	return NULL;
@@ -124,6 +175,7 @@ void queue_fini(struct queue *q)
 	for (at = &q->all->first; *at != q; at = &(*at)->next)
 		;
 	*at = q->next;
+	forget_failed(q);
 	pthread_mutex_unlock(&q->all->lock);
 }
 
@@ -151,6 +203,7 @@ int queue_put(struct queue *q, struct queue_task *task)
 	if (start(q)) {
 		task->next = NULL;
 		task->number = q->last = ++q->all->numbers;
+		task->error = task->heeds ? failure_of(q->all, task->after) : 0;
 		*(q->tail ? &q->tail->next : &q->head) = task;
 		q->tail = task;
 		q->length++;
@@ -192,7 +245,7 @@ int queue_take_error(struct queue *q)
 	while (q->error && q->head)
 		pause_until_change(q->all);
 	error = q->error;
-	q->error = 0;
+	forget_failed(q);
 	pthread_mutex_unlock(&q->all->lock);
 	return error;
 }

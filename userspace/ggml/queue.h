@@ -22,14 +22,21 @@ struct queue_span {
 	bool written;
 };
 
-/* Freed when it is done. Spans are the caller's, and live as long as the task. */
+/*
+ * Freed when it is done; of those that end while the queue has an error, when that was told: who
+ * waits for them has the same error. Spans are the caller's, and live as long as the task.
+ */
 struct queue_task {
 	struct queue_task *next;
 	uint64_t number;
 	uint64_t after;				   /* first wait for this task; 0: none */
+	bool heeds;				   /* its failure is this one's too */
+	int error;				   /* so far, of who is waited for */
 	int (*run)(const struct queue_task *task); /* NULL: nothing but the wait */
 	bool graph;				   /* not begun once another graph failed */
-	const struct queue_span *spans;		   /* memory that it reads or writes */
+	/* A graph that failed, or is not begun: nobody shall take what lies there for its results. */
+	void (*spoil)(const struct queue_task *task);
+	const struct queue_span *spans; /* memory that it reads or writes */
 	size_t nspans;
 };
 
@@ -48,8 +55,9 @@ struct queue {
 	struct queue *next;
 	struct queue_task *head, *tail; /* the head stays while it runs */
 	unsigned int length;
-	uint64_t last; /* of the tasks it was given; 0: none yet */
-	int error;     /* of a graph, not yet told to the owner */
+	uint64_t last;		   /* of the tasks it was given; 0: none yet */
+	int error;		   /* of a graph, here or waited for, not yet told to the owner */
+	struct queue_task *failed; /* what ended since */
 	pthread_t thread;
 	bool started, quit;
 };
@@ -63,7 +71,7 @@ int queue_put(struct queue *q, struct queue_task *task);
 /* The last task that the queue was given. */
 uint64_t queue_last(struct queue *q);
 bool queue_busy(struct queue *q);
-/* What a graph ended with since the last call. */
+/* What a graph ended with since the last call; then nothing that was given before is left. */
 int queue_take_error(struct queue *q);
 
 /* Until that task is done; all that were given so far; those that write these bytes, or with

@@ -132,3 +132,21 @@ int capture_settle(struct capture *c)
 	describe_storages(c);
 	return 0;
 }
+
+size_t capture_results(const struct capture *c, struct capture_bytes *out)
+{
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < c->nops; i++) {
+		const struct tern_tensor_desc *t = &c->tensors[c->ops[i].dst];
+		const struct capture_place *p = &c->places[t->storage];
+
+		if (!p->buffer || p->weights || (c->nodes[i]->view_src && !p->compute))
+			continue;
+		if (out)
+			out[n] = (struct capture_bytes){p->buffer->base + p->lo + t->offset,
+							extent(t)};
+		n++;
+	}
+	return n;
+}

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct stream *stream_create(struct plugin *p, const struct graph_access *access)
 {
@@ -48,9 +49,11 @@ struct job {
 	struct queue_task task;
 	struct cached *entry;
 	struct capture_place *places;
+	struct capture_bytes *results;
+	size_t nresults;
 	struct report *report;
 	uint64_t lower_ns;	   /* so far; 0: a new program, or nobody asks */
-	struct queue_span spans[]; /* then the places */
+	struct queue_span spans[]; /* then the places, then the results */
 };
 
 static void keep_times(const struct job *job, uint64_t bind_ns, uint64_t run_ns)
@@ -75,6 +78,7 @@ static int run_job(const struct queue_task *task)
 	bound = report_now(job->report);
 	if (!ret)
 		ret = tern_session_run(job->entry->session, NULL, 0);
+	job->entry->failed = ret;
 	if (ret)
 		host_log(GGML_LOG_LEVEL_ERROR, "%s", tern_last_error());
 	else
@@ -82,16 +86,30 @@ static int run_job(const struct queue_task *task)
 	return ret;
 }
 
+/* All ones: no number in the floating-point types and those of blocks, -1 in those of integers,
+ * which is neither a row of anything nor a token. */
+static void spoil_results(const struct queue_task *task)
+{
+	const struct job *job = (const struct job *)task;
+
+	for (size_t i = 0; i < job->nresults; i++)
+		memset(job->results[i].at, 0xff, job->results[i].size);
+}
+
 static struct job *job_new(const struct capture *c, struct cached *entry)
 {
-	size_t n = c->nstorages;
-	struct job *job = calloc(1, sizeof(*job) + n * (sizeof(*job->spans) + sizeof(*c->places)));
+	size_t n = c->nstorages, nresults = capture_results(c, NULL);
+	struct job *job = calloc(1, sizeof(*job) + n * (sizeof(*job->spans) + sizeof(*c->places)) +
+					    nresults * sizeof(*job->results));
 
 	if (!job)
 		return NULL;
-	job->task = (struct queue_task){.run = run_job, .graph = true, .spans = job->spans};
+	job->task = (struct queue_task){
+		.run = run_job, .spoil = spoil_results, .graph = true, .spans = job->spans};
 	job->entry = entry;
 	job->places = (struct capture_place *)(job->spans + n);
+	job->results = (struct capture_bytes *)(job->places + n);
+	job->nresults = capture_results(c, job->results);
 	for (size_t i = 0; i < n; i++) {
 		const struct capture_place *p = &c->places[i];
 
@@ -130,11 +148,24 @@ static int hand_over(struct stream *s, uint64_t start)
 	return ret;
 }
 
+/* What failed and was not told yet. The program of it gets another session: the device may have
+ * said that this one is of no use any more. */
+static int take_error(struct stream *s)
+{
+	int ret = queue_take_error(&s->queue);
+
+	if (ret) {
+		s->careful = true;
+		cache_end_failed(&s->cache);
+	}
+	return ret;
+}
+
 static int compute(struct stream *s, const struct ggml_cgraph *graph)
 {
 	uint64_t start = report_now(s->plugin->report);
 	char why[256] = "";
-	int ret = queue_take_error(&s->queue);
+	int ret = take_error(s);
 
 	if (ret) {
 		host_log(GGML_LOG_LEVEL_ERROR,
@@ -149,10 +180,12 @@ static int compute(struct stream *s, const struct ggml_cgraph *graph)
 	if (!s->capture.nops)
 		return 0;
 	ret = hand_over(s, start);
-	if (ret || inner_alone(&s->capture.inner, s->access, graph))
+	if (ret || (!s->careful && inner_alone(&s->capture.inner, s->access, graph)))
 		return ret;
 	stream_wait(s);
-	return queue_take_error(&s->queue);
+	ret = take_error(s);
+	s->careful = ret;
+	return ret;
 }
 
 enum ggml_status stream_compute(struct stream *s, const struct ggml_cgraph *graph)
