@@ -3,6 +3,7 @@
  * Does on purpose what the debugging kernel has to find: a lane that says nothing about this
  * module says nothing about any other. Each bug is written to the parameter "bug".
  */
+#include <linux/dma-fence.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/slab.h>
@@ -49,6 +50,20 @@ static void use_after_free(void)
 	pr_info("broken: reads %d\n", READ_ONCE(object[8]));
 }
 
+/*
+ * Memory that the allocator may have to wait for, on the way to the end of a fence that it may wait
+ * for itself. Only the kernel teaches lockdep the latter, at boot (dma_resv_lockdep()): if it did
+ * not, dma_fence_begin_signalling() in a driver would be of no use either.
+ */
+static void alloc_while_signalling(void)
+{
+	bool cookie = dma_fence_begin_signalling();
+	void *object = kmalloc(64, GFP_KERNEL);
+
+	dma_fence_end_signalling(cookie);
+	kfree(object);
+}
+
 static const struct {
 	const char *name;
 	void (*commit)(void);
@@ -56,6 +71,7 @@ static const struct {
 	{"lock-order", lock_in_both_orders},
 	{"leak", leak},
 	{"use-after-free", use_after_free},
+	{"alloc-while-signalling", alloc_while_signalling},
 };
 
 static int set_bug(const char *value, const struct kernel_param *param)
@@ -74,6 +90,6 @@ static int set_bug(const char *value, const struct kernel_param *param)
 static const struct kernel_param_ops bug_ops = {.set = set_bug};
 
 module_param_cb(bug, &bug_ops, NULL, 0200);
-MODULE_PARM_DESC(bug, "lock-order, leak or use-after-free, done as soon as it is written");
+MODULE_PARM_DESC(bug, "lock-order, leak, use-after-free or alloc-while-signalling, done as soon as it is written");
 MODULE_DESCRIPTION("Bugs that a debugging kernel has to find");
 MODULE_LICENSE("GPL");
