@@ -155,6 +155,39 @@ static void check_copies(void)
 	ggml_backend_free(be);
 }
 
+/* Between tensors of the device ggml copies as from and to the host. */
+static void check_copies_at_once(void)
+{
+	struct backend *be = ggml_backend_dev_init(dev, NULL),
+		       *idle = ggml_backend_dev_init(dev, NULL);
+	struct stage s = stage_new(be), other = stage_new(idle);
+	bool copied = true, got = true, set = true;
+
+	for (int i = 1; i <= 5; i++) {
+		put(s.in, (float)i);
+		ggml_backend_graph_compute_async(be, s.graph);
+		ggml_backend_tensor_copy(s.out, other.in);
+		copied &= first_of(other.in) == 16 * (float)i;
+		put(other.in, 0);
+		ggml_backend_graph_compute_async(be, s.graph);
+		ggml_backend_tensor_get(other.in, ggml_get_data(s.in), 0, BYTES);
+		ggml_backend_synchronize(be);
+		got &= first_of(s.out) == 16 * (float)i && first_of(s.in) == 0;
+		put(s.in, (float)i + 10);
+		ggml_backend_graph_compute_async(be, s.graph);
+		ggml_backend_tensor_set_async(idle, other.in, ggml_get_data(s.out), 0, BYTES);
+		ggml_backend_synchronize(idle);
+		set &= first_of(other.in) == 16 * ((float)i + 10);
+	}
+	row("a copy from tensor to tensor waits for who writes the first", copied);
+	row("a read into a tensor waits for who reads that", got);
+	row("an asynchronous write takes a tensor when it is written", set);
+	stage_free(&s);
+	stage_free(&other);
+	ggml_backend_free(be);
+	ggml_backend_free(idle);
+}
+
 /* What b read before a copied over it. */
 static float copy_after(struct backend *a, struct backend *b, struct stage *x, struct stage *y)
 {
@@ -429,6 +462,7 @@ int main(void)
 	check_props();
 	check_overlap();
 	check_copies();
+	check_copies_at_once();
 	check_events();
 	check_scheduler();
 	check_free();

@@ -49,6 +49,7 @@ enum { F32 = 0, I32 = 26 }; /* enum ggml_type */
 	X(void, ggml_backend_buffer_free, (void *))                                             \
 	X(void, ggml_backend_tensor_set, (struct tensor *, const void *, size_t, size_t))       \
 	X(void, ggml_backend_tensor_get, (const struct tensor *, void *, size_t, size_t))       \
+	X(void, ggml_backend_tensor_copy, (const struct tensor *, struct tensor *))             \
 	X(void, ggml_backend_tensor_set_async,                                                  \
 	  (struct backend *, struct tensor *, const void *, size_t, size_t))                    \
 	X(void, ggml_backend_tensor_get_async,                                                  \

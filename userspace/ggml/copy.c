@@ -46,23 +46,30 @@ static bool put_copy(struct stream *s, struct copy *c)
 	return c && !queue_put(&s->queue, &c->task);
 }
 
+/* In the stream's order, and that of others which use these bytes. */
+static void copy_now(struct stream *s, void *to, const void *from, size_t size)
+{
+	stream_wait(s);
+	queues_wait_for(&s->plugin->queues, from, size, false);
+	queues_wait_for(&s->plugin->queues, to, size, true);
+	memcpy(to, from, size);
+}
+
 void stream_set(struct stream *s, void *to, const void *from, size_t size)
 {
+	/* It is read now, and may be memory that a graph under way writes. */
+	queues_wait_for(&s->plugin->queues, from, size, false);
 	if (queue_busy(&s->queue) && size <= STAGE_MAX &&
 	    put_copy(s, copy_new(to, from, size, true)))
 		return;
-	stream_wait(s);
-	queues_wait_for(&s->plugin->queues, to, size, true);
-	memcpy(to, from, size);
+	copy_now(s, to, from, size);
 }
 
 void stream_get(struct stream *s, const void *from, void *to, size_t size)
 {
 	if (queue_busy(&s->queue) && put_copy(s, copy_new(to, from, size, false)))
 		return;
-	stream_wait(s);
-	queues_wait_for(&s->plugin->queues, from, size, false);
-	memcpy(to, from, size);
+	copy_now(s, to, from, size);
 }
 
 bool stream_copy(struct stream *src, struct stream *dst, const void *from, void *to, size_t size)

@@ -35,6 +35,15 @@ static void *buffer_base(struct ggml_backend_buffer *buf)
 	return ((struct plugin_buffer *)buf->context)->base;
 }
 
+/* The host's pointer, too, may be memory of the device's: as host memory, ggml copies between
+ * buffers by these two. */
+static void move(struct ggml_backend_buffer *buf, void *to, const void *from, size_t size)
+{
+	queues_wait_for(queues_of(buf), from, size, false);
+	queues_wait_for(queues_of(buf), to, size, true);
+	memcpy(to, from, size);
+}
+
 static void fill(struct ggml_backend_buffer *buf, void *at, uint8_t value, size_t size)
 {
 	queues_wait_for(queues_of(buf), at, size, true);
@@ -50,15 +59,13 @@ static void tensor_fill(struct ggml_backend_buffer *buf, struct ggml_tensor *t, 
 static void tensor_set(struct ggml_backend_buffer *buf, struct ggml_tensor *t, const void *data,
 		       size_t offset, size_t size)
 {
-	queues_wait_for(queues_of(buf), (char *)t->data + offset, size, true);
-	memcpy((char *)t->data + offset, data, size);
+	move(buf, (char *)t->data + offset, data, size);
 }
 
 static void tensor_get(struct ggml_backend_buffer *buf, const struct ggml_tensor *t, void *data,
 		       size_t offset, size_t size)
 {
-	queues_wait_for(queues_of(buf), (const char *)t->data + offset, size, false);
-	memcpy(data, (const char *)t->data + offset, size);
+	move(buf, data, (const char *)t->data + offset, size);
 }
 
 static void buffer_clear(struct ggml_backend_buffer *buf, uint8_t value)
