@@ -93,8 +93,8 @@ static void append(struct rg_maker *m)
 
 void random_graph(const uint8_t *data, size_t size, struct random_graph *g)
 {
+	const uint8_t *header_end = data + (size < RG_HEADER ? size : RG_HEADER);
 	struct rg_maker m = {.g = g};
-	struct rg_bytes bad;
 
 	memset(g, 0, sizeof(*g));
 	g->desc = (struct tern_graph_desc){
@@ -110,10 +110,10 @@ void random_graph(const uint8_t *data, size_t size, struct random_graph *g)
 		m.in = (struct rg_bytes){data + at, data + end};
 		append(&m);
 	}
-	if (size <= RG_HOSTILE)
-		return;
-	bad = (struct rg_bytes){data + RG_HOSTILE, data + (size < RG_HEADER ? size : RG_HEADER)};
-	rg_spoil(g, &bad);
+	if (size > RG_PLACE)
+		rg_place(g, &(struct rg_bytes){data + RG_PLACE, header_end});
+	if (size > RG_HOSTILE)
+		rg_spoil(g, &(struct rg_bytes){data + RG_HOSTILE, header_end});
 }
 
 /* ---- contents ------------------------------------------------------------------------ */

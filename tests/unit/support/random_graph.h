@@ -36,6 +36,7 @@ enum rg_byte {
 	RG_SEED = RG_VALUE + RG_RUNS * RG_SYMBOLS, /* of the data */
 	RG_SPECIAL,				   /* enum rg_special */
 	RG_HOSTILE, /* three bytes for each of up to three fields; see random_graph_bad.c */
+	RG_PLACE = RG_HOSTILE + 9, /* a bit per operator, and where to; see random_graph_place.c */
 };
 
 /* What the data has beside plain numbers. */
@@ -112,6 +113,8 @@ int64_t rg_least(const struct random_graph *g, int64_t n, uint8_t sym);
 
 /* One more operator, or none. */
 void rg_operator(struct rg_maker *m);
+/* Move results over what is there. */
+void rg_place(struct random_graph *g, struct rg_bytes *in);
 /* Overwrite fields. */
 void rg_spoil(struct random_graph *g, struct rg_bytes *in);
 
