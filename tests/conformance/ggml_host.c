@@ -5,18 +5,23 @@
  *
  *   ggml_host LIBRARY VERSION    prints "refused" or "loaded"
  *
- * With -DLACKING a function is missing.
+ * With -DLACKING a function is missing, with -DOVERHEAD=N tensors are of another size.
  */
 #include <dlfcn.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#ifndef OVERHEAD
+#define OVERHEAD 368
+#endif
+
 static int entry[16];
 
 const char *ggml_version(void);
 const char *ggml_op_desc(const void *tensor);
 size_t ggml_nbytes(const void *tensor);
+size_t ggml_tensor_overhead(void);
 void ggml_log_get(void **callback, void **data);
 void *ggml_backend_buffer_init(void);
 size_t ggml_backend_reg_count(void);
@@ -40,6 +45,11 @@ size_t ggml_nbytes(const void *tensor)
 	return 0;
 }
 #endif
+
+size_t ggml_tensor_overhead(void)
+{
+	return OVERHEAD;
+}
 
 void ggml_log_get(void **callback, void **data)
 {

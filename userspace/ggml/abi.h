@@ -69,6 +69,8 @@ ABI_OFFSET(ggml_tensor, data, 248);
 ABI_OFFSET(ggml_tensor, name, 256);
 ABI_OFFSET(ggml_tensor, extra, 320);
 ABI_SIZE(ggml_tensor, 336);
+/* ggml_tensor_overhead(): a tensor and the object in front of it. */
+#define GGML_TENSOR_OVERHEAD (32 + sizeof(struct ggml_tensor))
 
 enum ggml_backend_buffer_usage {
 	GGML_BACKEND_BUFFER_USAGE_ANY,

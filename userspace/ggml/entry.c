@@ -61,6 +61,14 @@ void *ggml_backend_init(void)
 			 host.ggml_version(), api, versions[NVERSIONS - 1].api, versions[0].api);
 		return NULL;
 	}
+	if (host.ggml_tensor_overhead() != GGML_TENSOR_OVERHEAD) {
+		host_log(GGML_LOG_LEVEL_ERROR,
+			 "tensors of ggml %s take %zu bytes with what goes before them, this "
+			 "library "
+			 "knows %zu: install the libggml-tern.so of this ggml",
+			 host.ggml_version(), host.ggml_tensor_overhead(), GGML_TENSOR_OVERHEAD);
+		return NULL;
+	}
 	p = plugin_get();
 	return p ? version->registry(p) : NULL;
 }

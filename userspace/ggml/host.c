@@ -37,6 +37,8 @@ bool host_resolve(const char **missing)
 		HOST_FUNCTIONS(X)
 #undef X
 			{"ggml_backend_buffer_init", &host.ggml_backend_buffer_init, BASE, true},
+		{"ggml_graph_n_nodes", (void **)&host.ggml_graph_n_nodes, BASE, false},
+		{"ggml_graph_nodes", (void **)&host.ggml_graph_nodes, BASE, false},
 		{"ggml_backend_reg_count", (void **)&host.ggml_backend_reg_count, "libggml.so.0",
 		 false},
 		{"ggml_backend_reg_get", (void **)&host.ggml_backend_reg_get, "libggml.so.0",

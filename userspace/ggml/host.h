@@ -10,12 +10,16 @@
 	X(const char *, ggml_version, (void))                        \
 	X(const char *, ggml_op_desc, (const struct ggml_tensor *t)) \
 	X(size_t, ggml_nbytes, (const struct ggml_tensor *t))        \
+	X(size_t, ggml_tensor_overhead, (void))                      \
 	X(void, ggml_log_get, (ggml_log_callback * callback, void **data))
 
 struct host {
 #define X(type, name, params) type(*name) params;
 	HOST_FUNCTIONS(X)
 #undef X
+	/* To hold ours against; NULL in a host that lacks them. */
+	int (*ggml_graph_n_nodes)(const struct ggml_cgraph *graph);
+	struct ggml_tensor **(*ggml_graph_nodes)(const struct ggml_cgraph *graph);
 	/* Returns an object that the host frees: its struct differs between versions, so v*.c
 	 * call it with a type of their own. */
 	void *ggml_backend_buffer_init;

@@ -21,70 +21,69 @@ struct row {
 	int32_t fn; /* i[0] */
 	uint8_t nsrc;
 	enum shape shape;
-	uint8_t plain; /* op_params[] with this number must be 0; 0: none */
 	struct move moves[14];
 };
 
-#define VIEW(name)                                     \
-	{                                              \
-		name, NODE_NOTHING, 0, 0, 0, AS_IS, 0, \
-		{                                      \
-			{                              \
-				0                      \
-			}                              \
-		}                                      \
+#define VIEW(name)                                  \
+	{                                           \
+		name, NODE_NOTHING, 0, 0, 0, AS_IS, \
+		{                                   \
+			{                           \
+				0                   \
+			}                           \
+		}                                   \
 	}
 #define ROW(name, op, fn, nsrc, ...)                                  \
 	{                                                             \
 		name, NODE_OPERATOR, TERN_##op, fn, nsrc, __VA_ARGS__ \
 	}
-#define UNARY(name)  ROW(#name, UNARY, TERN_##name, 1, AS_IS, 0, {{0}})
-#define BINARY(name) ROW(#name, BINARY, TERN_##name, 2, AS_IS, 0, {{0}})
-#define GLU(name)    ROW(#name, GLU, TERN_GLU_##name, 2, AS_IS, 0, {{'i', 1, 1}})
-#define NORM(name)   ROW(#name, name, 0, 1, AS_IS, 0, {{'f', 0, 0}})
-#define COPY(name)   ROW(name, COPY, 0, 1, AS_IS, 0, {{0}})
+#define UNARY(name)  ROW(#name, UNARY, TERN_##name, 1, AS_IS, {{0}})
+#define BINARY(name) ROW(#name, BINARY, TERN_##name, 2, AS_IS, {{0}})
+#define GLU(name)    ROW(#name, GLU, TERN_GLU_##name, 2, AS_IS, {{'i', 1, 1}})
+#define NORM(name)   ROW(#name, name, 0, 1, AS_IS, {{'f', 0, 0}})
+#define COPY(name)   ROW(name, COPY, 0, 1, AS_IS, {{0}})
 
 /* clang-format off */
 static const struct row rows[] = {
 	VIEW("NONE"), VIEW("RESHAPE"), VIEW("VIEW"), VIEW("PERMUTE"), VIEW("TRANSPOSE"),
-	ROW("MUL_MAT",  MATMUL,	  0, 2, AS_IS, 0, {{0}}),
-	ROW("GET_ROWS", GET_ROWS, 0, 2, AS_IS, 0, {{0}}),
-	ROW("SET_ROWS", SET_ROWS, 0, 2, AS_IS, 0, {{0}}),
-	ROW("ROPE",	ROPE,	  0, 3, POSITIONS, 0,
+	ROW("MUL_MAT",  MATMUL,	  0, 2, AS_IS, {{0}}),
+	ROW("GET_ROWS", GET_ROWS, 0, 2, AS_IS, {{0}}),
+	ROW("SET_ROWS", SET_ROWS, 0, 2, AS_IS, {{0}}),
+	ROW("ROPE",	ROPE,	  0, 3, POSITIONS,
 	    {{'i', 1, TERN_ROPE_I_DIMS}, {'i', 2, TERN_ROPE_I_MODE}, {'i', 4, TERN_ROPE_I_CTX_ORIG},
 	     {'f', 5, TERN_ROPE_F_BASE}, {'f', 6, TERN_ROPE_F_SCALE}, {'f', 7, TERN_ROPE_F_EXT},
 	     {'f', 8, TERN_ROPE_F_ATTN}, {'f', 9, TERN_ROPE_F_BETA_FAST},
 	     {'f', 10, TERN_ROPE_F_BETA_SLOW}, {'i', 11, TERN_ROPE_I_SECTIONS},
 	     {'i', 12, TERN_ROPE_I_SECTIONS + 1}, {'i', 13, TERN_ROPE_I_SECTIONS + 2},
 	     {'i', 14, TERN_ROPE_I_SECTIONS + 3}, {'i', 15, TERN_ROPE_I_OFFSET}}),
-	ROW("SOFT_MAX", SOFT_MAX, 0, 3, AS_IS, 0, {{'f', 0, 0}, {'f', 1, 1}}),
-	ROW("FLASH_ATTN_EXT", ATTENTION, 0, 5, AS_IS, 0,
+	ROW("SOFT_MAX", SOFT_MAX, 0, 3, AS_IS, {{'f', 0, 0}, {'f', 1, 1}}),
+	ROW("FLASH_ATTN_EXT", ATTENTION, 0, 5, AS_IS,
 	    {{'f', 0, TERN_ATTENTION_F_SCALE}, {'f', 1, TERN_ATTENTION_F_MAX_BIAS},
 	     {'f', 2, TERN_ATTENTION_F_SOFTCAP}}),
 	NORM(RMS_NORM), NORM(NORM), NORM(L2_NORM),
 	BINARY(ADD), BINARY(SUB), BINARY(MUL), BINARY(DIV),
-	ROW("ADD1",	BINARY,	  TERN_ADD, 2, AS_IS, 0, {{0}}),
-	ROW("SCALE",	SCALE,	  0, 1, AS_IS, 0, {{'f', 0, 0}, {'f', 1, 1}}),
-	ROW("CLAMP",	CLAMP,	  0, 1, AS_IS, 0, {{'f', 0, 0}, {'f', 1, 1}}),
+	ROW("ADD1",	BINARY,	  TERN_ADD, 2, AS_IS, {{0}}),
+	ROW("SCALE",	SCALE,	  0, 1, AS_IS, {{'f', 0, 0}, {'f', 1, 1}}),
+	ROW("CLAMP",	CLAMP,	  0, 1, AS_IS, {{'f', 0, 0}, {'f', 1, 1}}),
 	COPY("DUP"), COPY("CPY"), COPY("CONT"),
-	ROW("CONCAT",	CONCAT,	  0, 2, AS_IS, 0, {{'i', 0, 0}}),
-	ROW("REPEAT",	REPEAT,	  0, 1, AS_IS, 0, {{0}}),
-	ROW("SUM",	SUM_ROWS, 0, 1, FLAT,  0, {{0}}),
-	ROW("SUM_ROWS",	SUM_ROWS, 0, 1, AS_IS, 0, {{0}}),
-	ROW("MEAN",	MEAN,	  0, 1, AS_IS, 0, {{0}}),
-	ROW("ARGMAX",	ARGMAX,	  0, 1, AS_IS, 0, {{0}}),
-	ROW("TOP_K",	TOP_K,	  0, 1, AS_IS, 0, {{0}}),
-	ROW("ARGSORT",	ARGSORT,  0, 1, AS_IS, 0, {{'i', 0, 0}}),
+	ROW("CONCAT",	CONCAT,	  0, 2, AS_IS, {{'i', 0, 0}}),
+	ROW("REPEAT",	REPEAT,	  0, 1, AS_IS, {{0}}),
+	ROW("SUM",	SUM_ROWS, 0, 1, FLAT,  {{0}}),
+	ROW("SUM_ROWS",	SUM_ROWS, 0, 1, AS_IS, {{0}}),
+	ROW("MEAN",	MEAN,	  0, 1, AS_IS, {{0}}),
+	ROW("ARGMAX",	ARGMAX,	  0, 1, AS_IS, {{0}}),
+	ROW("TOP_K",	TOP_K,	  0, 1, AS_IS, {{0}}),
+	ROW("ARGSORT",	ARGSORT,  0, 1, AS_IS, {{'i', 0, 0}}),
 	GLU(REGLU), GLU(GEGLU), GLU(SWIGLU), GLU(GEGLU_ERF), GLU(GEGLU_QUICK),
-	ROW("SWIGLU_OAI", GLU, TERN_GLU_SWIGLU_OAI, 2, AS_IS, 0, {{'i', 1, 1}, {'f', 2, 0}, {'f', 3, 1}}),
-	ROW("SWIGLU_CLAMP", GLU, TERN_GLU_SWIGLU_CLAMP, 2, AS_IS, 0, {{'i', 1, 1}, {'f', 3, 1}}),
+	ROW("SWIGLU_OAI", GLU, TERN_GLU_SWIGLU_OAI, 2, AS_IS, {{'i', 1, 1}, {'f', 2, 0}, {'f', 3, 1}}),
+	ROW("SWIGLU_CLAMP", GLU, TERN_GLU_SWIGLU_CLAMP, 2, AS_IS, {{'i', 1, 1}, {'f', 3, 1}}),
 	UNARY(ABS), UNARY(SGN), UNARY(NEG), UNARY(STEP), UNARY(TANH), UNARY(ELU), UNARY(RELU),
 	UNARY(SIGMOID), UNARY(GELU), UNARY(GELU_QUICK), UNARY(SILU), UNARY(HARDSWISH),
 	UNARY(HARDSIGMOID), UNARY(EXP), UNARY(GELU_ERF), UNARY(SQR), UNARY(SQRT), UNARY(LOG),
 	UNARY(SIN), UNARY(COS), UNARY(FLOOR), UNARY(CEIL), UNARY(ROUND), UNARY(TRUNC),
 	UNARY(SOFTPLUS), UNARY(EXPM1),
-	ROW("LEAKY_RELU", UNARY, TERN_LEAKY_RELU, 1, AS_IS, 0, {{'f', 0, 0}}),
-	ROW("XIELU",	UNARY,	  TERN_XIELU, 1, AS_IS, 0,
+	ROW("LEAKY_RELU", UNARY, TERN_LEAKY_RELU, 1, AS_IS, {{'f', 0, 0}}),
+	ROW("XIELU",	UNARY,	  TERN_XIELU, 1, AS_IS,
 	    {{'f', 1, 0}, {'f', 2, 1}, {'f', 3, 2}, {'f', 4, 3}}),
 };
 /* clang-format on */
@@ -219,8 +218,6 @@ enum node_kind node_translate(const struct ggml_tensor *node, struct tern_op_des
 		*why = "there is no such operator in tern.h";
 	else if (empty_source(row, node))
 		*why = "a source has no elements";
-	else if (row->plain && node->op_params[row->plain])
-		*why = "one of its parameters has no counterpart in tern.h";
 	else if (row->shape == FLAT && !dense(node->src[0]))
 		*why = "the elements it joins are not beside each other";
 	if (*why)

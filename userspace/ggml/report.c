@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -96,6 +97,21 @@ static void end_trace(struct report *r, const struct tern_session *session)
 		fclose(t->out);
 		t->session = NULL;
 	}
+}
+
+void report_cpu_ops(const struct tern_program *prog)
+{
+	static atomic_flag told = ATOMIC_FLAG_INIT;
+	uint64_t n = 0;
+
+	if (tern_program_get(prog, TERN_PROGRAM_CPU_OPS, &n) || !n ||
+	    atomic_flag_test_and_set(&told))
+		return;
+	host_log(GGML_LOG_LEVEL_WARN,
+		 "the device took %llu operators of a graph that the NPU does not run, and Tern's "
+		 "CPU "
+		 "kernels do: please report this",
+		 (unsigned long long)n);
 }
 
 /* ---- sessions ------------------------------------------------------------------------------ */

@@ -2,7 +2,7 @@
 /*
  * What ran where, for people: TERN_EXPLAIN=FILE a table per graph and the nodes that were left
  * to the host, with the reason; TERN_TRACE=FILE a trace in Chrome's format. Without either
- * variable there is no report, and every call here returns at once.
+ * variable there is no report, and every call with one returns at once.
  */
 #ifndef TERN_GGML_REPORT_H
 #define TERN_GGML_REPORT_H
@@ -28,6 +28,9 @@ void report_begin(struct report *r, struct tern_session *session);
 void report_end(struct report *r, struct tern_session *session, const struct report_times *times);
 /* Of one clock, in ns; 0 without a report. */
 uint64_t report_now(const struct report *r);
+/* With or without a report: operators of a new program that the NPU does not run, which ggml would
+ * have run itself had the device declined them, are told once. */
+void report_cpu_ops(const struct tern_program *prog);
 /* The device declined this node. */
 void report_refused(struct report *r, const struct ggml_tensor *node, const char *why);
 

@@ -131,6 +131,8 @@ static int hand_over(struct stream *s, uint64_t start)
 	if (!entry) {
 		stream_wait(s); /* what makes room may not be running */
 		ret = cache_make(&s->cache, &s->capture, &entry);
+		if (!ret)
+			report_cpu_ops(entry->prog);
 	}
 	if (ret) {
 		host_log(GGML_LOG_LEVEL_ERROR, "%s", tern_last_error());

@@ -148,6 +148,19 @@ static int graph_uses(const struct ggml_cgraph *graph, const struct ggml_tensor 
 	return -1;
 }
 
+/* ggml_cgraph is none of the interface, and has changed without a new version of that: ask those who
+ * know. The set, of which nobody tells, is no smaller than what is in it, nor an address. */
+static bool graph_is_known(const struct ggml_cgraph *graph)
+{
+	const size_t slots = graph->visited.size;
+
+	if (host.ggml_graph_n_nodes && host.ggml_graph_n_nodes(graph) != graph->n_nodes)
+		return false;
+	if (host.ggml_graph_nodes && host.ggml_graph_nodes(graph) != graph->nodes)
+		return false;
+	return !slots || (slots >= (size_t)graph->n_nodes && slots <= UINT32_MAX);
+}
+
 static struct plugin_buffer *graph_buffer(const struct ggml_backend_buffer *buf)
 {
 	return buf->buft == &buffer_type ? buf->context : NULL;
@@ -236,7 +249,13 @@ static void stream_wait_event(struct ggml_backend *be, struct ggml_backend_event
 
 static enum ggml_status stream_graph(struct ggml_backend *be, struct ggml_cgraph *graph)
 {
-	return stream_compute(be->context, graph);
+	if (graph_is_known(graph))
+		return stream_compute(be->context, graph);
+	host_log(GGML_LOG_LEVEL_ERROR,
+		 "graphs of ggml %s are not laid out as this library knows them: install the "
+		 "libggml-tern.so of this ggml",
+		 host.ggml_version());
+	return GGML_STATUS_FAILED;
 }
 
 static struct ggml_backend *stream_new(struct ggml_backend_device *dev, const char *params UNUSED)
