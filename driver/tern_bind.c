@@ -133,6 +133,7 @@ static struct dma_fence *run_bind(struct drm_sched_job *job)
 	int cookie, ret = -ENODEV;
 	bool signalling = dma_fence_begin_signalling();
 
+	tern_fence_runs(bind->fence);
 	if (drm_dev_enter(vm->base.drm, &cookie)) {
 		ret = apply(bind);
 		drm_dev_exit(cookie);

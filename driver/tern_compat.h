@@ -29,6 +29,9 @@
 #define TERN_GPUVA_FEATURE 0
 #endif
 
+/* A fence that has signalled is still asked for names and its release. */
+#define TERN_FENCE_NEEDS_MODULE TERN_OLD_KERNEL
+
 /* What a workqueue without WQ_UNBOUND was anyway. */
 #if TERN_OLD_KERNEL
 #define TERN_WQ_PERCPU 0

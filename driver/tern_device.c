@@ -152,8 +152,10 @@ static struct workqueue_struct *make_wq(struct tern_device *tdev, const char *na
 
 static int init_software(struct tern_device *tdev)
 {
-	int ret;
+	int ret = tern_drv_count(&tdev->drm);
 
+	if (ret)
+		return ret;
 	mutex_init(&tdev->objects.lock);
 	INIT_LIST_HEAD(&tdev->objects.bos);
 	INIT_LIST_HEAD(&tdev->objects.vms);

@@ -8,6 +8,7 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include <linux/wait_bit.h>
 #include <linux/workqueue.h>
 
 #include <drm/drm_accel.h>
@@ -15,6 +16,7 @@
 #include <drm/drm_file.h>
 #include <drm/drm_gem.h>
 #include <drm/drm_ioctl.h>
+#include <drm/drm_managed.h>
 #include <drm/drm_prime.h>
 
 #include <drm/tern_accel.h>
@@ -226,6 +228,27 @@ struct workqueue_struct *tern_cleanup_wq(void)
 	return cleanup_wq;
 }
 
+/* Devices that something refers to yet, whether they are there or have left. */
+static atomic_t devices = ATOMIC_INIT(0);
+
+static void uncount(struct drm_device *drm, void *unused)
+{
+	if (atomic_dec_and_test(&devices))
+		wake_up_var(&devices);
+}
+
+/**
+ * tern_drv_count() - The module cannot go before this device has been released
+ * @drm: Device
+ *
+ * Return: 0 or -ENOMEM
+ */
+int tern_drv_count(struct drm_device *drm)
+{
+	atomic_inc(&devices);
+	return drmm_add_action_or_reset(drm, uncount, NULL);
+}
+
 static int __init tern_init(void)
 {
 	int ret;
@@ -252,6 +275,12 @@ static void __exit tern_exit(void)
 {
 	tern_of_unregister();
 	tern_pci_unregister();
+	/*
+	 * Queues and address spaces of processes that are gone may yet be about to be released, the
+	 * last of their jobs by their schedulers. None waits for others any more (tern_fence.c), so it
+	 * does not take long.
+	 */
+	wait_var_event(&devices, !atomic_read(&devices));
 	destroy_workqueue(cleanup_wq);
 	rcu_barrier(); /* fences are freed by callbacks of ours */
 }

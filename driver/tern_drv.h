@@ -13,6 +13,7 @@ struct workqueue_struct;
 extern const struct drm_driver tern_driver;
 
 struct workqueue_struct *tern_cleanup_wq(void);
+int tern_drv_count(struct drm_device *drm);
 int tern_of_register(void);
 void tern_of_unregister(void);
 #ifdef CONFIG_PCI

@@ -10,6 +10,10 @@
  * It refers to nothing of the queue, so it may outlive it. It may outlive the module, too: newer
  * kernels forget a fence's operations once it has signalled. On older ones a fence keeps the
  * module loaded; the reference is put in an RCU callback, which unloading waits for.
+ *
+ * What it stands for may wait for fences of other drivers, as long as those like, and unloading the
+ * module could only wait with it, unkillably. So that keeps the module loaded, and rmmod says that
+ * it is in use. Once it runs it ends when the device leaves.
  */
 #include <linux/module.h>
 #include <linux/slab.h>
@@ -27,7 +31,6 @@ static const char *timeline_name(struct dma_fence *fence)
 	return "tern-queue";
 }
 
-#if TERN_OLD_KERNEL
 static void free_rcu_callback(struct rcu_head *rcu)
 {
 	struct dma_fence *base = container_of(rcu, struct dma_fence, rcu);
@@ -41,24 +44,12 @@ static void release(struct dma_fence *base)
 	call_rcu(&base->rcu, free_rcu_callback);
 }
 
-static void hold_module(void)
-{
-	__module_get(THIS_MODULE);
-}
-#else
-static_assert(!offsetof(struct tern_fence, base)); /* freed as what it begins with */
-
-static void hold_module(void)
-{
-}
-#endif
+static_assert(!offsetof(struct tern_fence, base)); /* newer kernels free what it begins with */
 
 static const struct dma_fence_ops fence_ops = {
 	.get_driver_name = driver_name,
 	.get_timeline_name = timeline_name,
-#if TERN_OLD_KERNEL
-	.release = release,
-#endif
+	.release = TERN_FENCE_NEEDS_MODULE ? release : NULL,
 };
 
 /**
@@ -88,9 +79,22 @@ void tern_fence_free(struct tern_fence *fence)
  */
 void tern_fence_init(struct tern_fence *fence, u64 context, u64 seqno)
 {
-	hold_module();
+	__module_get(THIS_MODULE); /* a file of ours is open */
+	if (TERN_FENCE_NEEDS_MODULE)
+		__module_get(THIS_MODULE);
 	spin_lock_init(&fence->lock);
 	dma_fence_init(&fence->base, &fence_ops, &fence->lock, context, seqno);
+}
+
+/**
+ * tern_fence_runs() - What it stands for waits for nobody else any more
+ * @fence: Fence
+ *
+ * The module may go as soon as no device is referred to, which the caller still does.
+ */
+void tern_fence_runs(struct tern_fence *fence)
+{
+	module_put(THIS_MODULE);
 }
 
 /**

@@ -18,6 +18,7 @@ struct tern_fence {
 struct tern_fence *tern_fence_alloc(void);
 void tern_fence_init(struct tern_fence *fence, u64 context, u64 seqno);
 void tern_fence_free(struct tern_fence *fence);
+void tern_fence_runs(struct tern_fence *fence);
 void tern_fence_end(struct tern_fence *fence, int error);
 
 #endif /* TERN_FENCE_H */

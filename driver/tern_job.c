@@ -39,6 +39,7 @@ static struct dma_fence *run_job(struct drm_sched_job *job)
 	struct tern_task *task = to_task(job);
 	bool cookie = dma_fence_begin_signalling();
 
+	tern_fence_runs(task->fence);
 	tern_queue_push(task->queue, task);
 	dma_fence_end_signalling(cookie);
 	return dma_fence_get(&task->fence->base);

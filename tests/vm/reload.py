@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The module is loaded and unloaded again and again, each time with jobs in between."""
+"""The module is loaded and unloaded again and again, with jobs in between, and while one waits."""
 import time
 
-from judge import judge_kernel, judge_scan, sections
+from judge import judge_kernel, judge_scan, judge_tap, sections
 
 TIMES = 50
 
@@ -18,6 +18,7 @@ done
 echo "# begin reload"
 echo "reloaded $done times"
 echo "# end reload $? $(($(date +%s) - begun))"
+modprobe tern && sh /tern/tests/selftests/run fault_unload
 """
 
 
@@ -30,5 +31,8 @@ def check(total, name, guest, forget, scan):
     right = lines == [f"reloaded {TIMES} times"]
     total.row(f"{name}: {TIMES} reloads", right, not right, seconds,
               [] if right else seen.said.splitlines()[-10:])
+    lines, status, seconds = ended.get("fault_unload", ([], 125, 0.0))
+    tap = judge_tap(name, "fault_unload", lines, status)
+    total.row(f"{name}: fault_unload", tap.good, tap.bad, seconds, tap.why, tap.skipped)
     judge_scan(total, f"{name}: kmemleak of reloads", ended)
     judge_kernel(total, f"{name}: reloads", seen.console, start)
