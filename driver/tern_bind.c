@@ -292,20 +292,26 @@ static bool all_applied(struct tern_vm *vm)
 	return atomic64_read(&vm->done) == READ_ONCE(vm->queued);
 }
 
-/* Takes the VM's lock when no asynchronous operation is left; nothing is done if a signal comes. */
-static int lock_idle(struct tern_vm *vm)
+/*
+ * Enters the device and takes the VM's lock when no asynchronous operation is left; nothing is done
+ * if a signal comes. An operation may wait for as long as a process likes, so that is waited for
+ * outside: an unplug waits for whoever is inside.
+ */
+static int enter_idle(struct tern_vm *vm, int *cookie)
 {
-	int ret;
-
 	for (;;) {
-		ret = wait_event_interruptible(vm->wait, all_applied(vm));
-		if (!ret)
-			ret = mutex_lock_interruptible(&vm->lock);
-		if (ret)
+		if (wait_event_interruptible(vm->wait, all_applied(vm)))
 			return -EINTR;
+		if (!drm_dev_enter(vm->base.drm, cookie))
+			return -ENODEV;
+		if (mutex_lock_interruptible(&vm->lock)) {
+			drm_dev_exit(*cookie);
+			return -EINTR;
+		}
 		if (all_applied(vm))
 			return 0;
 		mutex_unlock(&vm->lock);
+		drm_dev_exit(*cookie);
 	}
 }
 
@@ -354,22 +360,6 @@ static int run_async(struct bind_call *call)
 	return ret;
 }
 
-static int run(struct bind_call *call)
-{
-	struct tern_vm *vm = call->vm;
-	int ret;
-
-	ret = call->async ? mutex_lock_interruptible(&vm->lock) : lock_idle(vm);
-	if (ret)
-		return ret;
-	if (READ_ONCE(vm->error))
-		ret = -ENOTRECOVERABLE;
-	else
-		ret = call->async ? run_async(call) : run_sync(call);
-	mutex_unlock(&vm->lock);
-	return ret;
-}
-
 static int call_init(struct bind_call *call, struct drm_tern_vm_bind *args, struct drm_file *file)
 {
 	int ret;
@@ -388,16 +378,6 @@ static int call_init(struct bind_call *call, struct drm_tern_vm_bind *args, stru
 	return 0;
 }
 
-static int call_run(struct bind_call *call, struct drm_file *file)
-{
-	int refused = prepare_all(call, file) ?: call->refused;
-
-	if (refused && (call->async || refused == -EINTR || refused == -ERESTARTSYS))
-		return refused;
-	/* Those before the one that is refused are done. */
-	return run(call) ?: refused;
-}
-
 /* Tables are the device's memory. */
 static void free_binds(struct bind_call *call)
 {
@@ -407,8 +387,61 @@ static void free_binds(struct bind_call *call)
 	call->described = 0;
 }
 
+static int prepare_and_push(struct bind_call *call, struct drm_file *file)
+{
+	struct tern_vm *vm = call->vm;
+	int ret = prepare_all(call, file) ?: call->refused;
+
+	if (ret)
+		return ret;
+	ret = mutex_lock_interruptible(&vm->lock);
+	if (ret)
+		return ret;
+	ret = READ_ONCE(vm->error) ? -ENOTRECOVERABLE : run_async(call);
+	mutex_unlock(&vm->lock);
+	return ret;
+}
+
+static int call_async(struct bind_call *call, struct drm_file *file)
+{
+	int cookie, ret = -ENODEV;
+
+	if (drm_dev_enter(call->vm->base.drm, &cookie)) {
+		ret = prepare_and_push(call, file);
+		free_binds(call);
+		drm_dev_exit(cookie);
+	}
+	return ret;
+}
+
+/* With the VM's lock. Those before the one that is refused are done. */
+static int prepare_and_run(struct bind_call *call, struct drm_file *file)
+{
+	int refused = prepare_all(call, file) ?: call->refused;
+
+	if (refused == -EINTR || refused == -ERESTARTSYS)
+		return refused;
+	if (READ_ONCE(call->vm->error))
+		return -ENOTRECOVERABLE;
+	return run_sync(call) ?: refused;
+}
+
+static int call_sync(struct bind_call *call, struct drm_file *file)
+{
+	int cookie, ret = enter_idle(call->vm, &cookie);
+
+	if (ret)
+		return ret;
+	ret = prepare_and_run(call, file);
+	mutex_unlock(&call->vm->lock);
+	free_binds(call);
+	drm_dev_exit(cookie);
+	return ret;
+}
+
 static void call_fini(struct bind_call *call)
 {
+	free_binds(call); /* of a device that has left: nothing of it is in them */
 	tern_sync_signals_fini(&call->signals);
 	kvfree(call->bind);
 	kvfree(call->ops);
@@ -431,20 +464,14 @@ int tern_ioctl_vm_bind(struct drm_device *drm, void *data, struct drm_file *file
 		.count = args->ops.count,
 		.async = args->flags & DRM_TERN_VM_BIND_ASYNC,
 	};
-	int cookie, ret = tern_check_bind(args);
+	int ret = tern_check_bind(args);
 
 	args->done = 0;
 	if (ret)
 		return ret;
 	ret = call_init(&call, args, file);
-	if (!ret && drm_dev_enter(drm, &cookie)) {
-		ret = call_run(&call, file);
-		free_binds(&call);
-		drm_dev_exit(cookie);
-	} else if (!ret) {
-		ret = -ENODEV;
-		free_binds(&call);
-	}
+	if (!ret)
+		ret = call.async ? call_async(&call, file) : call_sync(&call, file);
 	args->done = call.done;
 	call_fini(&call);
 	return ret;

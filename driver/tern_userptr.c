@@ -235,18 +235,15 @@ static int bo_finish(struct tern_bo *bo, struct tern_file *file, struct drm_file
 	return drm_gem_handle_create(drm_file, &bo->base.base, handle);
 }
 
-static int create(struct drm_file *drm_file, struct drm_tern_bo_from_userptr *args)
+/* The memory is the buffer's, or free again. */
+static int create(struct drm_file *drm_file, struct drm_tern_bo_from_userptr *args,
+		  struct tern_user_memory *memory)
 {
 	struct tern_file *file = drm_file->driver_priv;
-	bool read_only = args->flags & DRM_TERN_USERPTR_READONLY;
-	struct tern_user_memory *memory;
 	struct tern_bo *bo;
 	int ret;
 
-	memory = memory_alloc(args->address, args->size, read_only);
-	if (IS_ERR(memory))
-		return PTR_ERR(memory);
-	bo = bo_alloc(file->tdev, memory, read_only);
+	bo = bo_alloc(file->tdev, memory, args->flags & DRM_TERN_USERPTR_READONLY);
 	if (!bo) {
 		memory_free(memory, false);
 		return -ENOMEM;
@@ -267,6 +264,7 @@ static int create(struct drm_file *drm_file, struct drm_tern_bo_from_userptr *ar
 int tern_ioctl_bo_from_userptr(struct drm_device *drm, void *data, struct drm_file *file)
 {
 	struct drm_tern_bo_from_userptr *args = data;
+	struct tern_user_memory *memory;
 	int cookie, ret = tern_check_userptr(args, PAGE_SIZE);
 
 	if (ret)
@@ -274,9 +272,15 @@ int tern_ioctl_bo_from_userptr(struct drm_device *drm, void *data, struct drm_fi
 	/* No process has more, and the numbers below stay small. */
 	if (args->size >> PAGE_SHIFT > totalram_pages())
 		return -ENOMEM;
-	if (!drm_dev_enter(drm, &cookie))
+	/* How long a page takes is up to processes, and to whoever has the file that it is of. */
+	memory = memory_alloc(args->address, args->size, args->flags & DRM_TERN_USERPTR_READONLY);
+	if (IS_ERR(memory))
+		return PTR_ERR(memory);
+	if (!drm_dev_enter(drm, &cookie)) {
+		memory_free(memory, false);
 		return -ENODEV;
-	ret = create(file, args);
+	}
+	ret = create(file, args, memory);
 	drm_dev_exit(cookie);
 	return ret;
 }

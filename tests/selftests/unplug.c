@@ -2,70 +2,13 @@
 /* The device leaves and comes back, while programs hold everything there is to be held. */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "selftest.h"
+#include "selftest_unplug.h"
 
 #define RING_VA 0x300000ull
-
-static char device[64];	      /* 0000:00:03.0 */
-static char driver[PATH_MAX]; /* /sys/bus/pci/drivers/tern */
-
-static void write_to(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY);
-	ssize_t n;
-
-	if (fd < 0)
-		skip("the device cannot be taken away here");
-	n = write(fd, text, strlen(text));
-	close(fd);
-	EQUAL(n, strlen(text));
-}
-
-/* Which bus it is on is the door's business. */
-static void find_device(void)
-{
-	char path[64];
-
-	device_link(device, sizeof(device));
-	snprintf(path, sizeof(path), "/sys/class/accel/accel%d/device/driver", device_number());
-	CHECK(realpath(path, driver));
-}
-
-static void drive(const char *what)
-{
-	char path[sizeof(driver) + 8];
-
-	snprintf(path, sizeof(path), "%s/%s", driver, what);
-	write_to(path, device);
-}
-
-static void unbind_driver(void)
-{
-	drive("unbind");
-	EQUAL(device_number(), -1);
-}
-
-/* And it works as before. */
-static void bind_driver(void)
-{
-	struct context c;
-
-	drive("bind");
-	context_open(&c);
-	image_fence(&c.image, TERN_REG_ARGS, 8, 42);
-	image_end(&c.image, c.code.map);
-	EQUAL(context_wait(&c, context_submit(&c)), 0);
-	EQUAL(((volatile uint64_t *)c.data.map)[1], 42);
-	context_close(&c);
-}
 
 static void with_nothing_held(void)
 {
@@ -414,7 +357,7 @@ static void one_round_of_work(unsigned int round)
 	}
 	at_work = await_turns(turns, ARRAY_SIZE(work));
 	usleep(7919 * round);
-	drive("unbind"); /* which ends them in any case */
+	tell_driver("unbind"); /* which ends them in any case */
 	for (size_t i = 0; i < ARRAY_SIZE(work); i++)
 		end_child(child[i]);
 	EQUAL(device_number(), -1);

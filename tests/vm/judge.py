@@ -22,6 +22,8 @@ SKIPS = {
        for test in ("memory of vgem", "memory of udmabuf")},
     **{(lane, "fail_nth", None): "no kernel of Debian injects faults"
        for lane in ("7", "6.12", "arm64", "m32", "smp", "swiotlb")},
+    **{(lane, "unplug_waits", "a page that does not come"): "this kernel has no userfaultfd"
+       for lane in ("uml", "uml-6.12")},
     **{(lane, "suspend", test): "the guest's 9p does not survive it"
        for lane in ("7", "6.12", "arm64", "m32", "smp", "swiotlb")
        for test in ("queued jobs go on", "the running job goes on",

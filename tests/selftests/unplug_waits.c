@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+/* The device leaves while ioctls sleep for as long as a process likes: it does not wait with them. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "selftest_unplug.h"
+
+static struct context c;
+
+/* Of a device that has left. */
+static void let_go(void)
+{
+	munmap(c.code.map, c.code.size);
+	munmap(c.data.map, c.data.size);
+	close(c.fd);
+}
+
+/* False: it takes longer than anything that is bounded. */
+static bool unbound_in_time(void)
+{
+	pid_t child = start_child(unbind_driver);
+	int64_t end = monotonic(60000);
+	int status;
+
+	while (waitpid(child, &status, WNOHANG) == 0) {
+		if (monotonic(0) > end)
+			return false;
+		usleep(10000);
+	}
+	EQUAL(status, 0);
+	return true;
+}
+
+static char state_of(pid_t process)
+{
+	char path[64], text[256] = "", *state;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", process);
+	fd = open(path, O_RDONLY);
+	CHECK(fd >= 0);
+	CHECK(read(fd, text, sizeof(text) - 1) > 0);
+	close(fd);
+	state = strrchr(text, ')');
+	CHECK(state && state[1]);
+	return state[2];
+}
+
+static void binds(void)
+{
+	struct drm_tern_vm_bind_op op = {
+		.type = DRM_TERN_BIND_UNMAP, .va = 0x60000000, .size = PAGE};
+
+	EQUAL(try_bind(c.fd, c.vm, &op), -ENODEV);
+}
+
+/* It is behind an asynchronous operation, and that behind a job without end. */
+static void a_bind_that_waits_for_another(void)
+{
+	struct drm_tern_sync done = {.flags = DRM_TERN_SYNC_SIGNAL}, wait = {0};
+	struct drm_tern_job job = {
+		.image = CODE_VA, .budget = 1ull << 44, .syncs = DRM_TERN_ARRAY(1, &done)};
+	struct drm_tern_submit call = {.jobs = DRM_TERN_ARRAY(1, &job)};
+	struct drm_tern_vm_bind_op op = {
+		.va = 0x50000000, .size = PAGE, .syncs = DRM_TERN_ARRAY(1, &wait)};
+	struct drm_tern_vm_bind late = {.flags = DRM_TERN_VM_BIND_ASYNC,
+					.ops = DRM_TERN_ARRAY(1, &op)};
+	pid_t child;
+	bool in_time;
+
+	find_device();
+	context_open(&c);
+	image_loop(&c.image, 2, INT64_MAX);
+	image_end(&c.image, c.code.map);
+	done.handle = wait.handle = make_syncobj(c.fd);
+	call.queue_id = c.queue;
+	do_ioctl(c.fd, DRM_IOCTL_TERN_SUBMIT, &call);
+	op.bo_handle = c.data.handle;
+	late.vm_id = c.vm;
+	do_ioctl(c.fd, DRM_IOCTL_TERN_VM_BIND, &late);
+	child = start_child(binds);
+	while (state_of(child) != 'S')
+		usleep(10000);
+	in_time = unbound_in_time();
+	if (!in_time)
+		kill(child, SIGKILL);
+	CHECK(in_time);
+	end_child(child);
+	let_go();
+	bind_driver();
+}
+
+static void *makes_a_buffer(void *page)
+{
+	struct drm_tern_bo_from_userptr call = {.address = (uintptr_t)page, .size = PAGE};
+
+	return (void *)(intptr_t)try_ioctl(c.fd, DRM_IOCTL_TERN_BO_FROM_USERPTR, &call);
+}
+
+/* A page that is there when somebody says so: its file descriptor. */
+static int make_late(void *page)
+{
+	struct uffdio_api api = {.api = UFFD_API};
+	struct uffdio_register range = {.range = {.start = (uintptr_t)page, .len = PAGE},
+					.mode = UFFDIO_REGISTER_MODE_MISSING};
+	int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
+
+	if (fd < 0)
+		skip("the kernel has no userfaultfd");
+	do_ioctl(fd, UFFDIO_API, &api);
+	do_ioctl(fd, UFFDIO_REGISTER, &range);
+	return fd;
+}
+
+static void a_page_that_does_not_come(void)
+{
+	struct uffdio_zeropage zero = {.range = {.len = PAGE}};
+	void *result, *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+				   -1, 0);
+	struct pollfd asked = {.events = POLLIN};
+	pthread_t thread;
+	bool in_time;
+
+	CHECK(page != MAP_FAILED);
+	find_device();
+	asked.fd = make_late(page);
+	context_open(&c);
+	EQUAL(pthread_create(&thread, NULL, makes_a_buffer, page), 0);
+	EQUAL(poll(&asked, 1, 60000), 1);
+	in_time = unbound_in_time();
+	zero.range.start = (uintptr_t)page;
+	do_ioctl(asked.fd, UFFDIO_ZEROPAGE, &zero);
+	EQUAL(pthread_join(thread, &result), 0);
+	CHECK(in_time);
+	EQUAL((intptr_t)result, -ENODEV);
+	close(asked.fd);
+	munmap(page, PAGE);
+	let_go();
+	bind_driver();
+}
+
+static const struct test tests[] = {
+	{"a bind that waits for another", a_bind_that_waits_for_another},
+	{"a page that does not come", a_page_that_does_not_come},
+};
+
+int main(void)
+{
+	return RUN(tests);
+}
