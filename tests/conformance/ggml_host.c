@@ -22,6 +22,7 @@ const char *ggml_version(void);
 const char *ggml_op_desc(const void *tensor);
 size_t ggml_nbytes(const void *tensor);
 size_t ggml_tensor_overhead(void);
+const char *ggml_type_name(int type);
 void ggml_log_get(void **callback, void **data);
 void *ggml_backend_buffer_init(void);
 size_t ggml_backend_reg_count(void);
@@ -49,6 +50,12 @@ size_t ggml_nbytes(const void *tensor)
 size_t ggml_tensor_overhead(void)
 {
 	return OVERHEAD;
+}
+
+const char *ggml_type_name(int type)
+{
+	(void)type;
+	return "";
 }
 
 void ggml_log_get(void **callback, void **data)

@@ -11,6 +11,7 @@
 	X(const char *, ggml_op_desc, (const struct ggml_tensor *t)) \
 	X(size_t, ggml_nbytes, (const struct ggml_tensor *t))        \
 	X(size_t, ggml_tensor_overhead, (void))                      \
+	X(const char *, ggml_type_name, (int type))                  \
 	X(void, ggml_log_get, (ggml_log_callback * callback, void **data))
 
 struct host {

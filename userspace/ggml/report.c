@@ -183,11 +183,12 @@ void report_end(struct report *r, struct tern_session *session, const struct rep
 
 /* ---- refusals ------------------------------------------------------------------------------ */
 
+/* The host knows more types than tern.h. */
 static const char *type_name(const struct ggml_tensor *t)
 {
-	const char *name = tern_dtype_name((enum tern_dtype)t->type);
+	const char *name = host.ggml_type_name((int)t->type);
 
-	return name ? name : "other";
+	return name ? name : "unknown";
 }
 
 static void name_node(const struct ggml_tensor *node, char *out, size_t len)
