@@ -12,6 +12,7 @@ import glob
 import os
 import re
 import subprocess
+import textwrap
 
 PLUGIN = "/scratch/plugin/libggml-tern.so"
 SEED = "1"
@@ -115,12 +116,14 @@ def print_shares(total, archs):
           f"  {'architecture':18} {'share':>7}  on the host")
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         for share in pool.map(Share, archs):
-            host = " ".join(op for op, _ in share.host.most_common())
+            host = textwrap.wrap(" ".join(op for op, _ in share.host.most_common()), 44) or [""]
             part = f"{100 * share.npu / share.nodes:5.1f} %" if share.nodes else "none"
             good = share.verdict()
             star = "*" if share.arch in WHOLE else " "
             end = "" if good is None else "  " + total.count(good)
-            print(f"  {share.arch:17}{star} {part:>7}  {host[:44]:44}{end}".rstrip())
+            print(f"  {share.arch:17}{star} {part:>7}  {host[0]:44}{end}".rstrip())
+            for line in host[1:]:
+                print(f"{'':31}{line}")
 
 
 def missing(found, picked):

@@ -8,6 +8,7 @@
  * A row per check, "ok" or "FAILED", for ggml_programs.py.
  */
 #include <math.h>
+#include <unistd.h>
 
 #include "ggml_functions.h"
 
@@ -95,10 +96,16 @@ static void row(const char *what, bool passed)
 
 static void check_props(void)
 {
+	const size_t machine = (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
 	struct props props;
 
 	ggml_backend_dev_get_props(dev, &props);
 	row("the device says that it does", props.async && props.events);
+	row("it is an integrated one: layers are placed on it", props.type == IGPU);
+	/* The host's: all of it in process, a part that the driver sets on a card. */
+	row("its memory is this machine's", 0 < props.free && props.free <= props.total &&
+						    machine / 8 <= props.total &&
+						    props.total <= machine);
 }
 
 /* The machine may be busy enough to run the job before this thread: then once more. */

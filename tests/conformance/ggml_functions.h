@@ -36,6 +36,7 @@ struct props { /* struct ggml_backend_dev_props */
 };
 
 enum { F32 = 0, I32 = 26 }; /* enum ggml_type */
+enum { IGPU = 2 };	    /* enum ggml_backend_dev_type */
 
 #define FUNCTIONS(X)                                                                            \
 	X(void, ggml_backend_load_all, (void))                                                  \

@@ -123,9 +123,10 @@ def wait_for(port, process):
             time.sleep(0.1)
 
 
-def complete(arguments, npu=True):
+def complete(arguments, npu=True, **environment):
     return run(["llama-completion", "-m", MODEL, "--temp", "0", "-no-cnv", "--no-display-prompt",
-                "-c", "256", "-p", PROMPT, "-n", str(TOKENS), *arguments], npu)
+                "-c", "256", "-p", PROMPT, "-n", str(TOKENS), *arguments], npu,
+               **environment)
 
 
 def judge_rpc(total):
@@ -162,20 +163,68 @@ def judge_imatrix(total):
         f"{len(npu)} of {len(cpu)} matrices, NMSE {worst:.1e}")
 
 
-def judge_reports(total):
-    run(["llama-completion", "-m", MODEL, "-ngl", "99", "--temp", "0", "-no-cnv", "-p", PROMPT,
-         "-n", "4"], TERN_EXPLAIN="explain.txt", TERN_TRACE="trace.json")
-    with open("explain.txt", encoding="utf-8") as file:
-        text = file.read()
-    ran = re.findall(r"(\d+) operators on the NPU in (\d+) cycles, (\d+) on the CPU", text)
-    good = bool(ran) and all(int(npu) and int(cycles) and not int(cpu) for npu, cycles, cpu in ran)
-    row(total, "TERN_EXPLAIN", good, f"{len(ran)} graphs, all operators on the NPU" if good
-        else "a graph is missing or ran elsewhere")
-    with open("trace.json", encoding="utf-8") as file:
+COUNTS = re.compile(r"(\d+) operators on the NPU in (\d+) cycles, (\d+) on the CPU")
+
+
+def explained(text):
+    """Graphs that TERN_EXPLAIN tells of, if TERN0 ran all of each; else none."""
+    ran = COUNTS.findall(text)
+    return ran if all(int(npu) and int(cycles) and not int(cpu)
+                      for npu, cycles, cpu in ran) else []
+
+
+def spans(path):
+    """Of a trace: what took time, and on how many lines."""
+    with open(path, encoding="utf-8") as file:
         trace = json.load(file)
     events = trace["traceEvents"] if isinstance(trace, dict) else trace
-    spans = [e for e in events if e.get("ph") == "X"]
-    row(total, "TERN_TRACE", len({e["tid"] for e in spans}) > 5, f"{len(spans)} spans")
+    found = [e for e in events if e.get("ph") == "X"]
+    return len(found), len({e["tid"] for e in found})
+
+
+def judge_reports(total):
+    """Each token runs the program that the first one was compiled into."""
+    done = complete(["-ngl", "99"], TERN_EXPLAIN="explain.txt", TERN_TRACE="trace.json")
+    with open("explain.txt", encoding="utf-8") as file:
+        text = file.read()
+    graphs = explained(text)
+    row(total, "TERN_EXPLAIN", done.returncode == 0 and bool(graphs),
+        f"{len(graphs)} graphs, all operators on the NPU" if graphs
+        else "a graph is missing or ran elsewhere")
+    most = max(map(int, re.findall(r"^graph \d+, run (\d+) times", text, re.M)), default=0)
+    row(total, "one program for all tokens", most >= TOKENS - 2, f"{most} of {TOKENS} runs")
+    traced = list(map(spans, ["trace.json", *sorted(glob.glob("trace.json.*"))]))
+    row(total, "TERN_TRACE", len(traced) == len(graphs) and all(n > 5 for _, n in traced),
+        f"{len(traced)} files, {sum(n for n, _ in traced)} spans")
+
+
+# What TERN0 does not run in this order, with the reason that TERN_EXPLAIN has to give.
+LACKING, REFUSED = "no=rope+glu", {"ROPE": "ROPE", "SWIGLU": "GLU"}
+
+
+def refusals(text):
+    """{operator: [(types, reason)]} of what TERN_EXPLAIN says was left to the host."""
+    found = collections.defaultdict(list)
+    for op, types, why in re.findall(r"^ +\d+  (\S+) (\S+ <-.*)\n {10}(\S.*)$",
+                                     text.partition("left to the host")[2], re.M):
+        found[op].append((types, why))
+    return found
+
+
+def judge_refusals(total):
+    """An NPU without some operators: the host runs those, with the reason on record."""
+    cpu = complete(["-ngl", "0"], npu=False).stdout
+    device = os.environ.get("TERN_DEVICE", "sim:ref") + "," + LACKING
+    done = complete(["-ngl", "99"], TERN_EXPLAIN="refused.txt", TERN_DEVICE=device)
+    with open("refused.txt", encoding="utf-8") as file:
+        text = file.read()
+    found, graphs = refusals(text), explained(text)
+    wrong = [op for op, word in REFUSED.items()
+             if not found[op] or any(word not in why for _, why in found[op])]
+    row(total, "what the host is left with", done.returncode == 0 and bool(graphs) and not wrong,
+        f"no reason for {wrong}" if wrong else f"{len(found)} operators, {len(graphs)} graphs")
+    said, good = "same text as the CPU's", done.stdout.strip() == cpu.strip() != ""
+    row(total, f"its text, {LACKING}", good, said if good else "another text")
 
 
 def memory_of_its_own(npu):
@@ -224,7 +273,7 @@ def judge_async(total):
 def judge(total, _short):
     print("\nprograms of llama.cpp on TERN0")
     for part in (judge_installed, judge_bench, judge_server, judge_speculative, judge_imatrix,
-                 judge_rpc, judge_memory, judge_reports, judge_async):
+                 judge_rpc, judge_memory, judge_reports, judge_refusals, judge_async):
         try:
             part(total)
         except (OSError, ValueError, KeyError, subprocess.TimeoutExpired) as why:
