@@ -51,7 +51,12 @@ struct tern_door {
  *
  * Locks, outermost first:
  *
- * - struct tern_vm.lock: the tree of a VM. Not in the signalling path.
+ * - struct tern_vm.lock: the tree of a VM. struct tern_runqueue.submit_lock: the order of a queue's
+ *   jobs. Not in the signalling path, as all of these up to reservation locks.
+ * - objects.lock: who has memory. A device that leaves takes the next two under it, and
+ *   reservation locks.
+ * - struct tern_kernel_space.lock: address space 0, its page tables included.
+ * - Reservation locks of buffers and VMs; none is held when objects.lock or one before is taken.
  * - struct tern_user.lock: doorbells. Inside mmap locks, not in the signalling path.
  * - struct tern_slots.lock: who holds which slot, requests to the firmware, reset. In the
  *   signalling path: nothing is allocated under it, no reservation lock taken.

@@ -238,8 +238,8 @@ struct drm_tern_clocks {
 /**
  * struct drm_tern_dev_query - Arguments of DRM_IOCTL_TERN_DEV_QUERY.
  *
- * Never waits for the device or another client, and does not wake a suspended device except for
- * CLOCKS.
+ * Never waits for the device or another client, nor wakes a suspended device. Except for CLOCKS
+ * with a @pointer: reading them wakes the device, and waits for a reset or a change of slots.
  */
 struct drm_tern_dev_query {
 	/** @type: enum drm_tern_query. */
@@ -296,8 +296,9 @@ struct drm_tern_bo_create {
  * to these pages whatever the process maps there later. It cannot be mapped by BO_MMAP_OFFSET,
  * nor exported (-EPERM).
  *
- * -EMFILE, -ENOBUFS: limits. -EFAULT: not mapped, memory of a device, or not writable and READONLY
- * not given. -EOPNOTSUPP: memory that cannot be pinned for long: fsdax.
+ * -EMFILE, -ENOBUFS: limits. -EFAULT: not mapped, memory of a device, or READONLY not given and
+ * either not writable or a shared mapping of a file whose file system wants to know of writes, as
+ * most on disks do. -EOPNOTSUPP: memory that cannot be pinned for long: fsdax.
  */
 struct drm_tern_bo_from_userptr {
 	/** @address: A multiple of the CPU page size. */
@@ -561,7 +562,8 @@ struct drm_tern_queue_create {
 /**
  * struct drm_tern_queue_destroy - Arguments of DRM_IOCTL_TERN_QUEUE_DESTROY.
  *
- * Returns at once. What runs is stopped, what waits is cancelled, all fences signal.
+ * Returns at once. What runs is stopped, what waits is cancelled, all fences signal: that of a job
+ * which still waits for others' fences (drm_tern_submit) once these have.
  */
 struct drm_tern_queue_destroy {
 	/** @queue_id: Queue. */
