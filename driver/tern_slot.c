@@ -353,8 +353,6 @@ static void serve_waiting(struct tern_device *tdev)
 	LIST_HEAD(list);
 
 	take_list(slots, &list);
-	if (!list_empty(&list) && tdev->ready && !tdev->pm.asleep)
-		tern_turns_look_locked(tdev, false);
 	while ((queue = pop(slots, &list))) {
 		if (queue->destroyed || !tdev->ready) {
 			tern_slot_end_locked(queue, tdev->ready ? -ECANCELED : -ENODEV);
