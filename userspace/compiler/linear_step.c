@@ -4,6 +4,39 @@
 #include "compiler/linear_emit.h"
 #include "compiler/rows.h"
 
+/* What the epilogue reads of the products, and its own result. */
+static void epilogue_tiles(struct linear *x, struct tern_val rows, int64_t row_bytes)
+{
+	const int64_t product = (4 * x->f.mt * x->f.nt + 63) / 64 * 64;
+	struct tern_val n = reg(x->ncur), none = tern_imm(0);
+
+	for (int i = 0; i < (x->glu ? 2 : 1); i++)
+		x->t_cv[i] = linear_tile(x, TERN_T_F32, true, reg(x->c.cons), tern_imm(i * product),
+					 n, rows, row_bytes);
+	x->t_out_v = linear_tile(x, TERN_T_F32, true, reg(x->out.prod), none, n, rows, row_bytes);
+	x->t_out = linear_tile(x, TERN_T_F32, true, reg(x->out.cons), none, n, rows, row_bytes);
+}
+
+static void bias_tiles(struct linear *x)
+{
+	struct tern_val n = reg(x->ncur), none = tern_imm(0), one = tern_imm(1);
+
+	x->t_bias_mem = linear_tile(x, TERN_T_F32, false, none, reg(x->b_off), n, one, 0);
+	x->t_bias = linear_tile(x, TERN_T_F32, true, reg(x->bias_pipe.prod), none, n, one, 0);
+	x->t_bias_v = linear_tile(x, TERN_T_F32, true, reg(x->bias_pipe.cons), none, n, one, 0);
+}
+
+static void residual_tiles(struct linear *x, struct tern_val rows, int64_t row_bytes)
+{
+	struct tern_val n = reg(x->ncur), none = tern_imm(0);
+
+	x->t_res_mem = linear_tile(x, TERN_T_F32, false, none, reg(x->d_off), n, rows, 0);
+	x->t_res =
+		linear_tile(x, TERN_T_F32, true, reg(x->res_pipe.prod), none, n, rows, row_bytes);
+	x->t_res_v =
+		linear_tile(x, TERN_T_F32, true, reg(x->res_pipe.cons), none, n, rows, row_bytes);
+}
+
 void linear_step_tiles(struct linear *x)
 {
 	const struct linear_fit *f = &x->f;
@@ -13,7 +46,6 @@ void linear_step_tiles(struct linear *x)
 	int64_t c_row = 4 * f->nt,
 		b_row = f->ksteps == 1 ? f->b_row
 				       : (int64_t)tern_type_row_bytes(f->b_type, (uint64_t)f->kc);
-	bool epi = has_epilogue(x->p);
 	struct tern_val w_prod = reg(x->const_w ? TERN_REG_RING : x->w_pipe.prod);
 	struct tern_val w_cons = reg(x->const_w ? TERN_REG_RING : x->w_pipe.cons);
 
@@ -23,42 +55,39 @@ void linear_step_tiles(struct linear *x)
 	x->t_w_spm = linear_tile(x, f->b_type, true, w_prod, none, wcols, n, b_row);
 	x->t_w = linear_tile(x, f->b_type, true, w_cons, none, kc, n, b_row);
 	x->t_c = linear_tile(x, TERN_T_F32, true, reg(x->c.prod), none, n, rows, c_row);
-	if (!epi)
+	if (has_epilogue(x->p))
+		epilogue_tiles(x, rows, c_row);
+	else
 		x->t_c_store =
 			linear_tile(x, TERN_T_F32, true, reg(x->c.cons), none, n, rows, c_row);
-	for (int i = 0; epi && i < (x->glu ? 2 : 1); i++)
-		x->t_cv[i] =
-			linear_tile(x, TERN_T_F32, true, reg(x->c.cons),
-				    tern_imm(i * (int64_t)((4 * f->mt * f->nt + 63) / 64 * 64)), n,
-				    rows, c_row);
-	if (epi) {
-		x->t_out_v =
-			linear_tile(x, TERN_T_F32, true, reg(x->out.prod), none, n, rows, c_row);
-		x->t_out = linear_tile(x, TERN_T_F32, true, reg(x->out.cons), none, n, rows, c_row);
-	}
 	x->t_d = linear_tile(x, x->d->type, false, none, reg(x->d_off), n, rows,
 			     (int64_t)x->d->nb[1]);
-	if (x->bias_pipe.slot) {
-		x->t_bias_mem =
-			linear_tile(x, TERN_T_F32, false, none, reg(x->b_off), n, tern_imm(1), 0);
-		x->t_bias = linear_tile(x, TERN_T_F32, true, reg(x->bias_pipe.prod), none, n,
-					tern_imm(1), 0);
-		x->t_bias_v = linear_tile(x, TERN_T_F32, true, reg(x->bias_pipe.cons), none, n,
-					  tern_imm(1), 0);
-	}
-	if (x->res_pipe.slot) {
-		x->t_res_mem = linear_tile(x, TERN_T_F32, false, none, reg(x->d_off), n, rows, 0);
-		x->t_res = linear_tile(x, TERN_T_F32, true, reg(x->res_pipe.prod), none, n, rows,
-				       c_row);
-		x->t_res_v = linear_tile(x, TERN_T_F32, true, reg(x->res_pipe.cons), none, n, rows,
-					 c_row);
-	}
+	if (x->bias_pipe.slot)
+		bias_tiles(x);
+	if (x->res_pipe.slot)
+		residual_tiles(x, rows, c_row);
 }
 
 /* Bytes of the memory row before column kc * i. */
 static int64_t k_offset(const struct tern_tensor_desc *w, int64_t k)
 {
 	return (int64_t)tern_type_row_bytes(w->type, (uint64_t)k);
+}
+
+/* The tiles are of k elements of the depth, from `first` on; in memory there are wk of them. */
+static void set_part(struct linear *x, const struct tern_tensor_desc *w, int64_t first, int64_t k,
+		     int64_t wk)
+{
+	struct tern_lower *l = x->l;
+	int64_t act = (int64_t)tern_type_row_bytes(x->f.a_type, (uint64_t)first);
+
+	lower_alu(l, TERN_ALU_ADD, x->part_reg, x->w_off, tern_imm(k_offset(w, first)));
+	lower_set_field(l, x->t_w_mem, TERN_TILE_OFFS, reg(x->part_reg));
+	lower_set_field(l, x->t_w_mem, TERN_TILE_SIZE0, tern_imm(wk));
+	lower_set_field(l, x->t_w_spm, TERN_TILE_SIZE0, tern_imm(wk));
+	lower_set_field(l, x->t_w, TERN_TILE_SIZE0, tern_imm(k));
+	lower_set_field(l, x->t_act, TERN_TILE_SIZE0, tern_imm(k));
+	lower_set_field(l, x->t_act, TERN_TILE_OFFS, tern_imm(act));
 }
 
 /* Weight tile(s) of product j against the activation tile into t_c. */
@@ -76,18 +105,8 @@ static void emit_products(struct linear *x, uint32_t j, struct tern_sync c_sync)
 		struct tern_sync ld = {0}, mm = {0};
 
 		lower_set_field(l, x->t_w_mem, TERN_TILE_ADDR, reg(x->w_base[j]));
-		if (f->ksteps > 1) {
-			lower_alu(l, TERN_ALU_ADD, x->part_reg, x->w_off,
-				  tern_imm(k_offset(w, i * f->kc)));
-			lower_set_field(l, x->t_w_mem, TERN_TILE_OFFS, reg(x->part_reg));
-			lower_set_field(l, x->t_w_mem, TERN_TILE_SIZE0, tern_imm(wk));
-			lower_set_field(l, x->t_w_spm, TERN_TILE_SIZE0, tern_imm(wk));
-			lower_set_field(l, x->t_w, TERN_TILE_SIZE0, tern_imm(k));
-			lower_set_field(l, x->t_act, TERN_TILE_SIZE0, tern_imm(k));
-			lower_set_field(l, x->t_act, TERN_TILE_OFFS,
-					tern_imm((int64_t)tern_type_row_bytes(
-						f->a_type, (uint64_t)(i * f->kc))));
-		}
+		if (f->ksteps > 1)
+			set_part(x, w, i * f->kc, k, wk);
 		sync_wait(&ld, pipe_free(pipe), 1);
 		sync_signal(&ld, pipe_full(pipe), 1);
 		tern_emit_load(&l->code, !x->const_w, x->t_w_spm, x->t_w_mem, TERN_NONE, NULL, NULL,
@@ -157,48 +176,61 @@ static void load_extra(struct linear *x, uint8_t dst, uint8_t src, unsigned int 
 	lower_pipe_step(x->l, pipe, true);
 }
 
-static void emit_epilogue(struct linear *x, uint32_t j)
+/* Bias and residual of product j come, and VECTOR waits for them: in a command of its own, since a
+ * sync word holds two waits. */
+static void load_extras(struct linear *x, uint32_t j)
 {
 	struct tern_lower *l = x->l;
 	uint32_t add = addend(l->g, x->p, j);
-	struct tern_sync first = {0}, v = {0}, st = {0};
+	struct tern_sync wait = {0};
+
+	if (bias_of(x->p, j) != TERN_NO_OP) {
+		load_extra(x, x->t_bias, x->t_bias_mem, x->bias[j], &x->bias_pipe);
+		sync_wait(&wait, pipe_full(PIPE_IN2), 1);
+	}
+	if (add != TERN_NO_TENSOR) {
+		lower_set_field(l, x->t_res_mem, TERN_TILE_STRIDE0 + 1,
+				tern_imm((int64_t)tensor(x, add)->nb[1]));
+		load_extra(x, x->t_res, x->t_res_mem, x->res[j], &x->res_pipe);
+		sync_wait(&wait, pipe_full(PIPE_IN1), 1);
+	}
+	if (wait.wait[0].n)
+		tern_emit_sync(&l->code, TERN_Q_VECTOR, &wait);
+}
+
+static void free_extras(struct linear *x, uint32_t j)
+{
+	struct tern_lower *l = x->l;
+	struct tern_sync signal = {0};
+
+	if (bias_of(x->p, j) != TERN_NO_OP) {
+		sync_signal(&signal, pipe_free(PIPE_IN2), 1);
+		lower_pipe_step(l, &x->bias_pipe, false);
+	}
+	if (addend(l->g, x->p, j) != TERN_NO_TENSOR) {
+		sync_signal(&signal, pipe_free(PIPE_IN1), 1);
+		lower_pipe_step(l, &x->res_pipe, false);
+	}
+	if (signal.signal[0].n)
+		tern_emit_sync(&l->code, TERN_Q_VECTOR, &signal);
+}
+
+static void emit_epilogue(struct linear *x, uint32_t j)
+{
+	struct tern_lower *l = x->l;
+	struct tern_sync v = {0}, st = {0};
 	uint8_t tiles[TERN_VECTOR_TILES];
 	unsigned int ntiles;
 	struct vprog p;
 
-	if (bias_of(x->p, j) != TERN_NO_OP)
-		load_extra(x, x->t_bias, x->t_bias_mem, x->bias[j], &x->bias_pipe);
-	if (add != TERN_NO_TENSOR) {
-		const struct tern_tensor_desc *r = tensor(x, add);
-
-		lower_set_field(l, x->t_res_mem, TERN_TILE_STRIDE0 + 1,
-				tern_imm((int64_t)r->nb[1]));
-		load_extra(x, x->t_res, x->t_res_mem, x->res[j], &x->res_pipe);
-	}
-	/* a sync word holds two waits; the extras wait in a command of their own */
-	if (bias_of(x->p, j) != TERN_NO_OP)
-		sync_wait(&first, pipe_full(PIPE_IN2), 1);
-	if (add != TERN_NO_TENSOR)
-		sync_wait(&first, pipe_full(PIPE_IN1), 1);
-	if (first.wait[0].n)
-		tern_emit_sync(&l->code, TERN_Q_VECTOR, &first);
+	load_extras(x, j);
 	epilogue_program(x, j, &p, tiles, &ntiles);
 	sync_wait(&v, pipe_full(PIPE_C), 1);
 	sync_wait(&v, pipe_free(PIPE_OUT), 1);
 	sync_signal(&v, pipe_free(PIPE_C), 1);
 	sync_signal(&v, pipe_full(PIPE_OUT), 1);
 	lower_vector(l, &p, tiles, ntiles, NULL, 0, &v);
-	v = (struct tern_sync){0};
-	if (bias_of(x->p, j) != TERN_NO_OP) {
-		sync_signal(&v, pipe_free(PIPE_IN2), 1);
-		lower_pipe_step(l, &x->bias_pipe, false);
-	}
-	if (add != TERN_NO_TENSOR) {
-		sync_signal(&v, pipe_free(PIPE_IN1), 1);
-		lower_pipe_step(l, &x->res_pipe, false);
-	}
-	if (v.signal[0].n)
-		tern_emit_sync(&l->code, TERN_Q_VECTOR, &v);
+	free_extras(x, j);
 	lower_pipe_step(l, &x->c, false);
 	lower_pipe_step(l, &x->out, true);
 	sync_wait(&st, pipe_full(PIPE_OUT), 1);
