@@ -100,9 +100,23 @@ bool tern_device_gone(struct tern_device *tdev)
 
 /* ---- Firmware ---------------------------------------------------------------- */
 
+static int power(enum tern_fw_request type, struct tern_message *reply)
+{
+	bool suspend = type == TERN_FW_SUSPEND;
+
+	mock->suspends += suspend;
+	mock->resumes += !suspend;
+	reply->status = suspend && mock->busy ? TERN_FW_STATUS_BUSY : TERN_FW_STATUS_OK;
+	if (suspend && mock->writes_meanwhile)
+		mock->writes_meanwhile->work = true;
+	return suspend ? mock->answer : mock->resume_answer;
+}
+
 int tern_ipc_ask(struct tern_device *tdev, enum tern_fw_request type, u32 slot, u64 arg0, u64 arg1,
 		 struct tern_message *reply)
 {
+	if (type == TERN_FW_SUSPEND || type == TERN_FW_RESUME)
+		return power(type, reply);
 	if (type != TERN_FW_SLOT_STOP)
 		return -EINVAL;
 	mock->stopped[slot]++;
@@ -208,6 +222,16 @@ void tern_mmu_start(struct tern_device *tdev)
 void tern_mmu_stop(struct tern_device *tdev)
 {
 }
+int tern_mmu_forget_all(struct tern_device *tdev)
+{
+	return 0;
+}
+void tern_user_zap_all(struct tern_device *tdev)
+{
+}
+void tern_user_awake(struct tern_device *tdev)
+{
+}
 void tern_perf_drain(struct tern_device *tdev)
 {
 }
@@ -305,6 +329,7 @@ int mock_init(struct kunit *test)
 	tdev->wq = alloc_ordered_workqueue("tern-kunit", 0);
 	if (!tdev->wq)
 		return -ENOMEM;
+	mutex_init(&tdev->user.lock);
 	tern_slots_init(tdev);
 	tern_reset_init(tdev);
 	tern_watchdog_init(tdev);
@@ -344,5 +369,5 @@ void mock_exit(struct kunit *test)
 	kfree(mock);
 }
 
-MODULE_DESCRIPTION("Tests of tern's slots, watchdog and recovery without a device");
+MODULE_DESCRIPTION("Tests of tern's slots, watchdog, recovery and power without a device");
 MODULE_LICENSE("GPL");

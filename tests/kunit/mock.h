@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * mock.h - a device of registers only, queues that say of themselves whether they have work, and a
- * firmware that answers as it is told: what slots, watchdog and recovery need of the driver.
+ * firmware that answers as it is told: what slots, watchdog, recovery and power need of the
+ * driver.
  */
 #ifndef MOCK_H
 #define MOCK_H
@@ -37,15 +38,19 @@ struct mock {
 
 	/* How firmware and device behave. */
 	int answer;	    /* of tern_ipc_ask() */
+	int resume_answer;  /* of the same, to RESUME */
+	bool busy;	    /* what it says to SUSPEND */
 	u32 stopped_state;  /* of a running slot that was stopped */
 	bool sticks;	    /* a running slot stays in the engines, whatever the registers say */
 	unsigned long deaf; /* bit per value of RESET after which it does not come back */
 	bool boots;	    /* the firmware, when it is asked to */
+	/* Whose process writes into its ring when the firmware has looked for the last time. */
+	struct mock_queue *writes_meanwhile;
 
 	/* What they were asked. */
 	unsigned int started[TERN_NSLOTS], stopped[TERN_NSLOTS], aborted[TERN_NSLOTS];
 	unsigned int resets[TERN_RESET_ALL + 1]; /* by what was written to RESET */
-	unsigned int boots_seen;
+	unsigned int boots_seen, suspends, resumes;
 	bool master;
 	/* A queue was let go of while the device could still reach memory. */
 	bool released_too_early;
