@@ -286,6 +286,124 @@ START_TEST(messages_belong_to_threads)
 }
 END_TEST
 
+/* ---- scratch that sessions share -------------------------------------------------------- */
+
+static struct tern_buffer *scratch_for(const struct rig *r)
+{
+	struct tern_buffer *buf;
+	uint64_t size = 0;
+
+	must(tern_program_get(r->prog, TERN_PROGRAM_SCRATCH_BYTES, &size));
+	must(tern_buffer_create(r->dev, size, &buf));
+	return buf;
+}
+
+/* A rig without KEEP, and its program as two sessions in one scratch. */
+static struct tern_session *open_shared(struct rig *r, const char *device,
+					struct tern_buffer **scratch)
+{
+	struct tern_session *other;
+	struct gb *g = rig_graph();
+	struct tern_graph *graph;
+
+	memset(r, 0, sizeof(*r));
+	g->storages[RIG_A].flags = 0;
+	graph = gb_create(g);
+	rig_device(device, &r->dev);
+	must(tern_compile(r->dev, graph, &r->prog));
+	*scratch = scratch_for(r);
+	must(tern_session_create_in(r->prog, *scratch, &other));
+	must(tern_session_create_in(r->prog, *scratch, &r->s));
+	rig_bind(r);
+	for (uint32_t i = 0; i < 4; i++)
+		must(tern_session_bind_one(other, i, r->buf[i], 0));
+	tern_graph_destroy(graph);
+	free(g);
+	return other;
+}
+
+START_TEST(sessions_share_scratch)
+{
+	struct tern_buffer *scratch;
+	struct rig r;
+	struct tern_session *first = open_shared(&r, devices[_i], &scratch), *second = r.s;
+
+	for (int64_t tokens = 1; tokens <= RIG_TOKENS; tokens++) {
+		r.s = tokens % 2 ? first : second;
+		memset(tern_buffer_data(scratch), 0xff, tern_buffer_size(scratch));
+		rig_run(&r, tokens);
+		rig_check(&r, tokens);
+	}
+	tern_buffer_destroy(scratch); /* the sessions hold on to it */
+	r.s = first;
+	rig_run(&r, 3);
+	tern_session_destroy(second);
+	rig_close(&r);
+}
+END_TEST
+
+START_TEST(sessions_that_share_scratch_take_turns)
+{
+	struct tern_buffer *scratch;
+	struct tern_session *other;
+	struct tern_fence *f;
+	struct rig r;
+
+	long_open(&r, devices[_i]);
+	scratch = scratch_for(&r);
+	tern_session_destroy(r.s);
+	must(tern_session_create_in(r.prog, scratch, &r.s));
+	must(tern_session_create_in(r.prog, scratch, &other));
+	must(tern_session_bind_one(r.s, 0, r.buf[0], 0));
+	must(tern_session_bind_one(other, 0, r.buf[0], 0));
+	for (int i = 0; i < 2; i++) {
+		must(tern_session_submit(i ? r.s : other, NULL, 0, &f));
+		expect_error(tern_session_run(i ? other : r.s, NULL, 0), -EBUSY, "scratch");
+		tern_session_stop(i ? r.s : other);
+		ck_assert_int_eq(tern_fence_wait(f, -1), -EINTR);
+		tern_fence_destroy(f);
+	}
+	tern_session_destroy(other);
+	tern_buffer_destroy(scratch);
+	rig_close(&r);
+}
+END_TEST
+
+START_TEST(what_cannot_be_scratch_is_refused)
+{
+	static _Alignas(4096) char page[1 << 16];
+	struct tern_buffer *scratch, *small, *wrapped, *foreign;
+	struct tern_session *s, *other;
+	struct tern_device *dev;
+	struct rig r, kept;
+
+	other = open_shared(&r, devices[_i], &scratch);
+	must(tern_buffer_create(r.dev, 64, &small));
+	must(tern_buffer_wrap(r.dev, page, sizeof(page), 0, &wrapped));
+	must(tern_device_open("cpu", &dev));
+	must(tern_buffer_create(dev, 1 << 20, &foreign));
+	expect_error(tern_session_create_in(NULL, scratch, &s), -EINVAL, "NULL");
+	expect_error(tern_session_create_in(r.prog, NULL, &s), -EINVAL, "NULL");
+	expect_error(tern_session_create_in(r.prog, scratch, NULL), -EINVAL, "NULL");
+	expect_error(tern_session_create_in(r.prog, small, &s), -ERANGE, "not 64");
+	ck_assert_ptr_null(s);
+	expect_error(tern_session_create_in(r.prog, wrapped, &s), -EINVAL, "wraps");
+	expect_error(tern_session_create_in(r.prog, foreign, &s), -EXDEV, "another");
+	rig_open(&kept, devices[_i]);
+	tern_buffer_destroy(foreign);
+	must(tern_buffer_create(kept.dev, 1 << 20, &foreign));
+	expect_error(tern_session_create_in(kept.prog, foreign, &s), -EINVAL, "'a' is marked");
+	rig_close(&kept);
+	tern_buffer_destroy(small);
+	tern_buffer_destroy(wrapped);
+	tern_buffer_destroy(foreign);
+	tern_device_close(dev);
+	tern_buffer_destroy(scratch);
+	tern_session_destroy(other);
+	rig_close(&r);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("libtern, asynchronous");
@@ -298,6 +416,12 @@ static Suite *suite(void)
 	tcase_add_loop_test(t, errors_of_the_worker_reach_the_waiter, 0, 2);
 	tcase_add_loop_test(t, a_run_can_be_stopped, 0, 2);
 	tcase_add_loop_test(t, waiting_for_the_device_can_be_stopped, 0, 2);
+	suite_add_tcase(s, t);
+
+	t = tcase_create("shared scratch");
+	tcase_add_loop_test(t, sessions_share_scratch, 0, 2);
+	tcase_add_loop_test(t, sessions_that_share_scratch_take_turns, 0, 2);
+	tcase_add_loop_test(t, what_cannot_be_scratch_is_refused, 0, 2);
 	suite_add_tcase(s, t);
 
 	t = tcase_create("threads");

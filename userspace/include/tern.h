@@ -318,6 +318,11 @@ struct tern_binding {
 struct tern_fence;
 
 TERN_API int tern_session_create(struct tern_program *prog, struct tern_session **out);
+/* With scratch of the caller's, of which the session holds a reference: a buffer that is not wrapped,
+ * of TERN_PROGRAM_SCRATCH_BYTES or more. Sessions may share one if only one of them runs at a
+ * time; what a run left in it is lost, so the program may have no KEEP storage. */
+TERN_API int tern_session_create_in(struct tern_program *prog, struct tern_buffer *scratch,
+				    struct tern_session **out);
 TERN_API void tern_session_destroy(struct tern_session *s);
 /* One entry per storage of the graph; entries of scratch are ignored. Checked against
  * sizes; takes effect with the next run. The session holds a reference to each buffer until

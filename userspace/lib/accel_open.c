@@ -231,6 +231,23 @@ static void destroy(struct tern_transport *t)
 	free(a);
 }
 
+static void context_destroy(struct tern_context *c)
+{
+	struct drm_tern_vm_destroy vm;
+
+	if (!c)
+		return;
+	vm = (struct drm_tern_vm_destroy){.vm_id = c->vm};
+	accel_queue_destroy(c);
+	accel_ioctl(c->owner, DRM_IOCTL_TERN_VM_DESTROY, &vm);
+	if (c->profile.host)
+		accel_free(&c->owner->base, &c->profile);
+	if (c->ring.mem.host)
+		accel_free(&c->owner->base, &c->ring.mem);
+	free(c->map.r);
+	free(c);
+}
+
 static int context_create(struct tern_transport *t, struct tern_context **out)
 {
 	struct tern_context *c = calloc(1, sizeof(*c));
@@ -247,25 +264,12 @@ static int context_create(struct tern_transport *t, struct tern_context **out)
 				 ret == -EUSERS ? "; destroy sessions" : "");
 	}
 	c->vm = vm.vm_id;
-	*out = c;
-	return 0; /* a queue is made by the first run: its ring must be mapped */
-}
-
-static void context_destroy(struct tern_context *c)
-{
-	struct drm_tern_vm_destroy vm;
-
-	if (!c)
-		return;
-	vm = (struct drm_tern_vm_destroy){.vm_id = c->vm};
-	accel_queue_destroy(c);
-	accel_ioctl(c->owner, DRM_IOCTL_TERN_VM_DESTROY, &vm);
-	if (c->profile.host)
-		accel_free(&c->owner->base, &c->profile);
-	if (c->ring.mem.host)
-		accel_free(&c->owner->base, &c->ring.mem);
-	free(c->map.r);
-	free(c);
+	ret = accel_queue_create(c); /* now, so that who has too many is told before a run */
+	if (ret)
+		context_destroy(c);
+	else
+		*out = c;
+	return ret;
 }
 
 static int run(struct tern_context *c, struct tern_run *r)

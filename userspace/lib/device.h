@@ -28,7 +28,8 @@ int tern_device_cpu_run(struct tern_device *dev, const struct tern_op_desc *op,
 			const volatile int *stop);
 
 struct tern_buffer {
-	atomic_uint refs; /* of the caller and of sessions that have it bound */
+	atomic_uint refs;    /* of the caller and of sessions that have it bound */
+	atomic_bool running; /* a session whose scratch it is */
 	struct tern_device *dev;
 	struct tern_mem mem;
 };

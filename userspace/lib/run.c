@@ -86,6 +86,18 @@ static int run_cpu_segment(struct tern_session *s, const struct tern_segment *se
 
 /* ---- a run ------------------------------------------------------------------------------ */
 
+static int claim(struct tern_session *s)
+{
+	if (s->busy)
+		return tern_fail(-EBUSY,
+				 "the session is running: wait for its fence, or make another");
+	if (s->lent && atomic_exchange(&s->lent->running, true))
+		return tern_fail(-EBUSY, "a session that shares this one's scratch is running: "
+					 "wait for its fence");
+	s->busy = true;
+	return 0;
+}
+
 int tern_session_begin(struct tern_session *s, const int64_t *symbols, uint32_t nsymbols)
 {
 	int ret;
@@ -96,10 +108,7 @@ int tern_session_begin(struct tern_session *s, const int64_t *symbols, uint32_t 
 	if (ret)
 		return ret;
 	pthread_mutex_lock(&s->lock);
-	if (s->busy)
-		ret = tern_fail(-EBUSY,
-				"the session is running: wait for its fence, or make another");
-	s->busy = true;
+	ret = claim(s);
 	pthread_mutex_unlock(&s->lock);
 	if (ret)
 		return ret;
@@ -193,6 +202,8 @@ int tern_session_execute(struct tern_session *s, const int64_t *symbols)
 	pthread_mutex_lock(&s->lock);
 	tern_stats_merge(s);
 	s->busy = false;
+	if (s->lent)
+		atomic_store(&s->lent->running, false);
 	pthread_mutex_unlock(&s->lock);
 	return ret;
 }

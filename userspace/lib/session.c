@@ -11,7 +11,9 @@ static int alloc_memory(struct tern_session *s)
 	struct tern_transport *t = s->prog->dev->transport;
 	int ret = 0;
 
-	if (l->scratch_bytes)
+	if (s->lent)
+		s->scratch = s->lent->mem;
+	else if (l->scratch_bytes)
 		ret = t->ops->alloc(t, l->scratch_bytes, &s->scratch);
 	if (!ret && l->args_bytes)
 		ret = t->ops->alloc(t, l->args_bytes, &s->args);
@@ -71,7 +73,9 @@ static void session_free(struct tern_session *s)
 		t->ops->context_destroy(s->ctx);
 	if (s->args.host)
 		t->ops->free(t, &s->args);
-	if (s->scratch.host)
+	if (s->lent)
+		tern_buffer_unref(s->lent);
+	else if (s->scratch.host)
 		t->ops->free(t, &s->scratch);
 	tern_session_unbind_all(s);
 	free(s->job_ops);
@@ -82,18 +86,17 @@ static void session_free(struct tern_session *s)
 	free(s);
 }
 
-int tern_session_create(struct tern_program *prog, struct tern_session **out)
+static int new_session(struct tern_program *prog, struct tern_buffer *scratch,
+		       struct tern_session **out)
 {
 	struct tern_session *s;
 	int ret;
 
-	if (!prog || !out)
-		return tern_fail(-EINVAL, "tern_session_create: prog and out must not be NULL");
-	*out = NULL;
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return tern_fail(-ENOMEM, "no memory for a session");
 	s->prog = tern_program_ref(prog);
+	s->lent = scratch ? tern_buffer_ref(scratch) : NULL;
 	s->dirty = true;
 	pthread_mutex_init(&s->lock, NULL);
 	ret = alloc_tables(s);
@@ -105,6 +108,53 @@ int tern_session_create(struct tern_program *prog, struct tern_session **out)
 	}
 	*out = s;
 	return 0;
+}
+
+int tern_session_create(struct tern_program *prog, struct tern_session **out)
+{
+	if (!prog || !out)
+		return tern_fail(-EINVAL, "tern_session_create: prog and out must not be NULL");
+	*out = NULL;
+	return new_session(prog, NULL, out);
+}
+
+/* Wrapped memory has neighbours in its first and last page, which a job could write. */
+static int check_scratch(const struct tern_program *p, const struct tern_buffer *scratch)
+{
+	const struct tern_graph *g = p->graph;
+
+	if (scratch->dev != p->dev)
+		return tern_fail(-EXDEV,
+				 "the scratch is of device %s, the program runs on another that "
+				 "was opened as %s",
+				 scratch->dev->name, p->dev->name);
+	if (!scratch->mem.owned)
+		return tern_fail(-EINVAL, "memory that a buffer wraps cannot be scratch");
+	if (scratch->mem.size < p->layout.scratch_bytes)
+		return tern_fail(-ERANGE, "the program needs %llu bytes of scratch, not %llu",
+				 (unsigned long long)p->layout.scratch_bytes,
+				 (unsigned long long)scratch->mem.size);
+	for (uint32_t i = 0; i < g->nstorages; i++) {
+		if (g->storages[i].flags & TERN_STORAGE_KEEP)
+			return tern_fail(-EINVAL,
+					 "storage %u '%s' is marked TERN_STORAGE_KEEP, and what is "
+					 "in shared scratch cannot be kept",
+					 i, g->storages[i].name ? g->storages[i].name : "");
+	}
+	return 0;
+}
+
+int tern_session_create_in(struct tern_program *prog, struct tern_buffer *scratch,
+			   struct tern_session **out)
+{
+	int ret;
+
+	if (!prog || !scratch || !out)
+		return tern_fail(-EINVAL, "tern_session_create_in: prog, scratch and out must not "
+					  "be NULL");
+	*out = NULL;
+	ret = check_scratch(prog, scratch);
+	return ret ? ret : new_session(prog, scratch, out);
 }
 
 void tern_session_destroy(struct tern_session *s)

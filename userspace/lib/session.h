@@ -18,6 +18,7 @@ struct tern_session {
 	struct tern_program *prog;
 	struct tern_context *ctx; /* NULL: the device has no NPU */
 	struct tern_mem scratch, args;
+	struct tern_buffer *lent;  /* whose memory the scratch is; NULL: its own */
 	struct tern_binding *bind; /* per storage; a reference to each buffer is held */
 	bool dirty;		   /* bindings changed since they were checked and mapped */
 	int stop;		   /* atomic: set by tern_session_stop() */
