@@ -44,17 +44,27 @@ static int create_graph(const struct capture *c, struct tern_graph **out)
 	return ret;
 }
 
-static int begin_session(struct cache *cache, struct cached *entry)
-{
-	int ret = tern_session_create(entry->prog, &entry->session);
+/* ---- sessions -------------------------------------------------------------------------------- */
 
-	if (ret)
-		return ret;
-	memset(entry->bound, 0, (entry->key.nstorages + 1u) * sizeof(*entry->bound));
-	report_begin(cache->report, entry->session);
-	return 0;
+static bool has_session(const struct cached *entry)
+{
+	return entry && entry->session;
 }
 
+static struct cached *oldest_session(const struct cache *cache)
+{
+	struct cached *best = NULL;
+
+	for (uint32_t i = 0; i < CACHE_PROGRAMS; i++) {
+		struct cached *entry = cache->entries[i];
+
+		if (has_session(entry) && (!best || entry->used < best->used))
+			best = entry;
+	}
+	return best;
+}
+
+/* The scratch goes with the last one. */
 static void end_session(struct cache *cache, struct cached *entry)
 {
 	if (entry->session)
@@ -62,7 +72,77 @@ static void end_session(struct cache *cache, struct cached *entry)
 	tern_session_destroy(entry->session);
 	entry->session = NULL;
 	entry->failed = false;
+	if (oldest_session(cache))
+		return;
+	tern_buffer_destroy(cache->scratch);
+	cache->scratch = NULL;
 }
+
+static void end_all(struct cache *cache)
+{
+	for (uint32_t i = 0; i < CACHE_PROGRAMS; i++) {
+		if (has_session(cache->entries[i]))
+			end_session(cache, cache->entries[i]);
+	}
+}
+
+/* A session holds on to its scratch, so a larger one is for new sessions. */
+static int need_scratch(struct cache *cache, const struct tern_program *prog)
+{
+	uint64_t had = cache->scratch ? tern_buffer_size(cache->scratch) : 0, need = 0;
+	int ret = tern_program_get(prog, TERN_PROGRAM_SCRATCH_BYTES, &need);
+
+	if (ret || (cache->scratch && need <= had))
+		return ret;
+	end_all(cache);
+	if (need < had + had / 4)
+		need = had + had / 4;
+	return tern_buffer_create(cache->dev, need ? need : 1, &cache->scratch);
+}
+
+static int begin_session(struct cache *cache, struct cached *entry)
+{
+	int ret = need_scratch(cache, entry->prog);
+
+	if (!ret)
+		ret = tern_session_create_in(entry->prog, cache->scratch, &entry->session);
+	if (ret) {
+		end_session(cache, entry); /* the scratch, if nobody else has it */
+		return ret;
+	}
+	memset(entry->bound, 0, (entry->key.nstorages + 1u) * sizeof(*entry->bound));
+	report_begin(cache->report, entry->session);
+	return 0;
+}
+
+uint64_t cache_idle_since(const struct cache *cache)
+{
+	const struct cached *entry = oldest_session(cache);
+
+	return entry ? entry->used : UINT64_MAX;
+}
+
+void cache_end_oldest(struct cache *cache)
+{
+	struct cached *entry = oldest_session(cache);
+
+	if (entry)
+		end_session(cache, entry);
+}
+
+/* Limits of the device's file, and memory. */
+bool cache_lacks_room(int err)
+{
+	static const int limits[] = {EUSERS, EXFULL, ENOSPC, EDQUOT, EMFILE, ENOMEM};
+
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		if (err == -limits[i])
+			return true;
+	}
+	return false;
+}
+
+/* ---- programs -------------------------------------------------------------------------------- */
 
 static void destroy(struct cache *cache, struct cached *entry)
 {
@@ -136,25 +216,39 @@ struct cached *cache_find(struct cache *cache, const struct capture *c)
 
 	if (i == CACHE_PROGRAMS || !cache->entries[i]->session)
 		return NULL;
-	cache->entries[i]->used = ++cache->clock;
+	cache->entries[i]->used = ++*cache->clock;
 	return cache->entries[i];
+}
+
+/* The place of that structure's program, which is compiled if there is none. */
+static int find_or_compile(struct cache *cache, const struct capture *c, uint32_t *at)
+{
+	*at = find(cache, c);
+	if (*at < CACHE_PROGRAMS)
+		return 0;
+	*at = oldest(cache);
+	drop(cache, *at);
+	return make(cache, c, &cache->entries[*at]);
+}
+
+static int try_make(struct cache *cache, const struct capture *c, struct cached **out)
+{
+	uint32_t i;
+	int ret = find_or_compile(cache, c, &i);
+
+	if (ret)
+		return ret;
+	*out = cache->entries[i];
+	(*out)->used = ++*cache->clock;
+	return (*out)->session ? 0 : begin_session(cache, *out);
 }
 
 int cache_make(struct cache *cache, const struct capture *c, struct cached **out)
 {
-	uint32_t i = find(cache, c);
-	int ret = 0;
+	int ret;
 
-	if (i == CACHE_PROGRAMS) {
-		i = oldest(cache);
-		drop(cache, i);
-		ret = make(cache, c, &cache->entries[i]);
-	}
-	*out = cache->entries[i];
-	if (!ret && !(*out)->session)
-		ret = begin_session(cache, *out);
-	if (!ret)
-		(*out)->used = ++cache->clock;
+	while ((ret = try_make(cache, c, out)) && cache_lacks_room(ret) && oldest_session(cache))
+		cache_end_oldest(cache);
 	return ret;
 }
 

@@ -75,6 +75,20 @@ bool plugin_supports(struct plugin *p, const struct ggml_tensor *node)
 	return false;
 }
 
+bool plugin_make_room(struct plugin *p)
+{
+	struct cache *idle = NULL;
+
+	queues_drain(&p->queues);
+	for (struct stream *s = p->streams; s; s = s->next) {
+		if (cache_idle_since(&s->cache) < (idle ? cache_idle_since(idle) : UINT64_MAX))
+			idle = &s->cache;
+	}
+	if (idle)
+		cache_end_oldest(idle);
+	return idle;
+}
+
 /* ---- buffers ----------------------------------------------------------------------------- */
 
 static struct plugin_buffer *finish(struct plugin_buffer *buffer, int ret)

@@ -21,6 +21,7 @@ struct plugin {
 	struct report *report;
 	struct stream *streams;
 	struct queues queues;
+	uint64_t clock; /* of the streams' caches */
 	/* Of the streams' caches: who has it may look for programs and end sessions. */
 	pthread_mutex_t lock;
 };
@@ -28,6 +29,9 @@ struct plugin {
 /* Opens the device ($TERN_DEVICE, else what tern_device_open(NULL) takes) once. NULL: it cannot be, which is logged. */
 struct plugin *plugin_get(void);
 void plugin_memory(size_t *free, size_t *total);
+/* End the session of any stream that has been idle for longest; the caller holds the lock. false:
+ * there is none. */
+bool plugin_make_room(struct plugin *p);
 bool plugin_supports(struct plugin *p, const struct ggml_tensor *node);
 
 /* NULL: no memory, or the kernel does not let the device have it, which is logged. */

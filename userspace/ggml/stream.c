@@ -16,6 +16,7 @@ struct stream *stream_create(struct plugin *p, const struct graph_access *access
 	s->plugin = p;
 	s->access = access;
 	s->cache.dev = p->dev;
+	s->cache.clock = &p->clock;
 	s->capture.dev = p->dev;
 	s->cache.report = p->report;
 	queue_init(&s->queue, &p->queues);
@@ -130,7 +131,9 @@ static int hand_over(struct stream *s, uint64_t start)
 
 	if (!entry) {
 		stream_wait(s); /* what makes room may not be running */
-		ret = cache_make(&s->cache, &s->capture, &entry);
+		do
+			ret = cache_make(&s->cache, &s->capture, &entry);
+		while (cache_lacks_room(ret) && plugin_make_room(s->plugin));
 		if (!ret)
 			report_cpu_ops(entry->prog);
 	}

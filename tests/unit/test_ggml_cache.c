@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Which programs and sessions the ggml backend keeps. Sessions are counted, and refused as the
+ * kernel does, between the plugin and the library.
+ */
+#include <errno.h>
+#include <limits.h>
+
+#include "ggml_fixture.h"
+#include "graph/graph.h"
+
+/* ---- sessions ------------------------------------------------------------------------------ */
+static struct {
+	unsigned int live, most; /* with `most` of them, one more is -EUSERS */
+	unsigned int begun, failures;
+	int error; /* of the next `failures` */
+} sessions;
+
+int __real_tern_session_create_in(struct tern_program *prog, struct tern_buffer *scratch,
+				  struct tern_session **out);
+int __wrap_tern_session_create_in(struct tern_program *prog, struct tern_buffer *scratch,
+				  struct tern_session **out);
+void __real_tern_session_destroy(struct tern_session *s);
+void __wrap_tern_session_destroy(struct tern_session *s);
+
+int __wrap_tern_session_create_in(struct tern_program *prog, struct tern_buffer *scratch,
+				  struct tern_session **out)
+{
+	int ret = 0;
+
+	*out = NULL;
+	if (sessions.failures) {
+		sessions.failures--;
+		ret = sessions.error;
+	} else if (sessions.live == sessions.most) {
+		ret = -EUSERS;
+	}
+	if (ret)
+		return tern_fail(ret, "no session for this test");
+	ret = __real_tern_session_create_in(prog, scratch, out);
+	sessions.live += !ret;
+	sessions.begun += !ret;
+	return ret;
+}
+
+void __wrap_tern_session_destroy(struct tern_session *s)
+{
+	sessions.live -= s != NULL;
+	__real_tern_session_destroy(s);
+}
+
+/* ---- a cache of its own, and graphs to fill it with ------------------------------------------ */
+static struct cache cache;
+static uint64_t clock_of_caches;
+
+static void begin(void)
+{
+	setup();
+	sessions = (__typeof__(sessions)){.most = UINT_MAX};
+	clock_of_caches = 0;
+	cache = (struct cache){.dev = b.plugin.dev, .clock = &clock_of_caches};
+}
+
+static void end(void)
+{
+	cache_fini(&cache);
+	ck_assert_ptr_null(cache.scratch);
+	teardown();
+	ck_assert_uint_eq(sessions.live, 0);
+}
+
+/* x, -x, x, -x ...: its beginnings are the structures 0 .. n-1, which all need two rows of scratch. */
+enum { SHORTEST = 4 };
+
+static void chain(int n)
+{
+	struct ggml_tensor *t = leaf(b.cache);
+
+	for (int i = 0; i < n - 1 + SHORTEST; i++)
+		t = node(OP_NEG, t, NULL);
+}
+
+/* The number of nodes of a graph that has k results at once, from the node `first` on. */
+static int fan(int k, int *first)
+{
+	struct ggml_tensor *x = leaf(b.cache), *t[MOST_TENSORS], *sum;
+
+	*first = b.nnodes;
+	for (int i = 0; i < k; i++)
+		t[i] = node(OP_NEG, x, NULL);
+	sum = t[0];
+	for (int i = 1; i < k; i++)
+		sum = node(OP_ADD, sum, t[i]);
+	node(OP_SCALE, sum, NULL);
+	return b.nnodes - *first;
+}
+
+static struct cached *find_nodes(int first, int n)
+{
+	captured(first, n);
+	return cache_find(&cache, &b.capture);
+}
+
+static struct cached *find(int i)
+{
+	return find_nodes(0, i + SHORTEST);
+}
+
+static int try_nodes(int first, int n, struct cached **out)
+{
+	*out = NULL;
+	captured(first, n);
+	return cache_make(&cache, &b.capture, out);
+}
+
+static int try(int i, struct cached **out)
+{
+	return try_nodes(0, i + SHORTEST, out);
+}
+
+/* Make it, run it, and look at what the last of its nodes is. */
+static struct cached *make_nodes(int first, int n)
+{
+	const struct ggml_tensor *last = b.nodes[first + n - 1];
+	float want[ROW];
+	struct cached *entry;
+
+	ck_assert_msg(!try_nodes(first, n, &entry), "%s", tern_last_error());
+	for (int i = 0; i < first + n; i++)
+		interpret(b.nodes[i]);
+	memcpy(want, last->data, sizeof(want));
+	memset(last->data, 0xff, sizeof(want));
+	ck_assert_int_eq(cache_bind(entry, b.capture.places), 0);
+	ck_assert_msg(!tern_session_run(entry->session, NULL, 0), "%s", tern_last_error());
+	same(last, want);
+	return entry;
+}
+
+static struct cached *make(int i)
+{
+	return make_nodes(0, i + SHORTEST);
+}
+
+static uint64_t scratch_of(const struct cached *entry)
+{
+	uint64_t bytes = 0;
+
+	ck_assert_int_eq(tern_program_get(entry->prog, TERN_PROGRAM_SCRATCH_BYTES, &bytes), 0);
+	return bytes;
+}
+
+/* ---- what is kept -------------------------------------------------------------------------- */
+
+START_TEST(the_least_recently_used_program_makes_room)
+{
+	struct cached *first;
+
+	chain(CACHE_PROGRAMS + 2);
+	first = make(0);
+	for (int i = 1; i < CACHE_PROGRAMS; i++)
+		make(i);
+	ck_assert_uint_eq(sessions.live, CACHE_PROGRAMS);
+	ck_assert_ptr_eq(find(0), first);
+	make(CACHE_PROGRAMS);
+	ck_assert_ptr_null(find(1)); /* as the first was looked at since */
+	ck_assert_ptr_nonnull(find(0));
+	ck_assert_ptr_nonnull(find(2));
+	make(CACHE_PROGRAMS + 1);
+	ck_assert_ptr_null(find(3));
+	ck_assert_uint_eq(sessions.live, CACHE_PROGRAMS);
+	ck_assert_uint_eq(sessions.begun, CACHE_PROGRAMS + 2);
+}
+END_TEST
+
+/* Of every session, and no more of it than the largest graph asks for, and a quarter. Scratch comes
+ * in pages, of which the widest needs two. */
+START_TEST(there_is_one_scratch)
+{
+	static const int width[] = {3, 20, 4, 3};
+	static const unsigned int live[] = {1, 1, 2, 3};
+	uint64_t largest = 0;
+	int first[4], n[4];
+
+	for (int i = 0; i < 4; i++) {
+		struct cached *entry;
+
+		n[i] = fan(width[i], &first[i]);
+		entry = make_nodes(first[i], n[i]);
+		if (scratch_of(entry) > largest)
+			largest = scratch_of(entry);
+		ck_assert_uint_ge(tern_buffer_size(cache.scratch), largest);
+		ck_assert_uint_le(tern_buffer_size(cache.scratch), largest + largest / 4);
+		/* what ended when it grew comes back in the scratch that there is now */
+		ck_assert_uint_eq(sessions.live, live[i]);
+		ck_assert((i == 1 || i == 2) == !find_nodes(first[0], n[0]));
+	}
+	ck_assert_uint_ge(largest, 20 * ROW_BYTES);
+}
+END_TEST
+
+START_TEST(who_holds_memory_that_goes_away_ends)
+{
+	struct ggml_tensor *w = leaf(b.weights), *x = leaf(b.cache);
+	struct plugin_buffer *weights = b.weights->context, *both = b.cache->context;
+	struct tern_program *prog;
+
+	node(OP_MUL, x, w);
+	node(OP_NEG, x, NULL);
+	prog = make_nodes(0, 1)->prog;
+	make_nodes(1, 1);
+	cache_forget(&cache, weights->buf);
+	ck_assert_ptr_null(find_nodes(0, 1));
+	ck_assert_ptr_nonnull(find_nodes(1, 1));
+	ck_assert_ptr_eq(make_nodes(0, 1)->prog, prog); /* which was not compiled again */
+	cache_forget(&cache, both->buf);
+	ck_assert_uint_eq(sessions.live, 0);
+	ck_assert_ptr_null(cache.scratch);
+	make_nodes(1, 1);
+}
+END_TEST
+
+/* ---- when there is no room ----------------------------------------------------------------- */
+
+START_TEST(sessions_end_where_there_may_be_few)
+{
+	struct tern_program *prog;
+
+	chain(6);
+	sessions.most = 3;
+	prog = make(0)->prog;
+	for (int i = 1; i < 6; i++)
+		make(i);
+	for (int i = 0; i < 6; i++)
+		ck_assert(!find(i) == (i < 3));
+	ck_assert_ptr_eq(make(0)->prog, prog);
+	ck_assert_ptr_null(find(3));
+	ck_assert_uint_eq(sessions.live, 3);
+}
+END_TEST
+
+START_TEST(one_refusal_costs_one_session)
+{
+	static const int errors[] = {-EUSERS, -EXFULL, -ENOSPC, -EDQUOT, -EMFILE, -ENOMEM};
+
+	chain(3);
+	make(0);
+	make(1);
+	sessions.error = errors[_i];
+	sessions.failures = 1;
+	make(2);
+	ck_assert_ptr_null(find(0));
+	ck_assert_ptr_nonnull(find(1));
+}
+END_TEST
+
+START_TEST(refusals_for_ever_are_told)
+{
+	struct cached *entry;
+
+	chain(3);
+	make(0);
+	make(1);
+	sessions.error = -EXFULL;
+	sessions.failures = UINT_MAX;
+	ck_assert_int_eq(try(2, &entry), -EXFULL);
+	ck_assert_str_eq(tern_last_error(), "no session for this test");
+	ck_assert_uint_eq(sessions.live, 0);
+	ck_assert_ptr_null(cache.scratch);
+	sessions.failures = 0;
+	make(2);
+	make(0);
+}
+END_TEST
+
+/* Another session's end would not help. */
+START_TEST(other_errors_cost_nothing)
+{
+	struct cached *entry;
+
+	chain(2);
+	make(0);
+	sessions.error = -EIO;
+	sessions.failures = 1;
+	ck_assert_int_eq(try(1, &entry), -EIO);
+	ck_assert_ptr_nonnull(find(0));
+	make(1);
+}
+END_TEST
+
+/* ---- streams ------------------------------------------------------------------------------- */
+
+static enum ggml_status run_on(struct ggml_backend *stream, int i)
+{
+	struct ggml_cgraph graph = split(0, i + SHORTEST);
+	enum ggml_status status = stream->iface.graph_compute(stream, &graph);
+
+	stream->iface.synchronize(stream);
+	return status;
+}
+
+static void runs_on(struct ggml_backend *stream, int i)
+{
+	struct ggml_tensor *last = b.nodes[i + SHORTEST - 1];
+	float want[ROW];
+
+	for (int k = 0; k < i + SHORTEST; k++)
+		interpret(b.nodes[k]);
+	memcpy(want, last->data, sizeof(want));
+	memset(last->data, 0xff, sizeof(want));
+	ck_assert_int_eq(run_on(stream, i), GGML_STATUS_SUCCESS);
+	same(last, want);
+}
+
+static bool is_idle(const struct ggml_backend *stream)
+{
+	return cache_idle_since(&((struct stream *)stream->context)->cache) == UINT64_MAX;
+}
+
+START_TEST(streams_make_room_for_each_other)
+{
+	struct ggml_backend *other = b.stream->device->iface.init_backend(b.stream->device, NULL);
+
+	other->device = b.stream->device;
+	chain(4);
+	sessions.most = 2;
+	runs_on(b.stream, 0);
+	runs_on(b.stream, 1);
+	runs_on(other, 2); /* which has nothing of its own to end */
+	ck_assert(!is_idle(b.stream));
+	runs_on(other, 3); /* its own first */
+	ck_assert(!is_idle(b.stream));
+	runs_on(b.stream, 0);
+	ck_assert(!is_idle(other));
+	sessions.error = -EUSERS;
+	sessions.failures = UINT_MAX;
+	ck_assert_int_eq(run_on(other, 2), GGML_STATUS_FAILED);
+	ck_assert(is_idle(b.stream));
+	sessions.failures = 0;
+	runs_on(other, 2);
+	runs_on(b.stream, 1);
+	other->iface.free(other);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("cache of programs");
+	TCase *tc = tcase_create("cache");
+	SRunner *sr;
+	int failed;
+
+	tcase_add_checked_fixture(tc, begin, end);
+	tcase_add_test(tc, the_least_recently_used_program_makes_room);
+	tcase_add_test(tc, there_is_one_scratch);
+	tcase_add_test(tc, who_holds_memory_that_goes_away_ends);
+	tcase_add_test(tc, sessions_end_where_there_may_be_few);
+	tcase_add_loop_test(tc, one_refusal_costs_one_session, 0, 6);
+	tcase_add_test(tc, refusals_for_ever_are_told);
+	tcase_add_test(tc, other_errors_cost_nothing);
+	tcase_add_test(tc, streams_make_room_for_each_other);
+	suite_add_tcase(s, tc);
+	sr = srunner_create(s);
+	srunner_run_all(sr, CK_ENV);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed != 0;
+}
