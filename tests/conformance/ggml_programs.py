@@ -25,6 +25,7 @@ MODEL, DRAFT = "/models/kdoc-q8_0.gguf", "/models/kdoc-q4_0.gguf"
 EXACT = "/models/kdoc-f16.gguf"
 PROMPT = "Memory is allocated by"
 TOKENS, CLIENTS = 24, 8
+LENGTHS = "500,480,460,440"
 LIMIT = 300  # seconds
 PRODUCT_NMSE = 5e-4  # what test-backend-ops grants a product of matrices
 
@@ -228,13 +229,14 @@ def judge_refusals(total):
 
 
 def memory_of_its_own(npu):
-    """The most that llama-completion had at once of memory that is no file's, in bytes."""
+    """The most that llama-batched-bench had at once of memory that is no file's, in bytes. It
+    evaluates prompts of several lengths in one context, and each length is a program."""
     env = dict(os.environ, LD_PRELOAD="/scratch/linger.so",
                **({"GGML_BACKEND_PATH": PLUGIN} if npu else {}))
     most = 0
-    with subprocess.Popen(["llama-completion", "-m", EXACT, "-ngl", "99" if npu else "0", "--temp",
-                           "0", "-no-cnv", "-c", "256", "-t", "1", "-p", PROMPT, "-n", "4"],
-                          env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+    with subprocess.Popen(["llama-batched-bench", "-m", EXACT, "-ngl", "99" if npu else "0", "-c",
+                           "512", "-npp", LENGTHS, "-ntg", "4", "-npl", "1", "-t", "1"], env=env,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                           stderr=subprocess.DEVNULL) as program:
         while program.poll() is None:
             with contextlib.suppress(OSError), open(f"/proc/{program.pid}/status") as status:
@@ -245,7 +247,8 @@ def memory_of_its_own(npu):
 
 
 def judge_memory(total):
-    """Weights are used where the file is mapped: there is no second copy of them."""
+    """Weights are used where the file is mapped: there is no second copy of them, and no memory
+    of its own for each length of a prompt."""
     file, cpu, npu = os.path.getsize(EXACT), memory_of_its_own(False), memory_of_its_own(True)
     row(total, "memory beside the file's", 0 < cpu and 0 < npu < cpu + file,
         f"{npu >> 20} MiB, the CPU's {cpu >> 20}; file {file >> 20}")
