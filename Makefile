@@ -82,7 +82,7 @@ TESTS := $(patsubst tests/unit/%.c,$(B)/tests/%,$(TEST_SRC)) \
 	$(patsubst tests/device/%.c,$(B)/tests/%,$(DEVICE_TEST_SRC))
 # Of these, what guests also run, on the kernel's device (tests/unit/support/no_sim.c).
 GUESTS := $(addprefix $(B)/guest/,tern-run libggml-tern.so)
-NOTE_BINDS := $(B)/guest/note_binds.so
+PRELOADED := $(addprefix $(B)/guest/,note_binds.so other_driver.so)
 LIB_TESTS := $(addprefix $(B)/tests/,test_lib test_lib_async test_lib_report \
 	test_lib_wrap test_blob)
 BENCHES := $(patsubst tests/bench/%.c,$(B)/bin/%,$(BENCH_SRC))
@@ -132,7 +132,7 @@ firmware: $(FW)/tern.fw            ## the MCU's firmware, build/firmware/tern.fw
 
 tests: $(TESTS)                    ## the unit tests, without running them
 device: $(B)/bin/tern-device       ## the model as a PCI device, for the rigs
-selftests: $(SELFTESTS) $(LIB_TESTS) $(GUESTS) $(NOTE_BINDS)   ## programs that try the kernel module
+selftests: $(SELFTESTS) $(LIB_TESTS) $(GUESTS) $(PRELOADED)   ## programs that try the kernel module
 
 # KERNEL=VERSION: another kernel than the one that runs.
 KERNEL ?= $(shell uname -r)
@@ -365,7 +365,7 @@ $(B)/obj/tests/selftests/%.o: private CPPFLAGS += $(DRM)
 $(B)/selftests/%: $(B)/obj/tests/selftests/%.o $(call objects,$(SELFTEST_COMMON))
 	$(call say,LD,$@)mkdir -p $(@D); $(CC) $(CFLAGS) $(INSTRUMENT) $(LDFLAGS) -o $@ $^ -pthread
 # Loaded before programs that may be of any compiler: never instrumented.
-$(NOTE_BINDS): tests/vm/note_binds.c $(B)/flags
+$(PRELOADED): $(B)/guest/%.so: tests/vm/%.c $(B)/flags
 	$(call say,LD,$@)mkdir -p $(@D); $(CC) $(CPPFLAGS) $(DRM) $(CFLAGS) -shared -o $@ $< -ldl
 GUEST_BENCHES := bench-accel bench-recovery
 $(GUEST_BENCHES:%=$(B)/obj/tests/bench/%.o): private CPPFLAGS += $(DRM) -Itests

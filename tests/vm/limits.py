@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""tern-run in a guest as somebody who may not do everything: the text is right or there is none, and one
-sentence says what to do.
+"""tern-run in a guest as somebody who may not do everything, or with a driver of another release: the text is right
+or there is none, and one sentence says what to do.
 """
 import collections
 import json
 import re
 
 from judge import sections
+
+OTHER = 'R="LD_PRELOAD=/tern/build/guest/other_driver.so OTHER_DRIVER={} $R {}"'
 
 # How it is set up (R is the command), as whom (65534 has no capability, root all), the exit status,
 # and what standard error has to say; None: nothing.
@@ -22,6 +24,12 @@ CASES = [
     # The other runs in guests depend on it: nothing there falls back to the model in process.
     Case("no NPU in process", "R=\"$R --device sim:ref\"", "root", 1,
          r"^tern-run: .*there is no NPU in process"),
+    Case("another interface", OTHER.format("2.0", ""), "root", 1,
+         r"^tern-run: .*the kernel module speaks interface 2\.0 and this library 1: install the module and the library"),
+    # It goes on without what only newer drivers tell, and the trace says so.
+    Case("an older driver", OTHER.format("1.0", "--trace /tmp/t && grep -o 'the driver is older' /tmp/t >&2"),
+         "root", 0, r"^the driver is older$"),
+    Case("a newer driver", OTHER.format("1.9", ""), "root", 0, None),
 ]
 
 START = ("echo 'root:x:0:0::/:/bin/sh' >>/etc/passwd\n"
