@@ -10,16 +10,17 @@ import csv
 import glob
 import os
 import re
+import subprocess
 import sys
 
 import ggml_archs
 import ggml_programs
-from greedy_steps import LOGIT_LIMIT, Server, parted
+from greedy_steps import LOGIT_LIMIT, Server, parted, parting, read_step
 
 PROMPTS = "/tern/tests/conformance/prompts.txt"
 CONTEXT = 256
 TOKENS = 32
-MIN_SUPPORTED = 10000  # cases of test-backend-ops, of the operators in REQUIRED
+MIN_CASES = 10000  # of test-backend-ops, of the operators in REQUIRED
 # Operators of which every case in these types has to be supported.
 REQUIRED = set("""
     GET_ROWS SET_ROWS MUL_MAT FLASH_ATTN_EXT SOFT_MAX ROPE RMS_NORM NORM L2_NORM
@@ -65,7 +66,8 @@ class Operator:
         # Of those supported, what ggml's CPU backend lacks: nothing to compare
         # with; and graphs of which another operator is not supported.
         self.unchecked = 0
-        self.names = set()
+        self.names, self.seen = set(), set()  # cases supported, and of those told about
+        self.compared = set()
         self.status, self.seconds = "", 0.0
 
 
@@ -111,10 +113,13 @@ def read_tests(table):
         entry.status = read(path).strip()
         entry.seconds = cpu_seconds(path[:-len(".status")] + ".times")
         for row in rows(path[:-len(".status")] + ".csv"):
+            if row["op_params"] in entry.names:
+                entry.seen.add(row["op_params"])
             if row["supported"] != "1":
                 entry.unchecked += row["op_params"] in entry.names
                 continue
             entry.tested += 1
+            entry.compared |= {row["op_params"]} & entry.names
             if row["error_message"]:
                 entry.failed += 1
                 failures.append(f"{name}({row['op_params']})")
@@ -123,50 +128,70 @@ def read_tests(table):
 
 def unfinished(name, entry):
     """Why an operator counts as failed though no case of it says so."""
-    if entry.status == "124":
+    if not entry.status.isdigit():
+        return f"{name} was not tested"
+    status = int(entry.status)
+    if status == 124:
         return f"{name} took too long, {entry.seconds:.0f} s of CPU time"
-    if entry.status and entry.tested + entry.unchecked < entry.supported:
-        return (f"{name} ended with status {entry.status} after"
-                f" {entry.tested} of {entry.supported} cases")
+    if entry.names - entry.seen:
+        return (f"{name} ended with status {status} after {len(entry.seen)} of"
+                f" {len(entry.names)} cases")
+    if status and not entry.failed:  # a crash after the last case is one
+        return f"{name} ended with status {status} though no case failed"
     return None
 
 
+def print_row(name, entries):
+    supported, cases, tested, unchecked, failed, seconds = (
+        sum(getattr(e, what) for e in entries)
+        for what in ("supported", "cases", "tested", "unchecked", "failed", "seconds"))
+    print(f"  {name:24} {supported:6}/{cases:<6} {tested:8} {unchecked:8} {failed:8}"
+          f" {seconds:9.1f}")
+
+
 def print_ops(table):
+    """test-backend-ops asks about a graph's last node only, and a result without elements takes
+    nothing to compute: what it calls supported beyond tern.h's operators is not counted."""
     print(f"\ntest-backend-ops on TERN0\n  {'operator':24} {'supported':>13}"
           f" {'tested':>8} {'not run':>8} {'failed':>8} {'CPU s':>9}")
-    for name in sorted(table):
-        e = table[name]
-        if e.supported:
-            print(f"  {name:24} {e.supported:6}/{e.cases:<6} {e.tested:8}"
-                  f" {e.unchecked:8} {e.failed:8} {e.seconds:9.1f}")
-    foreign = sum(not e.supported for e in table.values())
-    supported, cases, tested, unchecked, failed, seconds = (
-        sum(getattr(e, what) for e in table.values())
-        for what in ("supported", "cases", "tested", "unchecked", "failed",
-                     "seconds"))
-    print(f"  {'all':24} {supported:6}/{cases:<6} {tested:8} {unchecked:8}"
-          f" {failed:8} {seconds:9.1f}")
-    print(f"  {foreign} operators are not supported at all")
+    ours = sorted(REQUIRED & table.keys())
+    others = sorted(name for name in table.keys() - REQUIRED if table[name].supported)
+    for name in ours:
+        print_row(name, [table[name]])
+    print_row("these", [table[name] for name in ours])
+    print(f"  {'all cases':24} {sum(table[name].supported for name in ours):6}"
+          f"/{sum(e.cases for e in table.values())}")
+    if others:
+        print("  composed of several operators, or without elements: not counted")
+    for name in others:
+        print_row(name, [table[name]])
+    print(f"  {len(table) - len(ours) - len(others)} operators are not supported at all")
 
 
-def judge_ops(total, _short):
+def chosen(table, short):
+    """Operators that have to have been tested."""
+    if short:
+        return set(read("ops.chosen").split())
+    return {name for name, entry in table.items() if entry.supported}
+
+
+def judge_ops(total, short):
     table = collections.defaultdict(Operator)
-    missing = read_support(table)
+    wrong = read_support(table)
     failures = read_tests(table)
     print_ops(table)
-    wrong = missing + [why for name in sorted(table)
-                       if (why := unfinished(name, table[name]))]
-    tested = [e for e in table.values() if e.status]
-    supported = sum(table[name].supported - table[name].unchecked
-                    for name in REQUIRED & table.keys())
+    tested = chosen(table, short)
+    wrong += [why for name in sorted(tested) if (why := unfinished(name, table[name]))]
+    cases = sum(table[name].supported if short else len(table[name].compared)
+                for name in REQUIRED & table.keys())
     if not tested:
         wrong.append("nothing was tested")
-    if supported < MIN_SUPPORTED:
-        wrong.append(f"{supported} supported cases that can be compared are"
-                     f" fewer than {MIN_SUPPORTED}")
+    if cases < MIN_CASES:
+        wrong.append(f"{cases} cases {'supported' if short else 'compared'} are fewer than"
+                     f" {MIN_CASES}")
     for case in (failures + wrong)[:60]:
         print(f"    FAILED {case}")
-    total.passed += sum(e.tested - e.failed for e in tested)
+    total.passed += sum(table[name].tested - table[name].failed for name in tested & REQUIRED)
     total.failed += len(failures) + len(wrong)
 
 
@@ -175,36 +200,72 @@ def estimate(path):
     return float(found[1]) if found else None
 
 
+def ran(path):
+    """Why a program's output PATH does not count, or None: how it ended is in PATH.status, and on
+    TERN0 PATH.explain has to tell of graphs, and of no operator on the CPU."""
+    status = read(path + ".status").strip()
+    if status != "0":
+        return f"{path} ended with status {status or 'unknown'}"
+    if path.endswith(".npu") and not ggml_programs.explained(read(path + ".explain")):
+        return f"{path}: TERN_EXPLAIN does not show TERN0 at work"
+    return None
+
+
 def judge_perplexity(total, _short):
     print(f"\nllama-perplexity, at most {100 * PERPLEXITY_LIMIT} % apart\n"
           f"  {'file':12} {'CPU':>10} {'TERN0':>10} {'apart':>11}")
     for path in sorted(glob.glob("perplexity-*.cpu")):
         name = path[len("perplexity-"):-len(".cpu")]
         cpu, npu = estimate(path), estimate(path[:-4] + ".npu")
-        if cpu is None or npu is None:
-            who = "the CPU" if cpu is None else "TERN0"
-            print(f"  kdoc-{name:7} no estimate on {who}  {total.count(False)}")
+        why = ran(path) or ran(path[:-4] + ".npu")
+        if why or cpu is None or npu is None:
+            why = why or "no estimate on " + ("the CPU" if cpu is None else "TERN0")
+            print(f"  kdoc-{name:7} {why}  {total.count(False)}")
             continue
         apart = npu / cpu - 1
         print(f"  kdoc-{name:7} {cpu:10.4f} {npu:10.4f} {100 * apart:+9.3f} %"
               f"  {total.count(abs(apart) <= PERPLEXITY_LIMIT)}")
 
 
+def exact_gap(model, tokens, candidates):
+    """By how much the first of two tokens is ahead where the same weights are F32, on ggml's CPU
+    backend: then it rounds no activations either."""
+    path = f"/scratch/exact-{model}.gguf"
+    if not os.path.exists(path):
+        subprocess.run(["llama-quantize", "--allow-requantize", f"/models/kdoc-{model}.gguf", path,
+                        "f32"], check=True, capture_output=True)
+    with Server(path, CONTEXT, npu=False) as server:
+        return server.gap(tokens, *candidates)
+
+
 def judge_parted(cpu, npu, model, number):
+    """Both backends round activations, each in its way. Where they part further than LOGIT_LIMIT
+    it may be the CPU that is off: TERN0 has to take what exact arithmetic takes, or nearly."""
     prompt = read(PROMPTS).splitlines()[number - 1]
     with Server(f"/models/kdoc-{model}.gguf", CONTEXT) as server:
-        return parted(server.steps(prompt, TOKENS), cpu, npu)
+        said, tokens = server.generate(prompt, TOKENS), server.tokens(prompt)
+    steps = list(map(read_step, said))
+    columns, passed = parted(steps, cpu, npu)
+    at, _, runner_up = parting(steps, cpu, npu) or (0, 0, False)
+    if passed or not runner_up:
+        return columns, passed
+    gap = exact_gap(model, tokens + [step["id"] for step in said[:at]],
+                    [step["id"] for step in said[at]["top_logprobs"][:2]])
+    if gap is None:
+        return columns + ", exactly neither", False
+    return f"{columns}, exactly {gap:+.4f}", gap > -LOGIT_LIMIT
 
 
 def judge_greedy(total, _short):
     print("\nllama-completion --temp 0; may part where two logits are within "
-          f"{LOGIT_LIMIT}\n  {'file and prompt':20} bytes")
+          f"{LOGIT_LIMIT}, or as exact arithmetic does\n  {'file and prompt':20} bytes")
     for path in sorted(glob.glob("greedy-*.cpu")):
         cpu, npu = read(path), read(path[:-4] + ".npu")
         name = path[len("greedy-"):-len(".cpu")]
         columns, passed = f"{len(cpu.encode()):5}", True
-        if not cpu.strip() or not npu.strip():
-            columns, passed = "nothing was printed", False
+        why = ran(path) or ran(path[:-4] + ".npu")
+        if why or not cpu.strip() or not npu.strip():
+            columns, passed = why or "nothing was printed", False
         elif cpu.strip() != npu.strip():
             model, number = name.rsplit("-", 1)
             columns, passed = judge_parted(cpu, npu, model, int(number))

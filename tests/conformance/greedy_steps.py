@@ -63,12 +63,25 @@ class Server:
         except (OSError, urllib.error.URLError, ValueError):
             return False
 
-    def steps(self, prompt, tokens):
-        """A list of (bytes, bytes of the runner-up, logit gap to it)."""
+    def generate(self, prompt, tokens, candidates=2):
+        """Of each step of a greedy generation, what llama-server says. PROMPT: a text, or tokens."""
         answer = self.request("/completion", {
             "prompt": prompt, "n_predict": tokens, "temperature": 0,
-            "n_probs": 2, "cache_prompt": False})
-        return list(map(read_step, answer["completion_probabilities"]))
+            "n_probs": candidates, "cache_prompt": False})
+        return answer["completion_probabilities"]
+
+    def steps(self, prompt, tokens):
+        """A list of (bytes, bytes of the runner-up, logit gap to it)."""
+        return list(map(read_step, self.generate(prompt, tokens)))
+
+    def tokens(self, text):
+        return self.request("/tokenize", {"content": text, "add_special": True})["tokens"]
+
+    def gap(self, tokens, first, second):
+        """By how much FIRST is ahead of SECOND as the next token; None: one is not among the best."""
+        best = {step["id"]: step["logprob"]
+                for step in self.generate(tokens, 1, 20)[0]["top_logprobs"]}
+        return best[first] - best[second] if {first, second} <= best.keys() else None
 
     def chat(self, text, tokens):
         """The answer of TOKENS tokens, and its steps."""
@@ -95,14 +108,21 @@ def where_parted(cpu, steps):
     raise ValueError("the texts do not part")
 
 
-def parted(steps, cpu, npu):
-    """Of two texts that differ: a table's columns, and whether they part where they may."""
+def parting(steps, cpu, npu):
+    """Of two texts that differ: where_parted(); None if the steps are not those of NPU."""
     # The text begins with a space that printing drops.
     said = b"".join(step[0] for step in steps)
     if said.decode(errors="replace").strip() != npu.strip():
+        return None
+    return where_parted(said[:len(said) - len(said.lstrip())] + cpu.strip().encode(), steps)
+
+
+def parted(steps, cpu, npu):
+    """Of two texts that differ: a table's columns, and whether they part where they may."""
+    found = parting(steps, cpu, npu)
+    if not found:
         return "llama-server says something else again", False
-    cpu = said[:len(said) - len(said.lstrip())] + cpu.strip().encode()
-    at, gap, runner_up = where_parted(cpu, steps)
+    at, gap, runner_up = found
     columns = f"parts at {at:2d}, gap {gap:.4f}"
     if not runner_up:
         return columns + ", not to the runner-up", False
