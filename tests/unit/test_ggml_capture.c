@@ -3,6 +3,9 @@
  * Splits of ggml graphs as Tern graphs: a scale after a norm becomes the norm's, if nobody else
  * can see the norm; storages are what capture.h says, so that equal graphs are one program.
  */
+#include <pthread.h>
+#include <unistd.h>
+
 #include "ggml_fixture.h"
 
 /* ---- folding -------------------------------------------------------------------------------------- */
@@ -195,6 +198,69 @@ START_TEST(a_program_that_failed_gets_another_session)
 }
 END_TEST
 
+/* ---- streams beside each other ---------------------------------------------------------------- */
+
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+
+static int wait_at_gate(const struct queue_task *task)
+{
+	(void)task;
+	pthread_mutex_lock(&gate);
+	pthread_mutex_unlock(&gate);
+	return 0;
+}
+
+struct full {
+	struct ggml_backend *stream;
+	struct ggml_cgraph graph;
+	enum ggml_status status;
+};
+
+static void *compute_one_more(void *arg)
+{
+	struct full *f = arg;
+
+	f->status = f->stream->iface.graph_compute(f->stream, &f->graph);
+	return NULL;
+}
+
+static void fill(struct queue *q, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		struct queue_task *task = calloc(1, sizeof(*task));
+
+		ck_assert_ptr_nonnull(task);
+		task->run = wait_at_gate;
+		ck_assert_int_eq(queue_put(q, task), 0);
+	}
+}
+
+/* With the queue full, or with tasks in it that a new program has to wait for. */
+START_TEST(a_stream_that_waits_stops_no_other)
+{
+	struct ggml_tensor *x = leaf(b.compute), *a = node(OP_NEG, x, NULL);
+	struct ggml_backend_device *device = b.stream->device;
+	struct full f = {.stream = device->iface.init_backend(device, NULL), .graph = split(0, 1)};
+	struct queue *q = &((struct stream *)f.stream->context)->queue;
+	pthread_t thread;
+
+	WRITES(0, 1, a);
+	pthread_mutex_lock(&gate);
+	fill(q, _i ? 1 : QUEUE_DEPTH);
+	ck_assert_int_eq(pthread_create(&thread, NULL, compute_one_more, &f), 0);
+	for (int i = 0; i < 50; i++) {
+		usleep(1000);
+		compute(0, 1);
+	}
+	ck_assert(queue_busy(q));
+	pthread_mutex_unlock(&gate);
+	pthread_join(thread, NULL);
+	ck_assert_int_eq(f.status, GGML_STATUS_SUCCESS);
+	f.stream->iface.free(f.stream);
+	WRITES(0, 1, a);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("ggml_capture");
@@ -213,6 +279,7 @@ int main(void)
 	tcase_add_test(tc, where_the_allocator_put_things_is_no_structure);
 	tcase_add_test(tc, results_are_what_is_nothing_before_it_is_written);
 	tcase_add_test(tc, a_program_that_failed_gets_another_session);
+	tcase_add_loop_test(tc, a_stream_that_waits_stops_no_other, 0, 2);
 	suite_add_tcase(s, tc);
 	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);

@@ -193,13 +193,25 @@ static bool start(struct queue *q)
 	return q->started;
 }
 
+static void wait_for_room(struct queue *q)
+{
+	while (q->length >= QUEUE_DEPTH)
+		pause_until_change(q->all);
+}
+
+void queue_wait_for_room(struct queue *q)
+{
+	pthread_mutex_lock(&q->all->lock);
+	wait_for_room(q);
+	pthread_mutex_unlock(&q->all->lock);
+}
+
 int queue_put(struct queue *q, struct queue_task *task)
 {
 	int ret = -ENOMEM;
 
 	pthread_mutex_lock(&q->all->lock);
-	while (q->length >= QUEUE_DEPTH)
-		pause_until_change(q->all);
+	wait_for_room(q);
 	if (start(q)) {
 		task->next = NULL;
 		task->number = q->last = ++q->all->numbers;

@@ -66,6 +66,8 @@ void queue_init(struct queue *q, struct queues *all);
 /* After all it was given is done. */
 void queue_fini(struct queue *q);
 
+/* Until one more would not have to wait. */
+void queue_wait_for_room(struct queue *q);
 /* Give a task away, in any case. 0, or -ENOMEM if there is no thread. */
 int queue_put(struct queue *q, struct queue_task *task);
 /* The last task that the queue was given. */

@@ -122,34 +122,56 @@ static struct job *job_new(const struct capture *c, struct cached *entry)
 	return job;
 }
 
-static int hand_over(struct stream *s, uint64_t start)
+/* `start`: 0 for a program that is new. */
+static int put_job(struct stream *s, struct cached *entry, uint64_t start)
 {
-	struct cached *entry = cache_find(&s->cache, &s->capture);
-	bool repeat = entry;
-	struct job *job;
-	int ret = 0;
+	struct job *job = job_new(&s->capture, entry);
+	int ret;
 
-	if (!entry) {
-		stream_wait(s); /* what makes room may not be running */
-		do
-			ret = cache_make(&s->cache, &s->capture, &entry);
-		while (cache_lacks_room(ret) && plugin_make_room(s->plugin));
-		if (!ret)
-			report_cpu_ops(entry->prog);
-	}
-	if (ret) {
-		host_log(GGML_LOG_LEVEL_ERROR, "%s", tern_last_error());
-		return ret;
-	}
-	job = job_new(&s->capture, entry);
 	if (job) {
 		job->report = s->plugin->report;
-		job->lower_ns = repeat ? report_now(job->report) - start : 0;
+		job->lower_ns = start ? report_now(job->report) - start : 0;
 	}
 	ret = job ? queue_put(&s->queue, &job->task) : -ENOMEM;
 	if (ret)
 		host_log(GGML_LOG_LEVEL_ERROR,
 			 "no memory or no thread to run a graph in the background");
+	return ret;
+}
+
+static int make_program(struct stream *s, struct cached **entry)
+{
+	int ret;
+
+	/* What makes room may not be running; other streams need not wait for that. */
+	pthread_mutex_unlock(&s->plugin->lock);
+	stream_wait(s);
+	pthread_mutex_lock(&s->plugin->lock);
+	do
+		ret = cache_make(&s->cache, &s->capture, entry);
+	while (cache_lacks_room(ret) && plugin_make_room(s->plugin));
+	if (ret)
+		host_log(GGML_LOG_LEVEL_ERROR, "%s", tern_last_error());
+	else
+		report_cpu_ops((*entry)->prog);
+	return ret;
+}
+
+/* A session that was found has its job in the queue before somebody else may end it. */
+static int hand_over(struct stream *s, uint64_t start)
+{
+	struct cached *entry;
+	int ret = 0;
+
+	pthread_mutex_lock(&s->plugin->lock);
+	entry = cache_find(&s->cache, &s->capture);
+	if (!entry) {
+		start = 0;
+		ret = make_program(s, &entry);
+	}
+	if (!ret)
+		ret = put_job(s, entry, start);
+	pthread_mutex_unlock(&s->plugin->lock);
 	return ret;
 }
 
@@ -161,14 +183,16 @@ static int take_error(struct stream *s)
 
 	if (ret) {
 		s->careful = true;
+		pthread_mutex_lock(&s->plugin->lock);
 		cache_end_failed(&s->cache);
+		pthread_mutex_unlock(&s->plugin->lock);
 	}
 	return ret;
 }
 
 static int compute(struct stream *s, const struct ggml_cgraph *graph)
 {
-	uint64_t start = report_now(s->plugin->report);
+	uint64_t start;
 	char why[256] = "";
 	int ret = take_error(s);
 
@@ -177,6 +201,8 @@ static int compute(struct stream *s, const struct ggml_cgraph *graph)
 			 "a graph is not begun, since one before it failed in the background");
 		return ret;
 	}
+	queue_wait_for_room(&s->queue); /* here, and not with the lock */
+	start = report_now(s->plugin->report);
 	ret = capture_graph(&s->capture, s->access, graph, why, sizeof(why));
 	if (ret) {
 		host_log(GGML_LOG_LEVEL_ERROR, "%s", why);
@@ -195,11 +221,8 @@ static int compute(struct stream *s, const struct ggml_cgraph *graph)
 
 enum ggml_status stream_compute(struct stream *s, const struct ggml_cgraph *graph)
 {
-	int ret;
+	int ret = compute(s, graph);
 
-	pthread_mutex_lock(&s->plugin->lock);
-	ret = compute(s, graph);
-	pthread_mutex_unlock(&s->plugin->lock);
 	if (ret == -ENOMEM)
 		return GGML_STATUS_ALLOC_FAILED;
 	return ret ? GGML_STATUS_FAILED : GGML_STATUS_SUCCESS;
