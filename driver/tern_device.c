@@ -166,9 +166,7 @@ static int init_software(struct tern_device *tdev)
 	tern_reset_init(tdev);
 	tern_watchdog_init(tdev);
 	tern_dump_init(tdev);
-	ret = tern_user_init(tdev);
-	if (ret)
-		return ret;
+	tern_user_init(tdev);
 	/* Fences wait for the first two, so memory reclaim may. */
 	tdev->wq = make_wq(tdev, "tern-recovery", WQ_MEM_RECLAIM | WQ_UNBOUND, 1);
 	/*

@@ -7,10 +7,10 @@
  * while it has none or the device sleeps. The mapping is then taken away, and the next ring
  * faults, wakes the device, gets the queue a slot, and finds the page. So a ring is
  * never lost and never another queue's. While a queue waits for its turn the mapping leads to
- * an ordinary page; when the turn comes that is taken away, and the ring in memory looked at.
+ * a page of memory; when the turn comes that is taken away, and the ring in memory looked at.
  *
- * Once the queue is gone, or the device, the mapping leads to an ordinary page where writes are
- * lost: whoever still has it is not killed for it.
+ * Once the queue is gone, or the device, the mapping leads to that page, too: whoever still has it
+ * is not killed for it. Each doorbell has a page of its own, as what is written there can be read.
  */
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -35,6 +35,8 @@ struct tern_doorbell {
 	struct tern_runqueue *queue;
 	/** @file: Who may map it while it has a queue; a name, never looked into */
 	struct drm_file *file;
+	/** @nothing: Memory that nobody else sees, for those who ring while it leads to no slot */
+	struct page *nothing;
 };
 
 static struct tern_doorbell *to_doorbell(struct drm_gem_object *obj)
@@ -42,9 +44,11 @@ static struct tern_doorbell *to_doorbell(struct drm_gem_object *obj)
 	return container_of(obj, struct tern_doorbell, base);
 }
 
-static vm_fault_t map_nothing(struct vm_fault *vmf, struct tern_device *tdev)
+/* Cached, as the kernel has it: else what was there before it was cleared might be read. */
+static vm_fault_t map_nothing(struct vm_fault *vmf, struct tern_doorbell *doorbell)
 {
-	return vmf_insert_pfn(vmf->vma, vmf->address, page_to_pfn(tdev->user.nothing));
+	return vmf_insert_pfn_prot(vmf->vma, vmf->address, page_to_pfn(doorbell->nothing),
+				   vm_get_page_prot(vmf->vma->vm_flags));
 }
 
 static vm_fault_t map_slot(struct vm_fault *vmf, struct tern_doorbell *doorbell)
@@ -55,10 +59,10 @@ static vm_fault_t map_slot(struct vm_fault *vmf, struct tern_doorbell *doorbell)
 	int slot;
 
 	if (!queue || !tdev->doorbell_phys)
-		return map_nothing(vmf, tdev);
+		return map_nothing(vmf, doorbell);
 	slot = tern_user_bind(queue);
 	if (slot < 0) /* for good, or until its turn */
-		return map_nothing(vmf, tdev);
+		return map_nothing(vmf, doorbell);
 	tern_user_mapped(queue, slot);
 	page = tdev->doorbell_phys + (phys_addr_t)slot * tdev->caps.doorbell_stride;
 	return vmf_insert_pfn(vmf->vma, vmf->address, page >> PAGE_SHIFT);
@@ -83,9 +87,9 @@ static vm_fault_t doorbell_fault(struct vm_fault *vmf)
 	int cookie;
 
 	if (!drm_dev_enter(&tdev->drm, &cookie))
-		return map_nothing(vmf, tdev);
+		return map_nothing(vmf, doorbell);
 	if (tern_pm_get(tdev)) {
-		ret = map_nothing(vmf, tdev);
+		ret = map_nothing(vmf, doorbell);
 	} else {
 		ret = fault_awake(vmf, doorbell);
 		tern_pm_put(tdev);
@@ -112,10 +116,14 @@ static int doorbell_mmap(struct drm_gem_object *obj, struct vm_area_struct *vma)
 	return 0;
 }
 
+/* No mapping is left: each has a reference. */
 static void doorbell_free(struct drm_gem_object *obj)
 {
+	struct tern_doorbell *doorbell = to_doorbell(obj);
+
 	drm_gem_object_release(obj);
-	kfree(to_doorbell(obj));
+	__free_page(doorbell->nothing);
+	kfree(doorbell);
 }
 
 static const struct drm_gem_object_funcs doorbell_funcs = {
@@ -123,6 +131,19 @@ static const struct drm_gem_object_funcs doorbell_funcs = {
 	.mmap = doorbell_mmap,
 	.vm_ops = &doorbell_vm_ops,
 };
+
+static struct tern_doorbell *doorbell_alloc(void)
+{
+	struct tern_doorbell *doorbell = kzalloc(sizeof(*doorbell), GFP_KERNEL_ACCOUNT);
+
+	if (!doorbell)
+		return NULL;
+	doorbell->nothing = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	if (doorbell->nothing)
+		return doorbell;
+	kfree(doorbell);
+	return NULL;
+}
 
 /**
  * tern_doorbell_create() - Make a queue's doorbell
@@ -135,7 +156,7 @@ static const struct drm_gem_object_funcs doorbell_funcs = {
 struct tern_doorbell *tern_doorbell_create(struct tern_runqueue *queue, struct drm_file *file,
 					   u64 *offset)
 {
-	struct tern_doorbell *doorbell = kzalloc(sizeof(*doorbell), GFP_KERNEL_ACCOUNT);
+	struct tern_doorbell *doorbell = doorbell_alloc();
 	int ret;
 
 	if (!doorbell)

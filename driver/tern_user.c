@@ -18,7 +18,6 @@
 
 #include <drm/drm_drv.h>
 #include <drm/drm_file.h>
-#include <drm/drm_managed.h>
 
 #include "tern_compat.h"
 #include "tern_device.h"
@@ -448,26 +447,15 @@ void tern_user_queue_fini(struct tern_runqueue *queue)
 		put_ring(queue);
 }
 
-static void free_nothing(struct drm_device *drm, void *page)
-{
-	__free_page(page);
-}
-
 /**
  * tern_user_init() - Before anything else of this file
  * @tdev: Device
- *
- * Return: 0 or -ENOMEM
  */
-int tern_user_init(struct tern_device *tdev)
+void tern_user_init(struct tern_device *tdev)
 {
 	mutex_init(&tdev->user.lock);
 	INIT_LIST_HEAD(&tdev->user.waiting);
 	INIT_DELAYED_WORK(&tdev->user.work, user_work);
-	tdev->user.nothing = alloc_page(GFP_KERNEL | __GFP_ZERO);
-	if (!tdev->user.nothing)
-		return -ENOMEM;
-	return drmm_add_action_or_reset(&tdev->drm, free_nothing, tdev->user.nothing);
 }
 
 /**

@@ -11,7 +11,6 @@
 struct drm_device;
 struct drm_file;
 struct drm_tern_queue_create;
-struct page;
 struct tern_device;
 struct tern_doorbell;
 struct tern_runqueue;
@@ -31,11 +30,9 @@ struct tern_user {
 	struct list_head waiting;
 	/** @work: Lets them take turns */
 	struct delayed_work work;
-	/** @nothing: Page where writes are lost */
-	struct page *nothing;
 };
 
-int tern_user_init(struct tern_device *tdev);
+void tern_user_init(struct tern_device *tdev);
 void tern_user_stop(struct tern_device *tdev);
 int tern_user_queue_init(struct tern_runqueue *queue, struct drm_tern_queue_create *args,
 			 struct drm_file *file);

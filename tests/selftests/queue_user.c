@@ -298,6 +298,43 @@ static void doorbells_outlive_queues(void)
 	context_close(&c);
 }
 
+/* The doorbell of a queue that is no more, so that it leads to memory; without one: NULL. */
+static volatile uint32_t *idle_doorbell(uint64_t va)
+{
+	struct user u;
+
+	user_open(&u, va);
+	user_destroy(&u);
+	return u.doorbell;
+}
+
+static void finds_nothing_in_a_doorbell(void)
+{
+	volatile uint32_t *doorbell;
+
+	begin();
+	doorbell = idle_doorbell(RING_VA);
+	if (doorbell)
+		EQUAL(doorbell[100], 0);
+	context_close(&c);
+}
+
+/* Neither another doorbell of the process nor another process reads what was written there. */
+static void doorbells_are_no_letter_boxes(void)
+{
+	volatile uint32_t *doorbell, *other;
+
+	begin();
+	doorbell = idle_doorbell(RING_VA);
+	other = idle_doorbell(RING_VA + PAGE);
+	if (doorbell) {
+		doorbell[100] = 4711;
+		EQUAL(other[100], 0);
+	}
+	in_child(finds_nothing_in_a_doorbell);
+	context_close(&c);
+}
+
 static void destroy_ends_what_runs(void)
 {
 	struct user u;
@@ -373,6 +410,7 @@ static const struct test tests[] = {
 	{"broken rings fault", broken_rings_fault},
 	{"events tell", events_tell},
 	{"doorbells outlive their queues", doorbells_outlive_queues},
+	{"doorbells are no letter boxes", doorbells_are_no_letter_boxes},
 	{"destroying ends what runs", destroy_ends_what_runs},
 	{"cycles and slots are known", cycles_and_slots_are_known},
 };
