@@ -43,10 +43,6 @@ static void end_task(struct tern_runqueue *queue, struct tern_task *task, int er
 		queue->reached = task->number;
 	if (error == -ENODATA)
 		queue->lost++;
-	if (error && !queue->error_job) {
-		queue->error_job = task->number;
-		queue->error = error;
-	}
 	trace_tern_job_ended(queue, task->number, error);
 	tern_perf_ended(queue, task->number, error);
 	tern_fence_end(task->fence, error);
@@ -97,6 +93,17 @@ void tern_queue_collect(struct tern_runqueue *queue)
 		tern_reset_request(queue->tdev, TERN_RUNG_POWER, "a ring's indices make no sense");
 }
 
+/* With the lock held, before any job ends of it. */
+static void note_death(struct tern_runqueue *queue, int error, const struct drm_tern_fault *fault)
+{
+	struct tern_task *task = first_pending(queue);
+
+	queue->error = error;
+	queue->error_job = task ? task->number : 0;
+	if (fault)
+		queue->fault = *fault;
+}
+
 /**
  * tern_queue_die() - No job of it runs any more, and none will
  * @queue: Queue
@@ -113,10 +120,8 @@ void tern_queue_die(struct tern_runqueue *queue, int error, const struct drm_ter
 	spin_lock_irqsave(&queue->lock, flags);
 	if (!queue->dead && !tern_queue_is_user(queue))
 		collect_locked(queue);
-	if (!queue->dead && fault)
-		queue->fault = *fault;
-	if (!queue->dead && tern_queue_is_user(queue))
-		queue->error = error;
+	if (!queue->dead)
+		note_death(queue, error, fault);
 	queue->dead = true;
 	while ((task = first_pending(queue))) {
 		end_task(queue, task, error);

@@ -126,9 +126,9 @@ struct tern_runqueue {
 	u64 ended;
 	/** @reached: The same for those who wait: stands still once the queue is destroyed */
 	u64 reached;
-	/** @error_job: First one that ended with an error */
+	/** @error_job: The job it died of, or 0 */
 	u64 error_job;
-	/** @error: How it did */
+	/** @error: Why it is dead, or 0 */
 	int error;
 	/** @lost: Jobs that a reset cost */
 	u32 lost;
@@ -136,7 +136,7 @@ struct tern_runqueue {
 	bool dead;
 	/** @destroyed: Its file has let go of it */
 	bool destroyed;
-	/** @fault: Record of @error_job; code 0 if there is none */
+	/** @fault: That it died of; code 0 if it was none */
 	struct drm_tern_fault fault;
 	/** @wait: Woken whenever one of the above changes */
 	wait_queue_head_t wait;

@@ -61,6 +61,29 @@ static void fatal_ecc_error(void)
 	scene_close(&s, 1);
 }
 
+/* What the queue dies of later is what its state tells, and not that it had lost a job before. */
+static void fault_after_a_lost_job(void)
+{
+	struct drm_tern_queue_state state;
+
+	scene_open(&s);
+	start_endless(&s);
+	host_ask("ecc fatal");
+	check_ended(&s, -ENODATA, 0, 0);
+	image_begin(&s.a.image);
+	image_trap(&s.a.image, 4711);
+	image_end(&s.a.image, s.a.code.map);
+	EQUAL(context_wait(&s.a, context_submit(&s.a)), 0);
+	state = queue_state(s.a.fd, s.a.queue);
+	EQUAL(state.state, DRM_TERN_QUEUE_DEAD);
+	EQUAL(state.error, -EIO);
+	EQUAL(state.error_job, 4);
+	EQUAL(state.fault.code, TERN_FAULT_TRAP);
+	EQUAL(state.fault.info, 4711);
+	EQUAL(state.lost, 1);
+	scene_close(&s, 1);
+}
+
 static void dma_error(void)
 {
 	struct drm_tern_queue_state state;
@@ -194,6 +217,7 @@ static const struct test tests[] = {
 	{"over-temperature", over_temperature},
 	{"corrected ECC error", corrected_ecc_error},
 	{"fatal ECC error", fatal_ecc_error},
+	{"a fault after a lost job", fault_after_a_lost_job},
 	{"DMA error", dma_error},
 	{"DMA error of the firmware", dma_error_of_the_firmware},
 	{"hung engines", hung_engines},

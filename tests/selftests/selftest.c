@@ -295,6 +295,8 @@ struct drm_tern_queue_state queue_state(int fd, uint32_t queue)
 
 	do_ioctl(fd, DRM_IOCTL_TERN_QUEUE_STATE, &args);
 	errno_note_job(-args.error);
+	if (args.lost)
+		errno_note_job(ENODATA);
 	return args;
 }
 

@@ -139,12 +139,11 @@ void start_endless(struct scene *s)
 static void check_queue(struct context *c, int first, int second)
 {
 	struct drm_tern_queue_state state = queue_state(c->fd, c->queue);
-	bool dead = first && first != -ENODATA;
+	bool lost = first == -ENODATA, dead = first && !lost;
 
-	EQUAL(state.error, first);
-	if (first)
-		EQUAL(state.error_job, 2);
-	EQUAL(state.lost, first == -ENODATA);
+	EQUAL(state.error, dead ? first : 0);
+	EQUAL(state.error_job, dead ? 2 : 0);
+	EQUAL(state.lost, lost);
 	EQUAL(!!(state.state & DRM_TERN_QUEUE_DEAD), dead);
 	EQUAL(state.done, 3);
 	/* The one behind a queue's death is cancelled; else it has run. */
@@ -159,13 +158,32 @@ void check_ended(struct scene *s, int endless, int behind, int other)
 }
 
 /* ---- A device that is off, and the driver that looks again ---- */
+/* It has nothing to do, and is told all the same. */
+static void check_idle_dead(struct context *c)
+{
+	struct drm_tern_queue_state state;
+
+	for (int i = 0; i < 600; i++) {
+		state = queue_state(c->fd, c->queue);
+		if (state.state)
+			break;
+		usleep(100000);
+	}
+	EQUAL(state.state, DRM_TERN_QUEUE_DEAD);
+	EQUAL(state.error, -ENODEV);
+	EQUAL(state.error_job, 0);
+	EQUAL(state.fault.code, 0);
+}
+
 void check_off(struct scene *s)
 {
 	for (int i = 0; i < 600 && queue_state(s->a.fd, s->a.queue).done != 3; i++)
 		usleep(100000);
 	EQUAL(queue_state(s->a.fd, s->a.queue).done, 3);
 	EQUAL(queue_state(s->a.fd, s->a.queue).error, -ENODEV);
+	EQUAL(queue_state(s->a.fd, s->a.queue).error_job, 2);
 	EQUAL(run_short(&s->b), -ENODEV);
+	check_idle_dead(&s->b);
 }
 
 void driver_unbind(void)

@@ -32,6 +32,7 @@ FAULTS = {
         "over-temperature": [r"temperature 110000 m°C", r"temperature 40000 m°C"],
         "corrected ECC error": [],
         "fatal ECC error": [EVERYTHING],
+        "a fault after a lost job": [EVERYTHING],
         "DMA error": [r"the bus refused to (read|write) 0x\w+ for source \d, address space [1-9]"],
         "DMA error of the firmware": [r"the bus refused to \w+ 0x\w+ for source 15, address space 0",
                                       STOPPED, r"firmware crashed: mcause 0x[57]"],

@@ -42,8 +42,7 @@
  *
  * DOC: How a job ends
  *
- * A kernel-owned job's fences always signal, in bounded time. Their error, which
- * DRM_IOCTL_TERN_QUEUE_STATE tells as well, is one of
+ * A kernel-owned job's fences always signal, in bounded time. Their error is one of
  *
  * - 0: done, everything it wrote is visible
  * - -EIO: it faulted, see drm_tern_queue_state::fault
@@ -55,6 +54,7 @@
  *
  * After any of these but 0 and -ENODATA the queue is dead: later jobs are cancelled, and the
  * queue can only be asked for its state and destroyed. Its VM and other queues go on.
+ * DRM_IOCTL_TERN_QUEUE_STATE tells why it is dead, and how many -ENODATA there were.
  */
 #ifndef _TERN_ACCEL_H_
 #define _TERN_ACCEL_H_
@@ -613,13 +613,16 @@ struct drm_tern_queue_state {
 	__u64 submitted;
 	/** @done: Out: number of the last job that ended, however it did. */
 	__u64 done;
-	/** @error_job: Out: the first job that ended with an error; 0: none. */
+	/**
+	 * @error_job: Out: the job that the queue died of; 0: none, because it lives, or no job's
+	 * waits were over, or it is user-owned.
+	 */
 	__u64 error_job;
-	/** @error: Out: how it ended (DOC: How a job ends). */
+	/** @error: Out: why it is dead, as for that job (DOC: How a job ends); 0: it lives. */
 	__s32 error;
-	/** @lost: Out: jobs that ended with -ENODATA. */
+	/** @lost: Out: jobs that ended with -ENODATA, of which no queue dies. */
 	__u32 lost;
-	/** @fault: Out: of error_job, if the hardware made a record. */
+	/** @fault: Out: that it died of, if the hardware made a record. */
 	struct drm_tern_fault fault;
 };
 
