@@ -214,6 +214,42 @@ static void hung_engines(void)
 	scene_close(&s, 1);
 }
 
+/* Its job is in the engines when they hang, and other work wants them. It has no fence to tell. */
+static void hung_engines_of_a_user_owned_queue(void)
+{
+	volatile uint64_t *begun;
+	struct drm_tern_queue_state state;
+	struct user hung, other;
+
+	scene_open(&s);
+	need_user_queues(s.a.fd);
+	user_open_as(&s.a, &hung, RING_VA, DRM_TERN_PRIORITY_NORMAL);
+	user_open_as(&s.a, &other, OTHER_VA, DRM_TERN_PRIORITY_NORMAL);
+	begun = (volatile uint64_t *)s.a.data.map + 2;
+	*begun = 0;
+	user_put(&hung, CODE_VA + PAGE, DATA_VA); /* says that it has begun, and loops */
+	user_ring(&hung);
+	for (int i = 0; i < 6000 && !*begun; i++)
+		usleep(10000);
+	CHECK(*begun);
+	host_ask("hang 1");
+	EQUAL(run_short(&s.b), 0);
+	EQUAL(user_wait(&hung, 1, 60000), -EIO);
+	host_ask("used hang");
+	state = queue_state(s.a.fd, hung.queue);
+	EQUAL(state.state, DRM_TERN_QUEUE_DEAD);
+	EQUAL(state.error, -ETIMEDOUT);
+	EQUAL(state.lost, 0);
+	EQUAL(user_kick(&hung), -EIO);
+	rings_nowhere(hung.doorbell, s.b.fd);
+	/* All that is the same file's goes on. */
+	rings(&other, DATA_VA + VALUE);
+	EQUAL(run_short(&s.a), 0);
+	user_unmap(&hung);
+	user_unmap(&other);
+	scene_close(&s, 1);
+}
+
 /* The one that ran is lost, all else goes on. */
 static void all_but_one_go_on(const char *fault)
 {
@@ -296,6 +332,7 @@ static void all_ones(void)
 
 static const struct test tests[] = {
 	{"hung engines, all held", hung_engines},
+	{"hung engines of a user-owned queue", hung_engines_of_a_user_owned_queue},
 	{"silent firmware, all held", silent_firmware},
 	{"fatal ECC error, all held", fatal_ecc_error},
 	{"a reset of the bus, all held", reset_of_the_bus},

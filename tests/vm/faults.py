@@ -74,6 +74,7 @@ FAULTS = {
     },
     "fault_held": {
         "hung engines, all held": [STUCK, ENGINES],
+        "hung engines of a user-owned queue": [STUCK, ENGINES],
         "silent firmware, all held": [SILENT],
         "fatal ECC error, all held": [EVERYTHING],
         "a reset of the bus, all held": [],
