@@ -35,5 +35,9 @@ void stats_print(struct model *m, FILE *out)
 	print(out, "hung", e->hung);
 	print(out, "walks", m->mmu.walks);
 	print(out, "interrupts", m->irq.delivered);
+	/* What it could still do: whoever leaves the machine to another kernel sees to it. */
+	print(out, "reaches_memory", dma_allowed(m));
+	print(out, "mcu_runs", m->mcu.running);
+	print(out, "engines_run", m->engine.running);
 	pthread_mutex_unlock(&m->lock);
 }
