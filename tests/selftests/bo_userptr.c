@@ -10,6 +10,9 @@
 #include "selftest_userptr.h"
 
 #define HUGE (2u << 20)
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
 
 static void anonymous_memory_is_read_and_written(void)
 {
@@ -139,6 +142,61 @@ static void large_pages_are_read(void)
 	munmap(room, 3 * HUGE);
 }
 
+static uint64_t table_pages(const struct context *c)
+{
+	struct drm_tern_vm_state state = {.vm_id = c->vm};
+
+	do_ioctl(c->fd, DRM_IOCTL_TERN_VM_STATE, &state);
+	return state.table_bytes / PAGE;
+}
+
+/* The first word at VA, which says where. */
+static void expect_read(struct context *c, uint64_t va, uint64_t value)
+{
+	image_begin(&c->image);
+	image_movi(&c->image, 3, (int64_t)va);
+	image_load(&c->image, 2, 3, 0);
+	image_fence(&c->image, 2, 0, value);
+	image_end(&c->image, c->code.map);
+	EQUAL(context_wait(c, context_submit(c)), 0);
+	EQUAL(queue_state(c->fd, c->queue).error, 0);
+	EQUAL(*(volatile uint64_t *)c->data.map, value);
+}
+
+/* An entry of 2 MiB needs no table of entries of 4 KiB: what tables there are tells of it. */
+static void large_pages_are_entries(void)
+{
+	const uint64_t va = 0x4000000000, beside = va + (1ull << 30) + PAGE;
+	unsigned char *room = anonymous(3 * HUGE, PROT_READ | PROT_WRITE);
+	uint64_t *map = (void *)(((uintptr_t)room + HUGE - 1) / HUGE * HUGE), before;
+	struct context c;
+	uint32_t handle;
+
+	context_open(&c);
+	if (!device_coherent(c.fd))
+		skip("the device sees copies, in small pieces");
+	for (size_t i = 0; i < 2 * HUGE / 8; i += PAGE / 8)
+		map[i] = DATA_VA;
+	if (madvise(map, 2 * HUGE, MADV_COLLAPSE))
+		skip("the kernel has no large pages");
+	EQUAL(try_user(c.fd, map, 2 * HUGE, 0, &handle), 0);
+	before = table_pages(&c);
+	bind(c.fd, c.vm, handle, va, 2 * HUGE, 0);
+	EQUAL(table_pages(&c), before + 1); /* of 1 GiB */
+	expect_read(&c, va + HUGE + 7 * PAGE, 1);
+	/* A hole needs the smaller entries, of that page only. */
+	unbind(c.fd, c.vm, va + HUGE + 3 * PAGE, PAGE);
+	EQUAL(table_pages(&c), before + 2);
+	expect_read(&c, va + HUGE + 2 * PAGE, 2);
+	expect_read(&c, va + HUGE + 4 * PAGE, 3);
+	expect_read(&c, va + 5 * PAGE, 4);
+	/* Where addresses are not aligned as the memory is: three of 2 MiB, and one of 1 GiB. */
+	bind(c.fd, c.vm, handle, beside, 2 * HUGE, 0);
+	EQUAL(table_pages(&c), before + 2 + 4);
+	context_close(&c);
+	munmap(room, 3 * HUGE);
+}
+
 /* Of a process that may lock 64 KiB, and has no privilege to have more. */
 static void lock_little(void)
 {
@@ -196,13 +254,39 @@ static void refusals(void)
 	close(fd);
 }
 
+/* What has no offset is at none: not beside those that others have. */
+static void it_is_at_no_offset(void)
+{
+	int fd = device_open();
+	void *memory = anonymous(PAGE, PROT_READ | PROT_WRITE);
+	struct buffer before = make_buffer(fd, PAGE), after;
+	struct drm_tern_bo_mmap_offset from = {.handle = before.handle}, to = {0};
+	uint32_t handle;
+
+	EQUAL(try_user(fd, memory, PAGE, 0, &handle), 0);
+	after = make_buffer(fd, PAGE);
+	to.handle = after.handle;
+	do_ioctl(fd, DRM_IOCTL_TERN_BO_MMAP_OFFSET, &from);
+	do_ioctl(fd, DRM_IOCTL_TERN_BO_MMAP_OFFSET, &to);
+	for (uint64_t at = 0; at <= from.offset + 64 * PAGE; at += PAGE) {
+		if (at == 16 * PAGE)
+			at = from.offset > 64 * PAGE ? from.offset - 64 * PAGE : at;
+		if (at == from.offset || at == to.offset)
+			continue;
+		CHECK(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, (off_t)at) == MAP_FAILED);
+	}
+	close(fd);
+}
+
 static const struct test tests[] = {
 	{"anonymous memory is read and written", anonymous_memory_is_read_and_written},
 	{"pages outlive their mapping", pages_outlive_their_mapping},
 	{"read-only stays so", read_only_stays_so},
 	{"a file that is only readable is read", file_is_read},
 	{"large pages are read", large_pages_are_read},
+	{"large pages are entries of their own", large_pages_are_entries},
 	{"locked memory is limited", locked_memory_is_limited},
+	{"it is at no offset", it_is_at_no_offset},
 	{"refusals", refusals},
 };
 

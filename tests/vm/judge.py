@@ -18,6 +18,9 @@ SKIPS = {
        for lane in ("7", "6.12", "arm64", "m32", "smp", "uml", "uml-6.12")
        for test in ("cached memory is stale without", "user memory is stale without",
                     "what the kernel looks at is not cached")},
+    ("swiotlb", "bo_userptr", "large pages are entries of their own"): "the device sees copies, in pieces of 2 KiB",
+    **{(lane, "bo_userptr", "large pages are entries of their own"): "UML has no large pages"
+       for lane in ("uml", "uml-6.12")},
     **{("swiotlb", "prime", test): "copies of imported memory are its owner's, who has none"
        for test in ("memory of vgem", "memory of udmabuf")},
     **{(lane, "fail_nth", None): "no kernel of Debian injects faults"
