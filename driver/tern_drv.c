@@ -202,6 +202,7 @@ const struct drm_driver tern_driver = {
 	.postclose = file_close,
 	.show_fdinfo = tern_show_fdinfo,
 	.gem_create_object = tern_gem_create_object,
+	.gem_prime_import = tern_gem_prime_import,
 	.gem_prime_import_sg_table = tern_gem_import,
 	.ioctls = ioctls,
 	.num_ioctls = ARRAY_SIZE(ioctls),

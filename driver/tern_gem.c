@@ -22,6 +22,7 @@
 
 #include <drm/drm_drv.h>
 #include <drm/drm_file.h>
+#include <drm/drm_prime.h>
 
 #include "tern_compat.h"
 #include "tern_device.h"
@@ -167,6 +168,28 @@ static struct tern_bo *bo_alloc(struct tern_device *tdev, u64 size, u32 flags)
 	bo->flags = flags;
 	bo->base.map_wc = !dev_is_dma_coherent(tdev->drm.dev) && !cached;
 	return bo;
+}
+
+/**
+ * tern_gem_prime_import() - Look at memory of another driver
+ * @drm: Device
+ * @dma_buf: The memory
+ *
+ * It is mapped before there is a buffer that could be found when the device leaves, which
+ * therefore waits.
+ *
+ * Return: the object or an error pointer
+ */
+struct drm_gem_object *tern_gem_prime_import(struct drm_device *drm, struct dma_buf *dma_buf)
+{
+	struct drm_gem_object *obj;
+	int cookie;
+
+	if (!drm_dev_enter(drm, &cookie))
+		return ERR_PTR(-ENODEV);
+	obj = drm_gem_prime_import(drm, dma_buf);
+	drm_dev_exit(cookie);
+	return obj;
 }
 
 /**
@@ -323,7 +346,7 @@ int tern_ioctl_bo_create(struct drm_device *drm, void *data, struct drm_file *dr
 {
 	struct drm_tern_bo_create *args = data;
 	struct tern_vm *vm = NULL;
-	int ret = tern_check_bo_create(args);
+	int cookie, ret = tern_check_bo_create(args);
 
 	if (ret)
 		return ret;
@@ -332,7 +355,11 @@ int tern_ioctl_bo_create(struct drm_device *drm, void *data, struct drm_file *dr
 		if (!vm)
 			return -ENOENT;
 	}
-	ret = bo_create(drm_file, args, vm);
+	ret = -ENODEV;
+	if (drm_dev_enter(drm, &cookie)) {
+		ret = bo_create(drm_file, args, vm);
+		drm_dev_exit(cookie);
+	}
 	if (vm)
 		tern_vm_put(vm);
 	return ret;

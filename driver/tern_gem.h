@@ -83,6 +83,7 @@ void tern_bo_unpin(struct tern_bo *bo);
 u64 tern_bo_peek(struct tern_bo *bo, u64 offset);
 void tern_bo_poke(struct tern_bo *bo, u64 offset, u64 value);
 struct drm_gem_object *tern_gem_create_object(struct drm_device *drm, size_t size);
+struct drm_gem_object *tern_gem_prime_import(struct drm_device *drm, struct dma_buf *dma_buf);
 struct drm_gem_object *tern_gem_import(struct drm_device *drm, struct dma_buf_attachment *attach,
 				       struct sg_table *sgt);
 struct sg_table *tern_bo_sgt(struct tern_bo *bo);
