@@ -40,6 +40,11 @@ struct tern_door {
 	bool irq_auto;
 	/** @master: Let the device master the bus, or not: beside DMA_ENABLE */
 	void (*master)(struct tern_device *tdev, bool on);
+	/**
+	 * @halt: The device may not master the bus, and does not say that it is done: make sure of
+	 * it; 0 or a negative errno. In the way of fences
+	 */
+	int (*halt)(struct tern_device *tdev);
 	/** @reset: The bus's own reset, before the device is started; 0 or a negative errno */
 	int (*reset)(struct tern_device *tdev);
 	/** @power: Hand runtime power management to the device, or take it back */
@@ -91,6 +96,8 @@ struct tern_device {
 	bool coherent;
 	/** @bounces: The DMA layer may have it look at copies (tern_pages.c) */
 	bool bounces;
+	/** @loose: Nothing keeps it from memory: what it could ever reach is not given back */
+	bool loose;
 	/** @ready: Cleared for good when the last rung of the ladder fails, or the device leaves */
 	bool ready;
 

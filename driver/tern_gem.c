@@ -80,7 +80,9 @@ void tern_bo_free(struct drm_gem_object *obj)
 	tern_bo_unlist(bo);
 	if (bo->account)
 		uncount(bo->account, bo->save, obj->size);
-	if (bo->kind == TERN_BO_PAGES)
+	if (tern_bo_lost(bo))
+		drm_gem_object_release(obj); /* pages hold references of their own */
+	else if (bo->kind == TERN_BO_PAGES)
 		tern_pages_free(bo);
 	else
 		drm_gem_shmem_free(&bo->base);
@@ -226,6 +228,19 @@ struct sg_table *tern_bo_sgt(struct tern_bo *bo)
 }
 
 /**
+ * tern_bo_lost() - Is it memory that the device may write to for ever?
+ * @bo: Buffer
+ *
+ * Then it stays mapped, and its pages are nobody else's before the machine restarts.
+ *
+ * Return: true if so
+ */
+bool tern_bo_lost(struct tern_bo *bo)
+{
+	return bo->base.sgt && to_tern_device(bo->base.base.dev)->loose;
+}
+
+/**
  * tern_bo_detach() - The device leaves: undo its mapping, keep the pages
  * @bo: Buffer
  */
@@ -234,6 +249,8 @@ void tern_bo_detach(struct tern_bo *bo)
 	struct drm_gem_object *obj = &bo->base.base;
 	struct sg_table *sgt;
 
+	if (tern_bo_lost(bo))
+		return;
 	dma_resv_lock(obj->resv, NULL);
 	sgt = bo->base.sgt;
 	bo->base.sgt = NULL;

@@ -87,6 +87,7 @@ struct drm_gem_object *tern_gem_prime_import(struct drm_device *drm, struct dma_
 struct drm_gem_object *tern_gem_import(struct drm_device *drm, struct dma_buf_attachment *attach,
 				       struct sg_table *sgt);
 struct sg_table *tern_bo_sgt(struct tern_bo *bo);
+bool tern_bo_lost(struct tern_bo *bo);
 void tern_bo_detach(struct tern_bo *bo);
 void tern_bo_free(struct drm_gem_object *obj);
 struct dma_buf *tern_bo_export(struct drm_gem_object *obj, int flags);

@@ -135,7 +135,8 @@ void tern_kmem_free(struct tern_device *tdev, struct tern_kmem *mem)
 	if (!mem->cpu)
 		return;
 	tern_kernel_unmap(tdev, &mem->node);
-	dma_free_coherent(tdev->drm.dev, mem->size, mem->cpu, mem->dma);
+	if (!tdev->loose)
+		dma_free_coherent(tdev->drm.dev, mem->size, mem->cpu, mem->dma);
 	mem->cpu = NULL;
 }
 

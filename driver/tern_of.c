@@ -69,6 +69,12 @@ static int of_reset(struct tern_device *tdev)
 	return reset_control_deassert(line);
 }
 
+/* What a reset device had begun does not go on, and nothing begins before DMA_ENABLE. */
+static int of_halt(struct tern_device *tdev)
+{
+	return of_reset(tdev);
+}
+
 /* As PCI's core has it before a probe: awake, and one user more. */
 static void of_power(struct tern_device *tdev, bool on)
 {
@@ -89,6 +95,7 @@ static const struct tern_door of_door = {
 	.name = "platform",
 	.irq_auto = false,
 	.master = of_master,
+	.halt = of_halt,
 	.reset = of_reset,
 	.power = of_power,
 };

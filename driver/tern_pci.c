@@ -21,6 +21,18 @@ static void pci_master(struct tern_device *tdev, bool on)
 		pci_clear_master(pdev);
 }
 
+/*
+ * It begins nothing any more, and an answer of it does not overtake what it wrote before. That of a
+ * device that is gone are all ones.
+ */
+static int pci_halt(struct tern_device *tdev)
+{
+	u16 command;
+
+	pci_read_config_word(to_pci_dev(tdev->drm.dev), PCI_COMMAND, &command);
+	return PCI_POSSIBLE_ERROR(command) || !(command & PCI_COMMAND_MASTER) ? 0 : -EIO;
+}
+
 /* Function level reset; the core saves and restores configuration space around it. */
 static int pci_reset(struct tern_device *tdev)
 {
@@ -45,6 +57,7 @@ static const struct tern_door pci_door = {
 	.name = "PCI",
 	.irq_auto = true,
 	.master = pci_master,
+	.halt = pci_halt,
 	.reset = pci_reset,
 	.power = pci_power,
 };

@@ -95,7 +95,8 @@ static int fall_asleep(struct tern_device *tdev, enum tern_sleep how)
 	tern_perf_drain(tdev);
 	tern_perf_note_busy(tdev);
 	tern_irq_stop(tdev);
-	tern_bus_off(tdev);
+	if (tern_bus_off(tdev))
+		tern_device_fail(tdev);
 	set_asleep(tdev, true);
 	return 0;
 }

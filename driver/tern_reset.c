@@ -29,13 +29,22 @@ static int reset_register(struct tern_device *tdev, u32 what)
 /**
  * tern_bus_off() - The device reaches memory no more
  * @tdev: Device, which may be gone
+ *
+ * If it does not say so, what is behind its door, or a reset, has to see to it.
+ *
+ * Return: 0, or -EIO if it may write yet what it has begun: then nobody is told that it does not
  */
-void tern_bus_off(struct tern_device *tdev)
+int tern_bus_off(struct tern_device *tdev)
 {
+	bool idle;
+
 	tern_write(tdev, TERN_REG_DMA_ENABLE, 0);
-	tern_poll(tdev, TERN_REG_DMA_IDLE, 1, 1, IDLE_TIMEOUT_US);
+	idle = !tern_poll(tdev, TERN_REG_DMA_IDLE, 1, 1, IDLE_TIMEOUT_US);
 	tdev->door->master(tdev, false);
+	if (!idle && tdev->door->halt(tdev) && reset_register(tdev, TERN_RESET_ALL))
+		return -EIO;
 	tern_mmu_stop(tdev);
+	return 0;
 }
 
 /**
@@ -80,9 +89,10 @@ static int power_cycle(struct tern_device *tdev)
 
 	tern_ipc_close(tdev);
 	tern_irq_stop(tdev);
-	tern_bus_off(tdev);
+	ret = tern_bus_off(tdev);
 	tern_perf_note_busy(tdev);
-	ret = reset_register(tdev, TERN_RESET_ALL);
+	if (!ret)
+		ret = reset_register(tdev, TERN_RESET_ALL);
 	if (ret)
 		return ret;
 	return tern_bus_on(tdev) ?: boot(tdev);
@@ -107,7 +117,11 @@ static void stop(struct tern_device *tdev)
 {
 	tern_write(tdev, TERN_REG_IRQ_ENABLE, 0);
 	tern_write(tdev, TERN_REG_MCU_CONTROL, 0);
-	tern_bus_off(tdev);
+	if (!tern_bus_off(tdev))
+		return;
+	drm_err(&tdev->drm, "nothing keeps the device from memory: what it could reach is not given back until the machine restarts\n");
+	WRITE_ONCE(tdev->loose, true);
+	tern_mmu_stop(tdev); /* nobody need wait for it */
 }
 
 /**

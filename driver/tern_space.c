@@ -13,6 +13,8 @@
 
 static void table_free(struct tern_device *tdev, struct tern_pt *table)
 {
+	if (tdev->loose)
+		return;
 	dma_free_coherent(tdev->drm.dev, TERN_PAGE_SIZE, table->entry, table->dma);
 	kfree(table->child);
 	kfree(table);

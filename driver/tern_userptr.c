@@ -114,9 +114,9 @@ static int pin(struct tern_user_memory *memory, unsigned long address, bool read
 	return 0;
 }
 
-static void memory_free(struct tern_user_memory *memory, bool dirty)
+static void memory_free(struct tern_user_memory *memory, bool dirty, bool lost)
 {
-	if (memory->pinned)
+	if (memory->pinned && !lost)
 		unpin_user_pages_dirty_lock(memory->page, memory->pinned, dirty);
 	uncount(memory);
 	kvfree(memory->page);
@@ -137,7 +137,7 @@ static struct tern_user_memory *memory_alloc(unsigned long address, u64 size, bo
 		ret = pin(memory, address, read_only);
 	if (!ret)
 		return memory;
-	memory_free(memory, false);
+	memory_free(memory, false, false);
 	return ERR_PTR(ret);
 }
 
@@ -171,7 +171,7 @@ static void user_bo_free(struct drm_gem_object *obj)
 
 	tern_bo_detach(bo);
 	tern_bo_unlist(bo);
-	memory_free(bo->user, !bo->read_only);
+	memory_free(bo->user, !bo->read_only, tern_bo_lost(bo));
 	if (bo->account) {
 		atomic_dec(&bo->account->buffers);
 		tern_account_put(bo->account);
@@ -245,7 +245,7 @@ static int create(struct drm_file *drm_file, struct drm_tern_bo_from_userptr *ar
 
 	bo = bo_alloc(file->tdev, memory, args->flags & DRM_TERN_USERPTR_READONLY);
 	if (!bo) {
-		memory_free(memory, false);
+		memory_free(memory, false, false);
 		return -ENOMEM;
 	}
 	ret = bo_finish(bo, file, drm_file, &args->handle);
@@ -277,7 +277,7 @@ int tern_ioctl_bo_from_userptr(struct drm_device *drm, void *data, struct drm_fi
 	if (IS_ERR(memory))
 		return PTR_ERR(memory);
 	if (!drm_dev_enter(drm, &cookie)) {
-		memory_free(memory, false);
+		memory_free(memory, false, false);
 		return -ENODEV;
 	}
 	ret = create(file, args, memory);

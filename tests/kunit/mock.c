@@ -61,6 +61,8 @@ static void reset(u32 value)
 	if (mock->deaf & BIT(value))
 		return;
 	*reg(TERN_REG_RESET) = 0;
+	if (value == TERN_RESET_ALL)
+		*reg(TERN_REG_DMA_IDLE) = 1;
 	for (slot = 0; slot < TERN_NSLOTS; slot++) {
 		if (value == TERN_RESET_ALL)
 			*reg(tern_slot_reg(slot, TERN_SLOT_REG_CONTROL)) = 0;
@@ -191,7 +193,22 @@ static void master(struct tern_device *tdev, bool on)
 	mock->master = on;
 }
 
-static const struct tern_door door = {.name = "mock", .master = master};
+static int halt(struct tern_device *tdev)
+{
+	mock->halted++;
+	if (!mock->halts)
+		*reg(TERN_REG_DMA_IDLE) = 1;
+	return mock->halts;
+}
+
+static const struct tern_door door = {.name = "mock", .master = master, .halt = halt};
+
+/* Pages go back then. */
+void tern_mmu_stop(struct tern_device *tdev)
+{
+	mock->released_too_early |= !*reg(TERN_REG_DMA_IDLE) && !tdev->loose;
+	mock->stops++;
+}
 
 /* ---- What nothing follows from ------------------------------------------------- */
 
@@ -217,9 +234,6 @@ void tern_irq_stop(struct tern_device *tdev)
 {
 }
 void tern_mmu_start(struct tern_device *tdev)
-{
-}
-void tern_mmu_stop(struct tern_device *tdev)
 {
 }
 int tern_mmu_forget_all(struct tern_device *tdev)

@@ -44,6 +44,7 @@ struct mock {
 	bool sticks;	    /* a running slot stays in the engines, whatever the registers say */
 	unsigned long deaf; /* bit per value of RESET after which it does not come back */
 	bool boots;	    /* the firmware, when it is asked to */
+	int halts;	    /* what the door says that is asked to halt it */
 	/* Whose process writes into its ring when the firmware has looked for the last time. */
 	struct mock_queue *writes_meanwhile;
 
@@ -51,8 +52,10 @@ struct mock {
 	unsigned int started[TERN_NSLOTS], stopped[TERN_NSLOTS], aborted[TERN_NSLOTS];
 	unsigned int resets[TERN_RESET_ALL + 1]; /* by what was written to RESET */
 	unsigned int boots_seen, suspends, resumes;
+	unsigned int halted; /* by its door */
+	unsigned int stops;  /* times that invalidations were all taken for acknowledged */
 	bool master;
-	/* A queue was let go of while the device could still reach memory. */
+	/* A queue or a page was let go of while the device could still reach memory. */
 	bool released_too_early;
 	/* Fences of one were let signal while its job could still write memory. */
 	bool died_in_engines;

@@ -246,6 +246,45 @@ static void a_device_that_no_reset_helps_is_off(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mock->queue[1].died, -ENODEV);
 }
 
+/* DMA_IDLE stays 0: what the device had begun may yet reach memory. */
+static void reset_while_it_writes(int halts, unsigned long deaf)
+{
+	mock_hold(0, 0, 0);
+	tern_write(&mock->tdev, TERN_REG_DMA_IDLE, 0);
+	mock->halts = halts;
+	mock->deaf = deaf;
+	reset_from(TERN_RUNG_POWER);
+}
+
+static void its_door_halts_a_device_that_is_never_idle(struct kunit *test)
+{
+	reset_while_it_writes(0, 0);
+	KUNIT_EXPECT_EQ(test, mock->halted, 1);
+	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_ALL], 1);
+	KUNIT_EXPECT_EQ(test, mock->stops, 1);
+	KUNIT_EXPECT_TRUE(test, mock->tdev.ready);
+	KUNIT_EXPECT_FALSE(test, mock->tdev.loose);
+}
+
+static void where_the_door_cannot_a_reset_does(struct kunit *test)
+{
+	reset_while_it_writes(-ENODEV, 0);
+	KUNIT_EXPECT_EQ(test, mock->halted, 1);
+	KUNIT_EXPECT_EQ(test, mock->stops, 1);
+	KUNIT_EXPECT_TRUE(test, mock->tdev.ready);
+	KUNIT_EXPECT_FALSE(test, mock->tdev.loose);
+}
+
+/* Nobody waits for it, but no page goes back (mock.c looks at each time). */
+static void what_nothing_halts_keeps_its_memory(struct kunit *test)
+{
+	reset_while_it_writes(-ENODEV, BIT(TERN_RESET_ALL));
+	KUNIT_EXPECT_FALSE(test, mock->tdev.ready);
+	KUNIT_EXPECT_TRUE(test, mock->tdev.loose);
+	KUNIT_EXPECT_EQ(test, mock->stops, 1);
+	KUNIT_EXPECT_EQ(test, mock->queue[0].died, -ENODEV);
+}
+
 static void asleep_a_reset_stays_wanted(struct kunit *test)
 {
 	mock->tdev.pm.asleep = true;
@@ -273,6 +312,9 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(who_has_left_late_costs_nobody),
 	KUNIT_CASE(each_rung_follows_one_that_failed),
 	KUNIT_CASE(a_device_that_no_reset_helps_is_off),
+	KUNIT_CASE(its_door_halts_a_device_that_is_never_idle),
+	KUNIT_CASE(where_the_door_cannot_a_reset_does),
+	KUNIT_CASE(what_nothing_halts_keeps_its_memory),
 	KUNIT_CASE(asleep_a_reset_stays_wanted),
 	{},
 };
