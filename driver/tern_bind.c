@@ -206,8 +206,8 @@ static int describe_async(struct tern_bind *bind, const struct drm_tern_vm_bind_
 	bind->fence = tern_fence_alloc();
 	if (!bind->fence)
 		return -ENOMEM;
-	ret = drm_sched_job_init(&bind->base, &bind->vm->entity, 1, file->driver_priv,
-				 file->client_id);
+	ret = tern_sched_job_init(&bind->base, &bind->vm->entity, file->driver_priv,
+				  file->client_id);
 	if (ret)
 		return ret;
 	bind->inited = true;

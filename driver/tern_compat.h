@@ -85,6 +85,29 @@ static inline int tern_sched_init(struct drm_gpu_scheduler *sched,
 #endif
 }
 
+/**
+ * tern_sched_job_init() - A job of one credit
+ * @job: Job
+ * @entity: Where it will be pushed
+ * @owner: Whose it is, to compare only
+ * @client: What DRM calls that
+ *
+ * The last is an argument since 6.17, and since some 6.12.x, so its version says nothing.
+ *
+ * Return: 0 or a negative errno
+ */
+static inline int tern_sched_job_init(struct drm_sched_job *job, struct drm_sched_entity *entity,
+				      void *owner, u64 client)
+{
+	int (*with)(struct drm_sched_job *job, struct drm_sched_entity *entity, u32 credits,
+		    void *owner, u64 client) = (void *)drm_sched_job_init;
+	int (*without)(struct drm_sched_job *job, struct drm_sched_entity *entity, u32 credits,
+		       void *owner) = (void *)drm_sched_job_init;
+
+	return __same_type(drm_sched_job_init, *with) ? with(job, entity, 1, owner, client) :
+							without(job, entity, 1, owner);
+}
+
 #if TERN_OLD_KERNEL
 #define tern_gpuvm_bo_obtain(vm, obj) drm_gpuvm_bo_obtain(vm, obj)
 #define tern_gem_vmap(obj, map) drm_gem_vmap_unlocked(obj, map)

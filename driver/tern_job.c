@@ -101,8 +101,8 @@ static void fill_entry(struct tern_job *entry, const struct drm_tern_job *job)
 
 static int init_sched_job(struct tern_task *task, struct drm_file *file)
 {
-	int ret = drm_sched_job_init(&task->base, &task->queue->entity, 1, file->driver_priv,
-				     file->client_id);
+	int ret = tern_sched_job_init(&task->base, &task->queue->entity, file->driver_priv,
+				      file->client_id);
 
 	task->inited = !ret;
 	return ret;
