@@ -39,10 +39,13 @@ COMPLAINT = re.compile(
     r"|\btern ([0-9a-f.:]+|tern-npu\S*): ")  # the driver: what reaches the console is a warning or worse
 
 # UML, as of 7.3: flush_tlb_mm() walks a process's mappings, and without a lock if they are another's
-# that are taken away: those of doorbells and buffers of a device that leaves.
+# that are taken away: those of doorbells and buffers of a device that leaves. And where a module was,
+# KASAN goes on to know its red zones, which the next one's relocations touch as they are read.
 NOT_OURS = re.compile(
     r"WARNING: suspicious RCU usage\n(?:.*\n){0,4}?lib/maple_tree\.c:\d+ suspicious .*\n"
-    r"(?:(?!WARNING).*\n){0,60}?.*\] flush_tlb_mm\+")
+    r"(?:(?!WARNING).*\n){0,60}?.*\] flush_tlb_mm\+"
+    r"|BUG: KASAN: global-out-of-bounds in memcmp\+.*\n"
+    r"(?:(?!BUG).*\n){0,60}?.*\] apply_relocate_add\+")
 
 
 class Total:
