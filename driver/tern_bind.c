@@ -16,6 +16,7 @@
  * a VM are applied one at a time in the order of their commit: asynchronous ones by the
  * scheduler, synchronous ones after all of those.
  */
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include <drm/drm_drv.h>
@@ -49,6 +50,8 @@ struct bind_call {
 	u32 described;
 	/** @ready: How many could be prepared */
 	u32 ready;
+	/** @place: Of the last one's buffer: the next often goes on there */
+	struct tern_sgt_place place;
 	/** @done: How many are done, or queued */
 	u32 done;
 	/** @refused: Why the one behind @described could not be */
@@ -92,7 +95,7 @@ static void write_tables(struct tern_bind *bind, struct tern_pt_update *update)
 	if (bind->type == DRM_TERN_BIND_UNMAP)
 		tern_pt_unmap(update, bind->va, bind->size);
 	else
-		tern_map_sgt(update, bind->va, bind->sgt, bind->offset, bind->size, bind->flags);
+		tern_map_sgt(update, bind->va, &bind->place, bind->offset, bind->size, bind->flags);
 }
 
 /*
@@ -171,10 +174,11 @@ static int check_bo(struct tern_bind *bind, const struct drm_tern_vm_bind_op *op
 	return tern_check_bind_bo(op, bind->bo->base.base.size);
 }
 
-static int prepare_bo(struct tern_bind *bind, const struct drm_tern_vm_bind_op *op,
-		      struct drm_file *file)
+static int prepare_bo(struct bind_call *call, struct tern_bind *bind,
+		      const struct drm_tern_vm_bind_op *op, struct drm_file *file)
 {
 	struct drm_gem_object *obj = drm_gem_object_lookup(file, op->bo_handle);
+	struct sg_table *sgt;
 	int ret;
 
 	if (!obj)
@@ -183,8 +187,12 @@ static int prepare_bo(struct tern_bind *bind, const struct drm_tern_vm_bind_op *
 	ret = check_bo(bind, op);
 	if (ret)
 		return ret;
-	bind->sgt = tern_bo_sgt(bind->bo);
-	return PTR_ERR_OR_ZERO(bind->sgt);
+	sgt = tern_bo_sgt(bind->bo);
+	if (IS_ERR(sgt))
+		return PTR_ERR(sgt);
+	tern_sgt_seek(&call->place, sgt, bind->offset);
+	bind->place = call->place;
+	return 0;
 }
 
 static int prepare_tables(struct tern_bind *bind)
@@ -194,7 +202,7 @@ static int prepare_tables(struct tern_bind *bind)
 	if (bind->type == DRM_TERN_BIND_UNMAP)
 		tern_pt_need_unmap(&need, bind->va, bind->size);
 	else
-		tern_need_sgt(&need, bind->va, bind->sgt, bind->offset, bind->size);
+		tern_need_sgt(&need, bind->va, &bind->place, bind->offset, bind->size);
 	return tern_stock_fill(to_tern_device(bind->vm->base.drm), &bind->stock, &need);
 }
 
@@ -268,7 +276,7 @@ static int prepare_one(struct bind_call *call, struct drm_file *file)
 	int ret = 0;
 
 	if (bind->type != DRM_TERN_BIND_UNMAP)
-		ret = prepare_bo(bind, &call->ops[call->ready], file);
+		ret = prepare_bo(call, bind, &call->ops[call->ready], file);
 	if (!ret)
 		ret = prepare_tables(bind);
 	if (!ret)
@@ -280,8 +288,11 @@ static int prepare_all(struct bind_call *call, struct drm_file *file)
 {
 	int ret = 0;
 
-	while (call->ready < call->described && !ret)
-		ret = prepare_one(call, file);
+	/* One takes as long as its buffer has pages, all of them as long as a second of a busy CPU. */
+	while (call->ready < call->described && !ret) {
+		cond_resched();
+		ret = fatal_signal_pending(current) ? -EINTR : prepare_one(call, file);
+	}
 	return ret;
 }
 
@@ -322,6 +333,9 @@ static int run_sync(struct bind_call *call)
 	while (call->done < call->ready && !ret) {
 		struct tern_bind *bind = call->bind[call->done];
 
+		cond_resched();
+		if (fatal_signal_pending(current))
+			return -EINTR;
 		ret = tern_bind_commit(bind) ?: apply(bind);
 		trace_tern_vm_bind(bind->vm, bind->type, bind->va, bind->size, false, ret);
 		if (!ret)

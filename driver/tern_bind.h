@@ -8,11 +8,11 @@
 
 #include <drm/gpu_scheduler.h>
 
+#include "tern_mmu.h"
 #include "tern_pt.h"
 
 struct drm_device;
 struct drm_file;
-struct sg_table;
 struct tern_bo;
 struct tern_fence;
 struct tern_vm;
@@ -39,8 +39,8 @@ struct tern_bind {
 	u64 flags;
 	/** @bo: Buffer; a reference, or NULL */
 	struct tern_bo *bo;
-	/** @sgt: Where the device finds it */
-	struct sg_table *sgt;
+	/** @place: Where the device finds @offset of it */
+	struct tern_sgt_place place;
 	/** @stock: Tables it may need */
 	struct tern_pt_stock stock;
 	/** @freed: Tables that are used no more */

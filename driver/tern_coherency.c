@@ -131,9 +131,9 @@ struct sync_context {
 	u32 flags;
 };
 
-static void sync_run(void *context, u64 at, u64 dma, u64 size)
+/* Behind an IOMMU what is contiguous for the device need not be so for the CPU, beyond a page. */
+static void sync_page(struct sync_context *sync, u64 dma, u64 size)
 {
-	struct sync_context *sync = context;
 	struct device *dev = sync->bo->base.base.dev->dev;
 
 	if (sync->flags & DRM_TERN_SYNC_TO_DEVICE)
@@ -142,9 +142,21 @@ static void sync_run(void *context, u64 at, u64 dma, u64 size)
 		dma_sync_single_for_cpu(dev, dma, size, DMA_FROM_DEVICE);
 }
 
+static void sync_run(void *context, u64 at, u64 dma, u64 size)
+{
+	while (size) {
+		u64 step = min(PAGE_SIZE - offset_in_page(dma), size);
+
+		sync_page(context, dma, step);
+		dma += step;
+		size -= step;
+	}
+}
+
 static int bo_sync(struct tern_bo *bo, const struct drm_tern_bo_sync *args)
 {
 	struct sync_context sync = { .bo = bo, .flags = args->flags };
+	struct tern_sgt_place place = {};
 	struct tern_device *tdev = to_tern_device(bo->base.base.dev);
 	int ret;
 
@@ -155,8 +167,10 @@ static int bo_sync(struct tern_bo *bo, const struct drm_tern_bo_sync *args)
 	ret = dma_resv_lock_interruptible(bo->base.base.resv, NULL);
 	if (ret)
 		return ret;
-	if (bo->base.sgt && tdev->ready)
-		tern_sgt_walk(bo->base.sgt, args->offset, args->size, sync_run, &sync);
+	if (bo->base.sgt && tdev->ready) {
+		tern_sgt_seek(&place, bo->base.sgt, args->offset);
+		tern_sgt_walk(&place, args->offset, args->size, sync_run, &sync);
+	}
 	dma_resv_unlock(bo->base.base.resv);
 	return 0;
 }

@@ -27,13 +27,15 @@ static int map_at(struct tern_device *tdev, u64 va, struct sg_table *sgt, u64 si
 	struct tern_pt_stock stock = {};
 	struct tern_pt_need need = {};
 	struct tern_pt_update update = { .root = tdev->kernel.space.root, .stock = &stock };
+	struct tern_sgt_place place = {};
 	int ret;
 
-	tern_need_sgt(&need, va, sgt, 0, size);
+	tern_sgt_seek(&place, sgt, 0);
+	tern_need_sgt(&need, va, &place, 0, size);
 	ret = tern_stock_fill(tdev, &stock, &need);
 	if (ret)
 		return ret;
-	tern_map_sgt(&update, va, sgt, 0, size, TERN_PTE_WRITE);
+	tern_map_sgt(&update, va, &place, 0, size, TERN_PTE_WRITE);
 	return apply(tdev, &update, va, size);
 }
 

@@ -109,33 +109,46 @@ void tern_stock_empty(struct tern_device *tdev, struct tern_pt_stock *stock)
 /* ---- Scatter lists -------------------------------------------------------- */
 
 /**
- * tern_sgt_walk() - Go through the contiguous runs of part of a buffer
+ * tern_sgt_seek() - Find an offset in a scatter list
+ * @place: Zeroed, or of another offset, from where it goes on if it can; result
  * @sgt: Where the device finds the buffer
+ * @offset: Offset, inside it
+ */
+void tern_sgt_seek(struct tern_sgt_place *place, struct sg_table *sgt, u64 offset)
+{
+	if (place->sgt != sgt || offset < place->begin)
+		*place = (struct tern_sgt_place) {
+			.sgt = sgt, .sg = sgt->sgl, .left = sgt->nents,
+		};
+	while (place->left && offset - place->begin >= sg_dma_len(place->sg)) {
+		place->begin += sg_dma_len(place->sg);
+		place->sg = sg_next(place->sg);
+		place->left--;
+	}
+}
+
+/**
+ * tern_sgt_walk() - Go through the contiguous runs of part of a buffer
+ * @place: Of @offset, by tern_sgt_seek()
  * @offset: First byte
  * @size: Bytes
  * @fn: Called for each run, with how far into the part it begins
  * @context: For @fn
  */
-void tern_sgt_walk(struct sg_table *sgt, u64 offset, u64 size, tern_run_fn fn, void *context)
+void tern_sgt_walk(const struct tern_sgt_place *place, u64 offset, u64 size, tern_run_fn fn,
+		   void *context)
 {
-	struct scatterlist *sg;
-	unsigned int i;
-	u64 at = 0;
+	struct scatterlist *sg = place->sg;
+	u64 at = 0, skip = offset - place->begin;
+	unsigned int left = place->left;
 
-	for_each_sgtable_dma_sg(sgt, sg, i) {
-		u64 bytes = sg_dma_len(sg), step;
+	while (at < size && left--) {
+		u64 step = min(sg_dma_len(sg) - skip, size - at);
 
-		if (offset >= bytes) {
-			offset -= bytes;
-			continue;
-		}
-		step = min(bytes - offset, size);
-		fn(context, at, sg_dma_address(sg) + offset, step);
-		offset = 0;
+		fn(context, at, sg_dma_address(sg) + skip, step);
+		skip = 0;
 		at += step;
-		size -= step;
-		if (!size)
-			break;
+		sg = sg_next(sg);
 	}
 }
 
@@ -155,15 +168,16 @@ static void need_run(void *context, u64 at, u64 dma, u64 size)
  * tern_need_sgt() - Count the tables that mapping part of a buffer needs
  * @need: Result, added to
  * @va: First address
- * @sgt: Where the device finds the buffer
+ * @place: Of @offset, by tern_sgt_seek()
  * @offset: Part of it that is mapped
  * @size: Bytes
  */
-void tern_need_sgt(struct tern_pt_need *need, u64 va, struct sg_table *sgt, u64 offset, u64 size)
+void tern_need_sgt(struct tern_pt_need *need, u64 va, const struct tern_sgt_place *place,
+		   u64 offset, u64 size)
 {
 	struct need_context context = { .need = need, .va = va };
 
-	tern_sgt_walk(sgt, offset, size, need_run, &context);
+	tern_sgt_walk(place, offset, size, need_run, &context);
 	tern_pt_need_range(need, va, size);
 }
 
@@ -184,17 +198,17 @@ static void map_run(void *context, u64 at, u64 dma, u64 size)
  * tern_map_sgt() - Write the entries of part of a buffer
  * @update: The change it is part of, with enough tables in stock
  * @va: First address
- * @sgt: Where the device finds the buffer
+ * @place: Of @offset, by tern_sgt_seek()
  * @offset: Part of it that is mapped
  * @size: Bytes
  * @flags: TERN_PTE_WRITE, TERN_PTE_EXEC
  */
-void tern_map_sgt(struct tern_pt_update *update, u64 va, struct sg_table *sgt, u64 offset,
-		  u64 size, u64 flags)
+void tern_map_sgt(struct tern_pt_update *update, u64 va, const struct tern_sgt_place *place,
+		  u64 offset, u64 size, u64 flags)
 {
 	struct map_context map = { .update = update, .va = va, .flags = flags };
 
-	tern_sgt_walk(sgt, offset, size, map_run, &map);
+	tern_sgt_walk(place, offset, size, map_run, &map);
 }
 
 /* ---- Spaces ------------------------------------------------------------------- */
