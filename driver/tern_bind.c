@@ -288,7 +288,7 @@ static int prepare_all(struct bind_call *call, struct drm_file *file)
 {
 	int ret = 0;
 
-	/* One takes as long as its buffer has pages, all of them as long as a second of a busy CPU. */
+	/* Each may have to go through a list of as many entries as its buffer has pages. */
 	while (call->ready < call->described && !ret) {
 		cond_resched();
 		ret = fatal_signal_pending(current) ? -EINTR : prepare_one(call, file);

@@ -278,8 +278,8 @@ static void __exit tern_exit(void)
 	tern_pci_unregister();
 	/*
 	 * Queues and address spaces of processes that are gone may yet be about to be released, the
-	 * last of their jobs by their schedulers. None waits for others any more (tern_fence.c), so it
-	 * does not take long.
+	 * last of their jobs by their schedulers. None waits for others any more (tern_fence.c),
+	 * so it does not take long.
 	 */
 	wait_var_event(&devices, !atomic_read(&devices));
 	destroy_workqueue(cleanup_wq);
