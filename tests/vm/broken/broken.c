@@ -90,6 +90,7 @@ static int set_bug(const char *value, const struct kernel_param *param)
 static const struct kernel_param_ops bug_ops = {.set = set_bug};
 
 module_param_cb(bug, &bug_ops, NULL, 0200);
-MODULE_PARM_DESC(bug, "lock-order, leak, use-after-free or alloc-while-signalling, done as soon as it is written");
+MODULE_PARM_DESC(bug,
+		 "lock-order, leak, use-after-free or alloc-while-signalling, done once written");
 MODULE_DESCRIPTION("Bugs that a debugging kernel has to find");
 MODULE_LICENSE("GPL");
