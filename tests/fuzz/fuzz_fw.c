@@ -145,12 +145,15 @@ static void speeds(struct fake *f)
 	f->abort_ticks = take(1);
 }
 
-/* What there is, unless it was made to overwrite that. */
+/*
+ * What there is, unless it was made to overwrite that. How far it got then only the firmware
+ * knows: it keeps count for itself, and the index in memory, its alone to write, may be scribble.
+ */
 static void collect(struct fake *f)
 {
 	if (in.read_lied) {
-		f->taken = fake_to_host(f)->write;
-		fake_to_host(f)->read = f->taken;
+		f->taken = f->fw.ipc.write;
+		fake_to_host(f)->write = fake_to_host(f)->read = f->taken;
 		in.read_lied = false;
 		fake_kick(f);
 	}
