@@ -7,7 +7,8 @@
  * while it has none or the device sleeps. The mapping is then taken away, and the next ring
  * faults, wakes the device, gets the queue a slot, and finds the page. So a ring is
  * never lost and never another queue's. While a queue waits for its turn the mapping leads to
- * a page of memory; when the turn comes that is taken away, and the ring in memory looked at.
+ * a page of memory; when the turn comes that is taken away, and the ring in memory looked at. A
+ * dead queue's leads to its slot, which is not VALID and hears nothing, until another gets that.
  *
  * Once the queue is gone, or the device, the mapping leads to that page, too: whoever still has it
  * is not killed for it. Each doorbell has a page of its own, as what is written there can be read.

@@ -241,7 +241,9 @@ static void hung_engines_of_a_user_owned_queue(void)
 	EQUAL(state.error, -ETIMEDOUT);
 	EQUAL(state.lost, 0);
 	EQUAL(user_kick(&hung), -EIO);
-	rings_nowhere(hung.doorbell, s.b.fd);
+	/* The mapping may lead to the slot until another queue gets that: the device refuses it. */
+	if (hung.doorbell)
+		*hung.doorbell = 1;
 	/* All that is the same file's goes on. */
 	rings(&other, DATA_VA + VALUE);
 	EQUAL(run_short(&s.a), 0);
