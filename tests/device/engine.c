@@ -187,10 +187,11 @@ static void run_job(struct model *m)
 	}
 	/* From here on nothing is translated but under the lock. */
 	e->running = false;
-	clock_free(&m->clock, CLOCK_ENGINE);
 	profile_close(m, !e->reset && !e->take);
 	end(m, rc);
 	tell(m);
+	/* Not before the save is written and the MCU told: that is of the drain, too. */
+	clock_free(&m->clock, CLOCK_ENGINE);
 }
 
 static void *engine_thread(void *arg)
