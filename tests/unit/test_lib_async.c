@@ -7,6 +7,20 @@
 
 #define MS 1000000
 
+/* A session that has no worker yet does not get one. */
+static bool no_more_threads;
+
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(void *),
+			  void *arg);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(void *),
+			  void *arg);
+
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(void *),
+			  void *arg)
+{
+	return no_more_threads ? EAGAIN : __real_pthread_create(thread, attr, fn, arg);
+}
+
 static void sleep_ms(long ms)
 {
 	const struct timespec t = {ms / 1000, ms % 1000 * MS};
@@ -369,6 +383,28 @@ START_TEST(sessions_that_share_scratch_take_turns)
 }
 END_TEST
 
+START_TEST(a_submit_that_fails_keeps_nothing)
+{
+	struct tern_buffer *scratch;
+	struct tern_session *other;
+	struct tern_fence *f;
+	int64_t tokens = 2;
+	struct rig r;
+
+	other = open_shared(&r, devices[_i], &scratch);
+	no_more_threads = true;
+	expect_error(tern_session_submit(r.s, &tokens, 1, &f), -ENOMEM, "no thread");
+	ck_assert_ptr_null(f);
+	no_more_threads = false;
+	must(tern_session_run(other, &tokens, 1));
+	rig_run(&r, tokens);
+	rig_check(&r, tokens);
+	tern_buffer_destroy(scratch);
+	tern_session_destroy(other);
+	rig_close(&r);
+}
+END_TEST
+
 START_TEST(what_cannot_be_scratch_is_refused)
 {
 	static _Alignas(4096) char page[1 << 16];
@@ -421,6 +457,7 @@ static Suite *suite(void)
 	t = tcase_create("shared scratch");
 	tcase_add_loop_test(t, sessions_share_scratch, 0, 2);
 	tcase_add_loop_test(t, sessions_that_share_scratch_take_turns, 0, 2);
+	tcase_add_loop_test(t, a_submit_that_fails_keeps_nothing, 0, 2);
 	tcase_add_loop_test(t, what_cannot_be_scratch_is_refused, 0, 2);
 	suite_add_tcase(s, t);
 

@@ -184,13 +184,6 @@ void tern_worker_destroy(struct tern_worker *w)
 
 /* ---- submit ---------------------------------------------------------------------------- */
 
-static void release(struct tern_session *s)
-{
-	pthread_mutex_lock(&s->lock);
-	s->busy = false;
-	pthread_mutex_unlock(&s->lock);
-}
-
 int tern_session_submit(struct tern_session *s, const int64_t *symbols, uint32_t nsymbols,
 			struct tern_fence **out)
 {
@@ -207,7 +200,7 @@ int tern_session_submit(struct tern_session *s, const int64_t *symbols, uint32_t
 		s->worker = worker_new(s);
 	f = s->worker ? fence_new() : NULL;
 	if (!f) {
-		release(s);
+		tern_session_abandon(s);
 		return tern_fail(-ENOMEM, "no memory or no thread to run in the background");
 	}
 	if (nsymbols)

@@ -98,6 +98,21 @@ static int claim(struct tern_session *s)
 	return 0;
 }
 
+/* With the lock held. */
+static void release(struct tern_session *s)
+{
+	s->busy = false;
+	if (s->lent)
+		atomic_store(&s->lent->running, false);
+}
+
+void tern_session_abandon(struct tern_session *s)
+{
+	pthread_mutex_lock(&s->lock);
+	release(s);
+	pthread_mutex_unlock(&s->lock);
+}
+
 int tern_session_begin(struct tern_session *s, const int64_t *symbols, uint32_t nsymbols)
 {
 	int ret;
@@ -201,9 +216,7 @@ int tern_session_execute(struct tern_session *s, const int64_t *symbols)
 	s->run_stats.host_ns = tern_now_ns() - start;
 	pthread_mutex_lock(&s->lock);
 	tern_stats_merge(s);
-	s->busy = false;
-	if (s->lent)
-		atomic_store(&s->lent->running, false);
+	release(s);
 	pthread_mutex_unlock(&s->lock);
 	return ret;
 }

@@ -50,6 +50,8 @@ uint64_t tern_session_va(const struct tern_session *s, uint32_t storage);
 /* ---- run.c -------------------------------------------------------------------------- */
 /* Claim the session for one run (or -EBUSY); check symbols; clear the stop flag. */
 int tern_session_begin(struct tern_session *s, const int64_t *symbols, uint32_t nsymbols);
+/* Claimed, but it cannot run. */
+void tern_session_abandon(struct tern_session *s);
 /* Run all segments, add up the counters and release the session. */
 int tern_session_execute(struct tern_session *s, const int64_t *symbols);
 
