@@ -49,12 +49,26 @@ void __wrap_tern_session_destroy(struct tern_session *s)
 	__real_tern_session_destroy(s);
 }
 
+/* ---- memory -------------------------------------------------------------------------------- */
+static uint64_t largest_buffer; /* a larger one is -ENOMEM */
+
+int __real_tern_buffer_create(struct tern_device *dev, uint64_t size, struct tern_buffer **out);
+int __wrap_tern_buffer_create(struct tern_device *dev, uint64_t size, struct tern_buffer **out);
+
+int __wrap_tern_buffer_create(struct tern_device *dev, uint64_t size, struct tern_buffer **out)
+{
+	if (size > largest_buffer)
+		return tern_fail(-ENOMEM, "no buffer for this test");
+	return __real_tern_buffer_create(dev, size, out);
+}
+
 /* ---- a cache of its own, and graphs to fill it with ------------------------------------------ */
 static struct cache cache;
 static uint64_t clock_of_caches;
 
 static void begin(void)
 {
+	largest_buffer = UINT64_MAX;
 	setup();
 	sessions = (__typeof__(sessions)){.most = UINT_MAX};
 	clock_of_caches = 0;
@@ -195,6 +209,42 @@ START_TEST(there_is_one_scratch)
 		ck_assert((i == 1 || i == 2) == !find_nodes(first[0], n[0]));
 	}
 	ck_assert_uint_ge(largest, 20 * ROW_BYTES);
+}
+END_TEST
+
+/* A scratch of 7000 bytes, as some graph before may have left it, with a session in it. */
+static void leave_scratch(int first, int n)
+{
+	cache_fini(&cache);
+	ck_assert_int_eq(tern_buffer_create(b.plugin.dev, 7000, &cache.scratch), 0);
+	make_nodes(first, n);
+	ck_assert_uint_eq(tern_buffer_size(cache.scratch), 7000);
+}
+
+/* The quarter is for lengths to come: a graph that fits without it runs. */
+START_TEST(headroom_is_taken_only_where_there_is_room)
+{
+	const uint64_t headroom = 7000 + 7000 / 4;
+	struct cached *entry;
+	int first[2], n[2];
+	uint64_t need;
+
+	n[0] = fan(3, &first[0]);
+	n[1] = fan(20, &first[1]);
+	leave_scratch(first[0], n[0]);
+	need = scratch_of(make_nodes(first[1], n[1]));
+	ck_assert(7000 < need && need < headroom);
+	ck_assert_uint_eq(tern_buffer_size(cache.scratch), headroom);
+	leave_scratch(first[0], n[0]);
+	largest_buffer = need;
+	make_nodes(first[1], n[1]);
+	ck_assert_uint_eq(tern_buffer_size(cache.scratch), need);
+	largest_buffer = UINT64_MAX;
+	leave_scratch(first[0], n[0]);
+	largest_buffer = need - 1;
+	ck_assert_int_eq(try_nodes(first[1], n[1], &entry), -ENOMEM);
+	ck_assert_str_eq(tern_last_error(), "no buffer for this test");
+	make_nodes(first[0], n[0]);
 }
 END_TEST
 
@@ -352,6 +402,7 @@ int main(void)
 	tcase_add_checked_fixture(tc, begin, end);
 	tcase_add_test(tc, the_least_recently_used_program_makes_room);
 	tcase_add_test(tc, there_is_one_scratch);
+	tcase_add_test(tc, headroom_is_taken_only_where_there_is_room);
 	tcase_add_test(tc, who_holds_memory_that_goes_away_ends);
 	tcase_add_test(tc, sessions_end_where_there_may_be_few);
 	tcase_add_loop_test(tc, one_refusal_costs_one_session, 0, 6);

@@ -86,6 +86,30 @@ static void end_all(struct cache *cache)
 	}
 }
 
+/* Limits of the device's file, and memory. */
+bool cache_lacks_room(int err)
+{
+	static const int limits[] = {EUSERS, EXFULL, ENOSPC, EDQUOT, EMFILE, ENOMEM};
+
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		if (err == -limits[i])
+			return true;
+	}
+	return false;
+}
+
+/* With headroom where there is room for it. */
+static int grow_scratch(struct cache *cache, uint64_t need, uint64_t headroom)
+{
+	int ret = -ENOMEM;
+
+	if (headroom > need)
+		ret = tern_buffer_create(cache->dev, headroom, &cache->scratch);
+	if (cache_lacks_room(ret))
+		ret = tern_buffer_create(cache->dev, need ? need : 1, &cache->scratch);
+	return ret;
+}
+
 /* A session holds on to its scratch, so a larger one is for new sessions. */
 static int need_scratch(struct cache *cache, const struct tern_program *prog)
 {
@@ -95,9 +119,7 @@ static int need_scratch(struct cache *cache, const struct tern_program *prog)
 	if (ret || (cache->scratch && need <= had))
 		return ret;
 	end_all(cache);
-	if (need < had + had / 4)
-		need = had + had / 4;
-	return tern_buffer_create(cache->dev, need ? need : 1, &cache->scratch);
+	return grow_scratch(cache, need, had + had / 4);
 }
 
 static int begin_session(struct cache *cache, struct cached *entry)
@@ -128,18 +150,6 @@ void cache_end_oldest(struct cache *cache)
 
 	if (entry)
 		end_session(cache, entry);
-}
-
-/* Limits of the device's file, and memory. */
-bool cache_lacks_room(int err)
-{
-	static const int limits[] = {EUSERS, EXFULL, ENOSPC, EDQUOT, EMFILE, ENOMEM};
-
-	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
-		if (err == -limits[i])
-			return true;
-	}
-	return false;
 }
 
 /* ---- programs -------------------------------------------------------------------------------- */
