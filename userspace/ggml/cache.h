@@ -2,12 +2,13 @@
 /*
  * Compiled programs by the structure of their graphs, each with a session while there is room.
  *
- * The programs of one cache run one at a time, so they share one scratch, which is as large as the
- * largest of them needs (or a quarter larger than before where memory allows, so that lengths
- * which grow little by little do not end all sessions each time). Beside it a program costs its image and arguments,
- * so CACHE_PROGRAMS bounds these. A session on the kernel's device is a VM and a queue,
- * of which a file has few: where there is no more, the least recently used sessions end. A
- * session is made again when its graph comes back; the program stays.
+ * The programs of one cache run one at a time, so they share one scratch, which is as large as
+ * the largest of them needs (or a quarter larger than before where memory allows, so that lengths
+ * which grow little by little do not end all sessions each time). Beside it a program costs its
+ * image and arguments, so CACHE_PROGRAMS bounds these. A session on the kernel's device is a VM
+ * and a queue, of which a file has few: where there is no more, sessions end, least recently used
+ * ones first, and other caches' after all of this. A session is made again when its graph comes
+ * back; the program stays.
  */
 #ifndef TERN_GGML_CACHE_H
 #define TERN_GGML_CACHE_H
