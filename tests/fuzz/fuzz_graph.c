@@ -99,13 +99,13 @@ static struct tern_program *reload(unsigned int dev, const struct tern_program *
 	return loaded;
 }
 
-/* NULL: it needs more memory than there is, or an operator runs nowhere. */
+/* NULL: it needs more memory than there can be, or an operator runs nowhere. */
 static struct tern_program *compile(unsigned int dev, const struct tern_graph *graph)
 {
 	struct tern_program *prog;
 	int ret = tern_compile(devices[dev].dev, graph, &prog);
 
-	if (ret == -ENOMEM && strstr(tern_last_error(), "scratch"))
+	if (ret == -E2BIG)
 		return NULL;
 	if (ret == -EOPNOTSUPP && strstr(tern_last_error(), "runs nowhere"))
 		return NULL;

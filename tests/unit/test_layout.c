@@ -212,7 +212,7 @@ START_TEST(too_much_scratch_is_refused)
 	g->storages[1].size = g->storages[2].size = 1ull << 45;
 	graph = gb_create(g);
 	must(tern_device_open("cpu", &dev));
-	expect_error(tern_compile(dev, graph, &prog), -ENOMEM, "exceed 2^46 bytes");
+	expect_error(tern_compile(dev, graph, &prog), -E2BIG, "divide the graph");
 	ck_assert_ptr_null(prog);
 	tern_device_close(dev);
 	tern_graph_destroy(graph);

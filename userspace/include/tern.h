@@ -286,7 +286,7 @@ TERN_API int tern_op_supported(const struct tern_device *dev, const struct tern_
 struct tern_program;
 
 /* Compile for a device. What the NPU lacks is compiled to CPU kernels, in order. The graph
- * may be destroyed afterwards. */
+ * may be destroyed afterwards. -E2BIG: its scratch fits no device, whatever memory there is. */
 TERN_API int tern_compile(struct tern_device *dev, const struct tern_graph *graph,
 			  struct tern_program **out);
 TERN_API void tern_program_destroy(struct tern_program *prog);

@@ -278,7 +278,9 @@ int tern_layout_make(const struct tern_program *p, struct tern_layout *out)
 
 	memset(out, 0, sizeof(*out));
 	if (too_large(p->graph))
-		return tern_fail(-ENOMEM, "the graph's scratch storages exceed 2^%u bytes",
+		return tern_fail(-E2BIG,
+				 "the graph's scratch storages exceed 2^%u bytes in all: bind some "
+				 "of them, or divide the graph",
 				 SCRATCH_BITS);
 	ret = alloc_tables(p, out);
 	if (!ret)
