@@ -510,6 +510,34 @@ START_TEST(runs_are_refused)
 }
 END_TEST
 
+static const struct tern_transport_ops *generous;
+
+static int run_with_few_steps(struct tern_context *c, struct tern_run *run)
+{
+	run->job.budget = 10;
+	return generous->run(c, run);
+}
+
+START_TEST(a_job_without_steps_left_is_told_with_advice)
+{
+	struct tern_transport_ops few;
+	int64_t tokens = 1;
+	struct rig r;
+
+	rig_open(&r, "sim:ref");
+	generous = r.dev->transport->ops;
+	few = *generous;
+	few.run = run_with_few_steps;
+	r.dev->transport->ops = &few;
+	expect_error(tern_session_run(r.s, &tokens, 1), -EIO, "BUDGET");
+	ck_assert_ptr_nonnull(strstr(tern_last_error(), "smaller batches"));
+	r.dev->transport->ops = generous;
+	rig_run(&r, 2);
+	rig_check(&r, 2);
+	rig_close(&r);
+}
+END_TEST
+
 START_TEST(compiling_is_refused)
 {
 	struct gb *g = rig_graph();
@@ -608,6 +636,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(t, storages_share_bytes_only_to_read, 0, 2);
 	tcase_add_loop_test(t, constants_cannot_be_written, 0, 2);
 	tcase_add_test(t, runs_are_refused);
+	tcase_add_test(t, a_job_without_steps_left_is_told_with_advice);
 	tcase_add_test(t, compiling_is_refused);
 	tcase_add_loop_test(t, indices_out_of_range_end_the_run, 0, 2);
 	tcase_add_loop_test(t, lifetimes_do_not_depend_on_order, 0, 2);

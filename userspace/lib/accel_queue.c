@@ -147,8 +147,6 @@ static const struct {
 	int error;
 	const char *text;
 } ends[] = {
-	{-ETIME,
-	 "the job used up its budget of steps; give it less work at once, as by smaller batches"},
 	{-ETIMEDOUT, "the NPU made no progress and was reset; run it again, and see dmesg"},
 	{-ENODATA, "the NPU was reset because of another program; run it again"},
 	{-ECANCELED, "the queue was destroyed before the job began"},

@@ -47,6 +47,9 @@ static int fault_error(const struct tern_session *s, uint32_t seg, const struct 
 	const struct tern_graph *g = s->prog->graph;
 	const char *queue = tern_queue_name(f->queue);
 	uint32_t op = f->mark;
+	const char *advice = f->code == TERN_FAULT_BUDGET
+				     ? "; give it less work at once, as by smaller batches"
+				     : "";
 	char label[160], other[64] = "";
 
 	if (op >= g->nops)
@@ -59,10 +62,10 @@ static int fault_error(const struct tern_session *s, uint32_t seg, const struct 
 	return tern_fail(
 		-EIO,
 		"the NPU faulted at operator %s, queue %s, command at image word %u: %s%s (%s), "
-		"address or value 0x%llx, info 0x%llx, cycle %llu",
+		"address or value 0x%llx, info 0x%llx, cycle %llu%s",
 		label, queue ? queue : "?", f->word, tern_fault_name(f->code), other,
 		tern_fault_text(f->code), (unsigned long long)f->addr, (unsigned long long)f->info,
-		(unsigned long long)f->cycle);
+		(unsigned long long)f->cycle, advice);
 }
 
 /* ---- counters ------------------------------------------------------------------------------ */
