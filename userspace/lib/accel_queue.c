@@ -148,7 +148,9 @@ static const struct {
 	const char *text;
 } ends[] = {
 	{-ETIMEDOUT, "the NPU made no progress and was reset; run it again, and see dmesg"},
-	{-ENODATA, "the NPU was reset because of another program; run it again"},
+	{-ENODATA,
+	 "the NPU was reset meanwhile, because of another program or a fault of its own; run it "
+	 "again, and see dmesg"},
 	{-ECANCELED, "the queue was destroyed before the job began"},
 	{-ENODEV, "the NPU is gone; see dmesg"},
 	{-ENOTRECOVERABLE, "the address space is unusable; make another session"},
