@@ -94,14 +94,6 @@ unsigned int lower_base(struct tern_lower *l, uint32_t tensor)
 			    });
 }
 
-unsigned int lower_scratch(struct tern_lower *l, uint64_t bytes)
-{
-	uint64_t at = l->scratch;
-
-	l->scratch = (at + bytes + TERN_BURST - 1) / TERN_BURST * TERN_BURST;
-	return lower_arg(l, (struct tern_arg){.storage = TERN_ARG_SCRATCH, .offset = (int64_t)at});
-}
-
 /* Constants are shared by content: every layer's RoPE table is one. */
 static size_t const_at(struct tern_lower *l, const void *data, size_t bytes)
 {
