@@ -92,7 +92,7 @@ void lower_group_begin(struct tern_lower *l, uint32_t mark);
 /* Declare arguments; each gets a register. All of a group's come first, then lower_args_done()
  * emits their loads and the wait for the group before. */
 unsigned int lower_arg(struct tern_lower *l, struct tern_arg arg);
-unsigned int lower_base(struct tern_lower *l, uint32_t tensor);	  /* its device address */
+unsigned int lower_base(struct tern_lower *l, uint32_t tensor); /* its device address */
 unsigned int lower_const(struct tern_lower *l, const void *data, size_t bytes); /* in the image */
 /* Size of a dimension; the same symbol in one group shares a register. */
 struct tern_dim lower_dim(struct tern_lower *l, const struct tern_tensor_desc *t, int dim);
