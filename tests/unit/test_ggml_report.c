@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* What TERN_EXPLAIN tells of the nodes that are left to the host, and that it costs nothing unset. */
+/* What TERN_EXPLAIN tells of sessions and of nodes that are left to the host, and that it costs
+ * nothing unset. */
 #include <stdio.h>
 #include <unistd.h>
 
@@ -105,6 +106,35 @@ START_TEST(a_type_that_the_host_does_not_know_is_survived)
 }
 END_TEST
 
+static unsigned int count(const char *text, const char *what)
+{
+	unsigned int n = 0;
+
+	for (; (text = strstr(text, what)); text++)
+		n++;
+	return n;
+}
+
+/* A table is a session's, and so is what a repeat took. */
+START_TEST(a_session_made_again_has_no_repeat_of_the_one_before)
+{
+	struct cache *cache = &((struct stream *)b.stream->context)->cache;
+
+	setenv("TERN_EXPLAIN", path, 1);
+	b.plugin.report = cache->report = report_open(b.plugin.dev);
+	node(OP_NEG, leaf(b.cache), NULL);
+	compute(0, 1);
+	compute(0, 1);
+	cache_end_oldest(cache);
+	ck_assert_uint_eq(count(written(b.plugin.report), "run 2 times"), 1);
+	ck_assert_uint_eq(count(written(b.plugin.report), "a repeat, at best"), 1);
+	compute(0, 1);
+	cache_end_oldest(cache);
+	ck_assert_uint_eq(count(written(b.plugin.report), "run 1 times"), 1);
+	ck_assert_uint_eq(count(written(b.plugin.report), "a repeat, at best"), 1);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("ggml report");
@@ -117,6 +147,7 @@ int main(void)
 	tcase_add_test(tc, a_trace_alone_puts_no_reasons_into_words);
 	tcase_add_test(tc, what_is_left_to_the_host_is_told_with_its_types_and_the_reason);
 	tcase_add_test(tc, a_type_that_the_host_does_not_know_is_survived);
+	tcase_add_test(tc, a_session_made_again_has_no_repeat_of_the_one_before);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);

@@ -72,6 +72,7 @@ static void end_session(struct cache *cache, struct cached *entry)
 	tern_session_destroy(entry->session);
 	entry->session = NULL;
 	entry->failed = false;
+	entry->times = (struct report_times){0};
 	if (oldest_session(cache))
 		return;
 	tern_buffer_destroy(cache->scratch);

@@ -23,9 +23,9 @@ struct cached {
 	struct tern_program *prog;
 	struct tern_session *session; /* NULL: ended; made again when needed */
 	struct tern_binding *bound;
-	struct report_times times;
-	bool failed;   /* its last run did: the session may be of no more use */
-	uint64_t used; /* when, by the caches' clock */
+	struct report_times times; /* of this session */
+	bool failed;		   /* its last run did: the session may be of no more use */
+	uint64_t used;		   /* when, by the caches' clock */
 };
 
 struct cache {
