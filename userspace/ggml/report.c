@@ -64,7 +64,7 @@ struct report *report_open(const struct tern_device *dev)
 
 /* ---- traces ------------------------------------------------------------------------------- */
 
-/* A trace is one session's: the first graph's goes to FILE, the others' to FILE.2, FILE.3... */
+/* A trace is one session's: the first one's goes to FILE, the others' to FILE.2, FILE.3... */
 static void begin_trace(struct report *r, struct tern_session *session)
 {
 	struct trace *t = &r->traces[r->ntraces];

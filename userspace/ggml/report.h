@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What ran where, for people: TERN_EXPLAIN=FILE a table per graph and the nodes that were left
- * to the host, with the reason; TERN_TRACE=FILE a trace in Chrome's format. Without either
- * variable there is no report, and every call with one returns at once.
+ * What ran where, for people: TERN_EXPLAIN=FILE a table per session and the nodes that were left
+ * to the host, with the reason; TERN_TRACE=FILE a trace per session in Chrome's format. A graph
+ * whose session was made again has several. Without either variable there is no report, and every
+ * call with one returns at once.
  */
 #ifndef TERN_GGML_REPORT_H
 #define TERN_GGML_REPORT_H
@@ -13,7 +14,7 @@
 
 struct report;
 
-/* Of a graph that was met before, the shortest: from what ggml hands over to what can be run, and
+/* Of a session's graph that was met before, the shortest: from what ggml hands over to what can be run, and
  * the run. 0: it came once. */
 struct report_times {
 	uint64_t lower_ns, run_ns;
