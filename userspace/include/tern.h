@@ -87,9 +87,11 @@ TERN_API int tern_buffer_create(struct tern_device *dev, uint64_t size, struct t
 enum tern_wrap_flags { TERN_WRAP_READ_ONLY = 1 }; /* the device may only read */
 /* Use an existing host mapping without copying: it must stay mapped until the buffer is
  * destroyed and no session is bound to it; `mem` and `size` need no alignment. What the host writes
- * there, runs that begin afterwards see. -ENOBUFS: the kernel pins no more for this user. Where it
- * pins too little and nobody can write, for TERN_WRAP_READ_ONLY is given and the mapping is read-only
- * (a file's, which then must not change), the device gets a copy, and a warning tells so. */
+ * there, runs that begin afterwards see. -EFAULT: it is not mapped, or without TERN_WRAP_READ_ONLY
+ * not writable for the device, such as a shared mapping of most files. -ENOBUFS: the kernel pins no
+ * more for this user. -EOPNOTSUPP: it never pins memory of this kind. After these two, where
+ * nobody can write, for TERN_WRAP_READ_ONLY is given and the mapping is read-only (a file's, which
+ * then must not change), the device gets a copy, and a warning tells so. */
 TERN_API int tern_buffer_wrap(struct tern_device *dev, void *mem, uint64_t size, unsigned int flags,
 			      struct tern_buffer **out);
 TERN_API void tern_buffer_destroy(struct tern_buffer *buf);
@@ -317,10 +319,13 @@ struct tern_binding {
 };
 struct tern_fence;
 
+/* On the kernel's device a session is an address space and a queue, of which a program may have few:
+ * -EUSERS, -ENOSPC, -EXFULL. */
 TERN_API int tern_session_create(struct tern_program *prog, struct tern_session **out);
 /* With scratch of the caller's, of which the session holds a reference: a buffer that is not wrapped,
  * of TERN_PROGRAM_SCRATCH_BYTES or more. Sessions may share one if only one of them runs at a
- * time; what a run left in it is lost, so the program may have no KEEP storage. */
+ * time; what a run left in it is lost, so the program may have no KEEP storage (-EINVAL). -ERANGE: the
+ * scratch is too small. -EXDEV: it is another device's. */
 TERN_API int tern_session_create_in(struct tern_program *prog, struct tern_buffer *scratch,
 				    struct tern_session **out);
 TERN_API void tern_session_destroy(struct tern_session *s);

@@ -27,6 +27,9 @@ static int no_buffer(int err, uint64_t size)
 	else if (err == -ENOBUFS)
 		remedy = "; raise the limit of locked memory (ulimit -l, or LimitMEMLOCK=), or "
 			 "copy it into a buffer of the device";
+	else if (err == -EFAULT)
+		remedy = "; only mapped memory can be wrapped, and unless it is wrapped as "
+			 "read-only it has to be writable and no shared mapping of a file";
 	else if (err == -EOPNOTSUPP)
 		remedy = "; copy it into a buffer of the device";
 	return tern_fail(err, "the kernel gives no buffer of %llu bytes: %s%s",
