@@ -301,8 +301,8 @@ START_TEST(preemption_at_yield_drains_first)
 }
 END_TEST
 
-/* A program that has yielded before is given the time of one save to come to the next. */
-static void yield_far_away(int64_t turns, bool loads)
+/* A YIELD, that many turns of a loop, and another one. */
+static void loop_between_yields(int64_t turns, bool loads)
 {
 	size_t loop;
 
@@ -319,6 +319,12 @@ static void yield_far_away(int64_t turns, bool loads)
 	tern_emit_op(&e.code, TERN_OP_YIELD);
 	tern_emit_op(&e.code, TERN_OP_END);
 	env_link(&e);
+}
+
+/* A program that has yielded before is given the time of one save to come to the next. */
+static void yield_far_away(int64_t turns, bool loads)
+{
+	loop_between_yields(turns, loads);
 	preempt_every = 5;
 	preempt_count = preempt_light = 0;
 	e.run.job.image = MEM_VA + IMAGE_OFF;
@@ -350,6 +356,36 @@ START_TEST(yield_behind_slow_loads_is_far)
 	ck_assert_uint_lt(100 * 133, (c->spm_bytes + 4ull * c->acc) * 256 / c->dram_x256);
 	yield_far_away(100, true);
 	ck_assert_uint_gt(preempt_count - preempt_light, 1);
+}
+END_TEST
+
+/* Somebody wants the engines when the loop begins, then nobody, then somebody near its end. */
+#define FAR_TURNS 100000
+
+static enum tern_sim_attend ask_twice(void *ctx)
+{
+	unsigned int *asked = ctx;
+
+	++*asked;
+	return *asked == 10 || *asked > 2 * FAR_TURNS - 100 ? TERN_SIM_PREEMPT : TERN_SIM_GO_ON;
+}
+
+START_TEST(each_preemption_has_patience_of_its_own)
+{
+	static const volatile int always = 1;
+	unsigned int asked = 0;
+
+	loop_between_yields(FAR_TURNS, false);
+	e.run.job.image = MEM_VA + IMAGE_OFF;
+	e.run.mem = (struct tern_sim_mem){env_translate, &e};
+	e.run.stop = &always;
+	e.run.attend = ask_twice;
+	e.run.host_ctx = &asked;
+	e.run.save = save;
+	ck_assert_int_eq(tern_sim_run(e.sim, &e.run), 0);
+	ck_assert(e.run.preempted);
+	ck_assert_uint_gt(asked, 2 * FAR_TURNS - 100);
+	ck_assert_uint_eq(((struct tern_save_area *)save)->flags, 0);
 }
 END_TEST
 
@@ -556,6 +592,7 @@ int main(void)
 	tcase_add_test(c, near_yield_is_waited_for);
 	tcase_add_test(c, far_yield_is_not);
 	tcase_add_test(c, yield_behind_slow_loads_is_far);
+	tcase_add_test(c, each_preemption_has_patience_of_its_own);
 	tcase_add_loop_test(c, spoilt_areas, 0, sizeof(spoilt) / sizeof(spoilt[0]));
 	tcase_add_test(c, next_context_finds_zeros);
 	tcase_add_test(c, forgetting_reads_what_was_loaded);

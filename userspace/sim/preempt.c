@@ -105,8 +105,12 @@ int sim_attend(struct tern_sim *s, struct sim_slot *slot)
 		want = s->run->attend(s->run->host_ctx);
 	if (want == TERN_SIM_ABORT)
 		return sim_fault(s, TERN_FAULT_ABORT, 0, 0);
+	if (want == TERN_SIM_GO_ON) {
+		s->patience = 0; /* whoever asks next is given all of it */
+		return 0;
+	}
 	/* Checking mode knows more of a context than a save area holds. */
-	if (want == TERN_SIM_GO_ON || !s->run->save || s->check)
+	if (!s->run->save || s->check)
 		return 0;
 	if (slot->op == TERN_OP_YIELD)
 		return preempt_at_yield(s, slot);
