@@ -23,9 +23,13 @@
 enum { MAX_ROWS = 64, MAX_CHUNK = 512, MIN_CHUNK = 32 };
 
 /* ---- what fits --------------------------------------------------------------- */
+/* What a cache's type is multiplied as. BF16 holds all that MXFP4 can say; most of its scales are
+ * beyond F16, which would make 0 or infinity of them. */
 static unsigned int matrix_type(enum tern_dtype type)
 {
-	return type == TERN_F32 ? TERN_T_F32 : type == TERN_BF16 ? TERN_T_BF16 : TERN_T_F16;
+	if (type == TERN_F32)
+		return TERN_T_F32;
+	return type == TERN_BF16 || type == TERN_MXFP4 ? TERN_T_BF16 : TERN_T_F16;
 }
 
 static uint64_t al(uint64_t v)

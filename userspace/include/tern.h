@@ -206,7 +206,10 @@ enum tern_rope_param {
 	TERN_ROPE_F_BETA_SLOW = 5,
 };
 /* ATTENTION: token t (of nt) sees position p when mask[p,t] allows it and, if CAUSAL,
- * p <= t + n - nt, and, with WINDOW w > 0, p > t + n - nt - w. */
+ * p <= t + n - nt, and, with WINDOW w > 0, p > t + n - nt - w. Weights are
+ * divided by their sum last, so where what v holds adds up to more than binary32 has, the result
+ * may be infinite or NaN. In k and v, of blocks other than MXFP4, a number beyond F16 may count as
+ * infinite. */
 enum tern_attention_param {
 	TERN_ATTENTION_I_CAUSAL = 0,
 	TERN_ATTENTION_I_WINDOW = 1,
