@@ -199,6 +199,44 @@ START_TEST(weighted_subnormals)
 }
 END_TEST
 
+/* All 16 values of a column are the same. Infinite is what they may be if together, not yet divided
+ * by the sum of their weights, they are more than binary32 has, or one more than it becomes. */
+START_TEST(large_values)
+{
+	static const struct {
+		enum tern_dtype type;
+		double value;
+		bool ends;
+	} cases[] = {
+		{TERN_F32, 0x1.8p123, false},  {TERN_F32, 0x1.8p124, true},
+		{TERN_F32, -0x1.8p124, true},  {TERN_BF16, 0x1.8p124, true},
+		{TERN_MXFP4, 0x1p123, false},  {TERN_MXFP4, 0x1.8p124, true},
+		{TERN_MXFP4, 0x1.8p16, false}, {TERN_Q8_0, 65504, false},
+		{TERN_Q8_0, 65536, true},      {TERN_F16, 65504, false},
+	};
+	const struct sample *s = sample_of(TERN_ATTENTION);
+	const double value = cases[_i].value, odd[] = {INFINITY, -INFINITY, NAN, value * 2};
+	struct ref_tensor got;
+	struct trial t;
+
+	prepare(&t, s);
+	t.c.type[2] = cases[_i].type;
+	for (int i = 0; i < ref_count(s->t[2].ne); i++)
+		t.src[2].v[i] = i % s->t[2].ne[0] == 5 ? value : 1;
+	judge_free(&t.c);
+	t.c.want = ref_alloc(s->t[5].ne);
+	judge_prepare(&t.c);
+	got = result(&t);
+	for (int k = 0; k < 4; k++) {
+		got.v[5] = odd[k];
+		ck_assert_int_eq(judge_result(&t.c, &got),
+				 cases[_i].ends && !isfinite(odd[k]) ? -1 : 5);
+	}
+	ref_free(&got);
+	fini(&t);
+}
+END_TEST
+
 /* ---- activations at the end of binary32 ------------------------------------------------ */
 
 enum { K = 64, GROUP = 32, ROWS = 3, COLS = 5 };
@@ -308,6 +346,29 @@ START_TEST(small_activations_count)
 }
 END_TEST
 
+/* Weights of 0 do not say of what scale they are 0; times that of the activations it may end. */
+START_TEST(product_of_scales)
+{
+	static const float peak[] = {200, 1000};
+	struct ref_tensor got;
+	struct trial t;
+
+	prepare_product(&t, peak[_i], 0);
+	t.c.type[0] = TERN_MXFP4;
+	judge_free(&t.c);
+	t.c.want = ref_alloc((const int64_t[4]){COLS, ROWS, 1, 1});
+	judge_prepare(&t.c);
+	got = result(&t);
+	got.v[7] = (double)product(t.src[0].v, 0x1p127f, t.src[1].v);
+	ck_assert_int_eq(isnan(got.v[7]), _i);
+	ck_assert_int_eq(judge_result(&t.c, &got), -1);
+	got.v[7] = NAN;
+	ck_assert_int_eq(judge_result(&t.c, &got), _i ? -1 : 7);
+	ref_free(&got);
+	fini(&t);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("judge");
@@ -321,8 +382,10 @@ int main(void)
 	tcase_add_test(tc, no_verdict);
 	tcase_add_test(tc, infinities);
 	tcase_add_loop_test(tc, weighted_subnormals, 0, 2);
+	tcase_add_loop_test(tc, large_values, 0, 10);
 	tcase_add_loop_test(tc, tiny_activations, 0, sizeof(peaks) / sizeof(peaks[0]));
 	tcase_add_test(tc, small_activations_count);
+	tcase_add_loop_test(tc, product_of_scales, 0, 2);
 	suite_add_tcase(s, tc);
 	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);

@@ -17,6 +17,8 @@ struct judge_case {
 	/* what the destination is to hold; SET_ROWS keeps what was there */
 	struct ref_tensor want;
 	double *off; /* per element: how far a result may be; INFINITY: anything goes */
+	bool *ends;  /* per element: binary32 may end before the result is there; it then is
+		      * infinite or NaN */
 };
 
 /* want (which holds what was there) becomes the result, and off what is allowed. */
@@ -41,6 +43,8 @@ void judge_rope(struct judge_case *c);
 #define JUDGE_MANY 0x1p-17
 
 bool judge_is_block(enum tern_dtype type);
+/* Finite in binary32, to which blocks are decoded: the largest of MXFP4 is 6 * 2^127. */
+bool judge_finite(double v);
 /* Largest magnitude; INFINITY if one is not finite. */
 double judge_peak(const struct ref_tensor *t);
 

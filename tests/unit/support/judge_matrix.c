@@ -6,6 +6,7 @@
  */
 #include "support/judge.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -49,9 +50,23 @@ static const struct kind *plain(enum tern_dtype type)
 	return judge_is_block(type) ? NULL : &plain_kinds[type];
 }
 
+/*
+ * sw * sa is rounded by itself, and may be infinite where all it is multiplied by is 0. Weights of
+ * MXFP4 are whole multiples of sw; other types have f16 times at most 128.
+ */
+static bool scales_end(enum tern_dtype type, const double *w, double peak, int64_t n)
+{
+	double sw = type == TERN_MXFP4 ? 0x1p127 : 0x1p23;
+
+	for (int64_t i = 0; i < n; i++)
+		if (type == TERN_MXFP4 && w[i] != 0)
+			sw = fmin(sw, fabs(w[i]));
+	return sw * peak * (0x1.01p0 / 127) > (double)FLT_MAX;
+}
+
 /* Weights of a block with a minimum are differences, so what is multiplied may be larger than
  * they are: by as much as they span. */
-static double off_group(const double *w, const double *x, int64_t n)
+static double off_group(enum tern_dtype type, const double *w, const double *x, int64_t n)
 {
 	double peak = 0, lo = w[0], hi = w[0], all = 0;
 
@@ -63,6 +78,8 @@ static double off_group(const double *w, const double *x, int64_t n)
 	}
 	if (peak == 0)
 		return 0;
+	if (scales_end(type, w, peak, n))
+		return INFINITY;
 	return (all + (double)n * (hi - lo)) * off_activation(peak) + group_step;
 }
 
@@ -79,7 +96,7 @@ static double off_dot(enum tern_dtype type, const double *w, const double *x, in
 		if (kind)
 			off += a < kind->top ? b * (a * kind->rel + kind->step) : INFINITY;
 		else if (k % GROUP == 0)
-			off += off_group(w + k, x + k, n - k < GROUP ? n - k : GROUP);
+			off += off_group(type, w + k, x + k, n - k < GROUP ? n - k : GROUP);
 	}
 	return all < 1e35 ? off + all * summing(n) : INFINITY;
 }
@@ -97,20 +114,54 @@ void judge_matmul(struct judge_case *c)
 
 /* ---- attention -------------------------------------------------------------------------- */
 
+/* Keys and values of blocks become F16; MXFP4, whose scales F16 has not the range for, BF16. */
+static const struct kind *cached(enum tern_dtype type)
+{
+	return judge_is_block(type) ? &plain_kinds[type == TERN_MXFP4 ? TERN_BF16 : TERN_F16]
+				    : plain(type);
+}
+
+/* The largest number that becomes one in the cache's type. */
+static double top_cached(enum tern_dtype type)
+{
+	return cached(type) == &plain_kinds[TERN_F16] ? 65504 : (double)FLT_MAX;
+}
+
+/*
+ * How far a score may be off, the mask apart. What is rounded to the keys' type is the query times
+ * its scale, over the cap if there is one; and the key, if it is of a block.
+ */
+static double off_key(const struct judge_case *c, const double *k, const double *x, int64_t n)
+{
+	const double scale = fabs((double)c->op->f[TERN_ATTENTION_F_SCALE]);
+	const double cap = fabs((double)c->op->f[TERN_ATTENTION_F_SOFTCAP]);
+	const double unit = cap > 0 ? cap : 1, top = top_cached(c->type[1]);
+	const double step = cached(c->type[1])->step;
+	double off = off_dot(c->type[1], k, x, n) * scale;
+
+	for (int64_t i = 0; i < n; i++) {
+		double a = fabs(x[i]) * scale, b = fabs(k[i]);
+
+		if (a > top * unit || b > top)
+			return INFINITY;
+		off += b * step * unit + (judge_is_block(c->type[1]) ? a * step : 0);
+	}
+	return off;
+}
+
 /* The largest error a score of this query can have. */
 static double off_score(const struct judge_case *c, const int64_t q[4])
 {
 	const struct ref_tensor *s = c->src, *k = &s[1];
 	const int64_t h = q[2] / (s[0].ne[2] / k->ne[2]), b = q[3] / (s[0].ne[3] / k->ne[3]);
-	const double scale = fabs((double)c->op->f[TERN_ATTENTION_F_SCALE]);
 	const double *x = ref_at(&s[0], 0, q[1], q[2], q[3]);
 	double most = 0, off;
 
 	for (int64_t p = 0; p < k->ne[1]; p++) {
-		off = off_dot(c->type[1], ref_at(k, 0, p, h, b), x, k->ne[0]);
+		off = off_key(c, ref_at(k, 0, p, h, b), x, k->ne[0]);
 		most = fmax(most, off);
 	}
-	return most * scale;
+	return most;
 }
 
 /* Scores may be scaled before they are rounded to the keys' type. */
@@ -139,18 +190,45 @@ static double off_weighting(enum tern_dtype type, int64_t n)
 	return 2 * kind->rel + (double)n * kind->step + summing(n);
 }
 
+/*
+ * Weights are at most 1 and divided by their sum last, so binary32 may end before: where all values
+ * of a column together are more than it has, or one is more than its type in the cache has.
+ */
+static bool values_end(const struct judge_case *c, int64_t i, int64_t h, int64_t b)
+{
+	const struct ref_tensor *v = &c->src[2];
+	const double top = top_cached(c->type[2]);
+	double sum = 0;
+
+	for (int64_t p = 0; p < v->ne[1]; p++) {
+		double a = fabs(*ref_at(v, i, p, h, b));
+
+		if (a > top)
+			return true;
+		sum += a;
+	}
+	return sum * (1 + off_weighting(c->type[2], v->ne[1])) > (double)FLT_MAX;
+}
+
 void judge_attention(struct judge_case *c)
 {
-	const double top = judge_peak(&c->src[2]), mask = 0x1p-20 * 1e2;
+	const struct ref_tensor *s = c->src;
+	const double top = judge_peak(&s[2]), mask = 0x1p-20 * 1e2;
 	const bool ok = range_ok(c);
 
-	REF_EACH_ROW(q, c->src[0].ne)
+	REF_EACH_ROW(q, s[0].ne)
 	{
-		double off = ok ? off_score(c, q) + mask * (c->src[3].v || c->src[4].v) : 1;
+		const int64_t h = q[2] / (s[0].ne[2] / s[2].ne[2]);
+		const int64_t b = q[3] / (s[0].ne[3] / s[2].ne[3]);
+		double off = ok ? off_score(c, q) + mask * (s[3].v || s[4].v) : 1;
 		double each = off < 0.3 ? 2 * expm1(2 * off) : INFINITY;
 
-		each = top * (each + off_weighting(c->type[2], c->src[1].ne[1]) + 0x1p-17);
-		for (int64_t i = 0; i < c->want.ne[0]; i++)
-			c->off[ref_at(&c->want, i, q[2], q[1], q[3]) - c->want.v] = each;
+		each = top * (each + off_weighting(c->type[2], s[1].ne[1]) + 0x1p-17);
+		for (int64_t i = 0; i < c->want.ne[0]; i++) {
+			int64_t at = ref_at(&c->want, i, q[2], q[1], q[3]) - c->want.v;
+
+			c->off[at] = each;
+			c->ends[at] = values_end(c, i, h, b);
+		}
 	}
 }

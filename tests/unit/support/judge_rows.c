@@ -100,7 +100,7 @@ static double off_rope(const struct judge_case *c, const double *row, int64_t n)
 	if (op->f[TERN_ROPE_F_EXT] != 0)
 		size *= 1 + 0.1 * fabs(log(fabs((double)op->f[TERN_ROPE_F_SCALE])));
 	for (int64_t i = 0; i < n; i++)
-		peak = fmax(peak, fabs(row[i]));
+		peak = judge_finite(row[i]) ? fmax(peak, fabs(row[i])) : INFINITY;
 	return angle < 1e4 ? (JUDGE_MANY + angle * JUDGE_FEW) * peak * fmax(1, size) : INFINITY;
 }
 
