@@ -510,6 +510,35 @@ START_TEST(runs_are_refused)
 }
 END_TEST
 
+/* Mappings of the kernel's device; in process there are none. */
+static unsigned int mapped_buffers(void)
+{
+	FILE *maps = fopen("/proc/self/maps", "r");
+	unsigned int n = 0;
+	char line[512];
+
+	ck_assert_ptr_nonnull(maps);
+	while (fgets(line, sizeof(line), maps))
+		n += strstr(line, "/dev/accel/") != NULL;
+	fclose(maps);
+	return n;
+}
+
+/* Who has no room for another session is told when it is made, and can make some. */
+START_TEST(a_first_run_takes_no_buffer)
+{
+	unsigned int before;
+	struct rig r;
+
+	rig_open(&r, "sim:ref");
+	before = mapped_buffers();
+	ck_assert(!before == !rig_kernel());
+	rig_run(&r, 1);
+	ck_assert_uint_eq(mapped_buffers(), before);
+	rig_close(&r);
+}
+END_TEST
+
 static const struct tern_transport_ops *generous;
 
 static int run_with_few_steps(struct tern_context *c, struct tern_run *run)
@@ -636,6 +665,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(t, storages_share_bytes_only_to_read, 0, 2);
 	tcase_add_loop_test(t, constants_cannot_be_written, 0, 2);
 	tcase_add_test(t, runs_are_refused);
+	tcase_add_test(t, a_first_run_takes_no_buffer);
 	tcase_add_test(t, a_job_without_steps_left_is_told_with_advice);
 	tcase_add_test(t, compiling_is_refused);
 	tcase_add_loop_test(t, indices_out_of_range_end_the_run, 0, 2);

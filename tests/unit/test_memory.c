@@ -239,7 +239,7 @@ START_TEST(jobs_fault_where_memory_ends)
 
 	struct tern_run run = {.job = {.image = mem[IMAGE].va, .args = mem[ARGS].va}};
 
-	ck_assert_int_eq(t->ops->context_create(t, &ctx), 0);
+	ck_assert_int_eq(t->ops->context_create(t, 0, &ctx), 0);
 	ck_assert_int_eq(t->ops->map(ctx, list, n), 0);
 	ck_assert_int_eq(t->ops->run(ctx, &run), 0);
 	ck_assert_msg(run.fault.code == jobs[_i].fault, "%s", tern_fault_name(run.fault.code));

@@ -248,7 +248,7 @@ static void context_destroy(struct tern_context *c)
 	free(c);
 }
 
-static int context_create(struct tern_transport *t, struct tern_context **out)
+static int context_create(struct tern_transport *t, size_t nops, struct tern_context **out)
 {
 	struct tern_context *c = calloc(1, sizeof(*c));
 	struct drm_tern_vm_create vm = {0};
@@ -264,7 +264,10 @@ static int context_create(struct tern_transport *t, struct tern_context **out)
 				 ret == -EUSERS ? "; destroy sessions" : "");
 	}
 	c->vm = vm.vm_id;
-	ret = accel_queue_create(c); /* now, so that who has too many is told before a run */
+	/* now, so that who has too many, or too much, is told before a run */
+	ret = accel_queue_create(c);
+	if (!ret)
+		ret = accel_profile_room(c, &(struct tern_run){.nops = nops});
 	if (ret)
 		context_destroy(c);
 	else

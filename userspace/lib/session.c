@@ -18,7 +18,7 @@ static int alloc_memory(struct tern_session *s)
 	if (!ret && l->args_bytes)
 		ret = t->ops->alloc(t, l->args_bytes, &s->args);
 	if (!ret && s->prog->npu_ops)
-		ret = t->ops->context_create(t, &s->ctx);
+		ret = t->ops->context_create(t, s->prog->graph->nops, &s->ctx);
 	return ret;
 }
 

@@ -50,8 +50,9 @@ static void sim_free(struct tern_transport *t, struct tern_mem *mem)
 	tern_host_free(&of(t)->va, mem);
 }
 
-static int sim_context_create(struct tern_transport *t, struct tern_context **out)
+static int sim_context_create(struct tern_transport *t, size_t nops, struct tern_context **out)
 {
+	(void)nops;
 	*out = calloc(1, sizeof(**out));
 	if (!*out)
 		return tern_fail(-ENOMEM, "no memory for a context");

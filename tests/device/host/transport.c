@@ -155,12 +155,13 @@ static void stop(struct tern_context *c)
 }
 
 /* ---- contexts -------------------------------------------------------------------------------------- */
-static int context_create(struct tern_transport *t, struct tern_context **out)
+static int context_create(struct tern_transport *t, size_t nops, struct tern_context **out)
 {
 	struct device *d = of(t);
 	struct tern_context *c = calloc(1, sizeof(*c));
 	unsigned int n;
 
+	(void)nops;
 	pthread_mutex_lock(&d->busy);
 	n = ++d->contexts;
 	REQUIRE(n < TERN_NSLOTS);

@@ -162,8 +162,9 @@ static void release(struct tern_transport *t, struct tern_mem *mem)
 	tern_host_free(&of(t)->va, mem);
 }
 
-static int context_create(struct tern_transport *t, struct tern_context **out)
+static int context_create(struct tern_transport *t, size_t nops, struct tern_context **out)
 {
+	(void)nops;
 	*out = calloc(1, sizeof(**out));
 	(*out)->owner = of(t);
 	return 0;
