@@ -18,8 +18,20 @@ static void note(dma_addr_t dma, size_t size)
 	synced.bytes += size;
 }
 
-#define dma_sync_single_for_device(dev, dma, size, dir) (note(dma, size), synced.to_device++)
-#define dma_sync_single_for_cpu(dev, dma, size, dir)	(note(dma, size), synced.from_device++)
+static void to_device(struct device *dev, dma_addr_t dma, size_t size)
+{
+	note(dma, size);
+	synced.to_device++;
+}
+
+static void from_device(struct device *dev, dma_addr_t dma, size_t size)
+{
+	note(dma, size);
+	synced.from_device++;
+}
+
+#define dma_sync_single_for_device(dev, dma, size, dir) to_device(dev, dma, size)
+#define dma_sync_single_for_cpu(dev, dma, size, dir)	from_device(dev, dma, size)
 
 #include "tern_coherency.c"
 
