@@ -90,7 +90,7 @@ static int fall_asleep(struct tern_device *tdev, enum tern_sleep how)
 			tern_reset_request(tdev, TERN_RUNG_FIRMWARE, "it does not resume");
 		return -EBUSY;
 	}
-	tern_slots_before_reset(tdev);
+	tern_slots_before_sleep(tdev);
 	/* What a sleep may cost: the clocks to tell its times by, and its counters. */
 	tern_perf_drain(tdev);
 	tern_perf_note_busy(tdev);

@@ -155,6 +155,8 @@ struct tern_runqueue {
 	bool restore;
 	/** @interrupted: A reset found it running */
 	bool interrupted;
+	/** @shut: Its slot is not VALID: with the two above, how it goes on when it is again */
+	bool shut;
 	/** @unanswering: It was asked to leave the engines, and only a reset helped */
 	bool unanswering;
 	/** @leaving: Its slot is being taken away */

@@ -114,6 +114,7 @@ static void forget_holder(struct tern_device *tdev, struct tern_runqueue *queue)
 		__set_bit(slot, tdev->slots.stale);
 	clear_bit(slot, tdev->slots.stuck);
 	queue->unanswering = false;
+	queue->shut = false;
 	rcu_assign_pointer(tdev->slots.queue[slot], NULL);
 	spin_lock_irqsave(&queue->lock, flags);
 	queue->slot = -1;
@@ -165,7 +166,7 @@ void tern_slot_leave_locked(struct tern_runqueue *queue, bool abort)
 	ret = firmware_given_up(tdev) ? -ETIMEDOUT :
 	      stop_slot(tdev, slot, abort ? TERN_FW_STOP_ABORT : TERN_FW_STOP_SAVE);
 	state = tern_slot_state(tdev, slot);
-	queue->restore = !abort && state == TERN_SLOT_SAVED;
+	queue->restore = !abort && (queue->shut ? queue->restore : state == TERN_SLOT_SAVED);
 	tern_slot_count_cycles(queue);
 	if (!abort)
 		tern_fault_look_locked(queue); /* it may have come since they were looked at */
@@ -220,6 +221,7 @@ static void write_slot(struct tern_runqueue *queue, unsigned int slot)
 	tern_write(tdev, tern_slot_reg(slot, TERN_SLOT_REG_CONTROL),
 		   control_of(queue, queue->vm->space.asid));
 	queue->counted = 0;
+	queue->shut = false;
 	/* A message is memory, and may overtake a posted write: the slot is VALID before it. */
 	tern_read(tdev, tern_slot_reg(slot, TERN_SLOT_REG_CONTROL));
 	queue->restore = false;
@@ -353,6 +355,8 @@ static void serve_waiting(struct tern_device *tdev)
 	LIST_HEAD(list);
 
 	take_list(slots, &list);
+	if (!list_empty(&list) && tdev->ready && !tdev->pm.asleep)
+		tern_turns_look_locked(tdev, false);
 	while ((queue = pop(slots, &list))) {
 		if (queue->destroyed || !tdev->ready) {
 			tern_slot_end_locked(queue, tdev->ready ? -ECANCELED : -ENODEV);
@@ -538,36 +542,99 @@ bool tern_slots_stuck(struct tern_device *tdev)
 	return false;
 }
 
-/**
- * tern_slots_before_reset() - Note which contexts are saved, take the slots of those that run
- * @tdev: Device; struct tern_slots.lock is held
- *
- * Without VALID neither firmware nor device begin a job anew that the reset is about to cost.
- * Who is in the engines and did not answer is why they are reset, and dies of it.
- */
-void tern_slots_before_reset(struct tern_device *tdev)
+/* No more of it, and of others as soon as all are: nobody begins what a reset is about to cost. */
+static void shut(struct tern_runqueue *queue)
+{
+	tern_write(queue->tdev, tern_slot_reg(queue->slot, TERN_SLOT_REG_CONTROL), 0);
+	queue->shut = true;
+}
+
+/* What is noted once holds until it is bound again. */
+static void note(struct tern_runqueue *queue)
+{
+	struct tern_device *tdev = queue->tdev;
+	enum tern_slot_state state;
+
+	tern_slot_count_cycles(queue);
+	state = tern_slot_state(tdev, queue->slot);
+	/* Still so if the reset before this one left it there: its slot was taken then. */
+	queue->unanswering |= test_and_clear_bit(queue->slot, tdev->slots.stuck) &&
+			      !slot_idle(tdev, queue->slot);
+	if (queue->shut || queue->leaving)
+		return;
+	/* Told now or never: the record goes with the slot, and the job was not lost. */
+	tern_fault_look_locked(queue);
+	queue->restore = state == TERN_SLOT_SAVED;
+	queue->interrupted = state != TERN_SLOT_SAVED && state != TERN_SLOT_IDLE &&
+			     !queue->fault.code;
+}
+
+static void note_all(struct tern_device *tdev)
+{
+	unsigned int slot;
+
+	for (slot = 0; slot < tdev->slots.count; slot++)
+		if (holder(&tdev->slots, slot))
+			note(holder(&tdev->slots, slot));
+}
+
+static void shut_all(struct tern_device *tdev, bool interrupted)
 {
 	unsigned int slot;
 
 	for (slot = 0; slot < tdev->slots.count; slot++) {
 		struct tern_runqueue *queue = holder(&tdev->slots, slot);
-		enum tern_slot_state state;
 
-		if (!queue)
-			continue;
-		tern_slot_count_cycles(queue);
-		state = tern_slot_state(tdev, slot);
-		/* Told now or never: the record goes with the slot, and the job was not lost. */
-		tern_fault_look_locked(queue);
-		queue->restore = state == TERN_SLOT_SAVED;
-		queue->interrupted = state != TERN_SLOT_SAVED && state != TERN_SLOT_IDLE &&
-				     !queue->fault.code;
-		/* Still so if the reset before this one left it there: its slot was taken then. */
-		queue->unanswering |= test_and_clear_bit(slot, tdev->slots.stuck) &&
-				      !slot_idle(tdev, slot);
-		if (queue->interrupted)
-			tern_write(tdev, tern_slot_reg(slot, TERN_SLOT_REG_CONTROL), 0);
+		if (queue && !queue->leaving && queue->interrupted == interrupted)
+			shut(queue);
 	}
+}
+
+/* Who was in the engines left in time for another to get in, before that was shut. */
+static void note_who_got_in(struct tern_device *tdev)
+{
+	unsigned int slot;
+
+	for (slot = 0; slot < tdev->slots.count; slot++) {
+		struct tern_runqueue *queue = holder(&tdev->slots, slot);
+		u64 cycles;
+
+		if (!queue || queue->leaving || queue->interrupted || queue->fault.code)
+			continue;
+		cycles = tern_read64(tdev, tern_slot_reg(slot, TERN_SLOT_REG_CYCLES));
+		if (cycles == queue->counted && slot_idle(tdev, slot))
+			continue;
+		queue->restore = false; /* it may have been taken up, and then is of no use */
+		queue->interrupted = true;
+	}
+}
+
+/**
+ * tern_slots_before_reset() - Note which contexts are saved and who runs, take everybody's slots
+ * @tdev: Device; struct tern_slots.lock is held
+ *
+ * Not VALID: neither firmware nor device begin a job that the reset is about to cost. Those in the
+ * engines come last: as long as they are there nobody else gets in. Who did not answer is why the
+ * engines are reset, and dies of it.
+ */
+void tern_slots_before_reset(struct tern_device *tdev)
+{
+	note_all(tdev);
+	shut_all(tdev, false);
+	shut_all(tdev, true);
+	note_who_got_in(tdev);
+}
+
+/**
+ * tern_slots_before_sleep() - The same when the firmware begins nothing any more
+ * @tdev: Device; struct tern_slots.lock is held
+ *
+ * Those that do not run stay VALID: it wakes sooner.
+ */
+void tern_slots_before_sleep(struct tern_device *tdev)
+{
+	note_all(tdev);
+	shut_all(tdev, true);
 }
 
 /* False: the reset has not brought it out of them, and the next rung is asked for. */
@@ -585,10 +652,13 @@ static bool out_of_engines(struct tern_runqueue *queue, bool everything)
 /* Not VALID, so the ring is the kernel's and the job that was lost can be counted. */
 static bool rebind(struct tern_runqueue *queue, bool firmware, bool everything)
 {
+	struct tern_device *tdev = queue->tdev;
 	unsigned int slot = queue->slot;
 
-	if (!firmware)
-		firmware_forgets(queue->tdev, slot);
+	if (!firmware && !firmware_given_up(tdev))
+		firmware_forgets(tdev, slot);
+	if (!firmware && firmware_given_up(tdev)) /* it is about to be reset */
+		return false;
 	if (!out_of_engines(queue, everything))
 		return false;
 	if (queue->interrupted)
@@ -611,6 +681,7 @@ void tern_slots_after_reset(struct tern_device *tdev, bool firmware, bool everyt
 		bitmap_zero(tdev->slots.stale, TERN_NSLOTS);
 	for (slot = 0; slot < tdev->slots.count; slot++) {
 		struct tern_runqueue *queue = holder(&tdev->slots, slot);
+		bool anew;
 
 		if (!queue || queue->dead || queue->leaving)
 			continue;
@@ -620,9 +691,10 @@ void tern_slots_after_reset(struct tern_device *tdev, bool firmware, bool everyt
 				tern_queue_die(queue, -ETIMEDOUT, NULL);
 			continue; /* its slot is taken when slots are looked at */
 		}
-		if ((everything || queue->interrupted) && !rebind(queue, firmware, everything))
+		anew = everything || queue->shut;
+		if (anew && !rebind(queue, firmware, everything))
 			continue; /* it is looked at again after the next rung */
-		if (firmware || queue->interrupted)
+		if (anew || firmware)
 			start_slot(tdev, slot);
 		queue->restore = false;
 		queue->interrupted = false;

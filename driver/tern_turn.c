@@ -10,10 +10,6 @@
  * others gets there after STARVATION_US only. Were its slot taken before that, it would begin to
  * wait again, and never run. So a turn is not over before its queue has been in the engines.
  *
- * That is so of user-owned queues. Kernel-owned ones leave after TERN_TURN_MS whether they have
- * run or not, because that spares most of them a reset of engines that somebody does not leave:
- * tern_slots_before_reset() lets that one out, and who gets in before the reset loses its job.
- *
  * Times of the firmware are of CLOCK, which a busy host holds back; those here are the wall's. No
  * number of milliseconds here is long enough for one of its slices.
  */
@@ -46,7 +42,7 @@ bool tern_turn_patience_over(struct tern_runqueue *queue)
 void tern_turn_begin(struct tern_runqueue *queue)
 {
 	queue->turn_at = jiffies;
-	queue->ran = !tern_queue_is_user(queue);
+	queue->ran = false;
 	queue->waited_long = tern_turn_patience_over(queue);
 }
 

@@ -45,12 +45,38 @@ static bool in_engines(unsigned int slot)
 	return *state(slot) == TERN_SLOT_RUNNING || *state(slot) == TERN_SLOT_SAVING;
 }
 
+static bool engines_idle(void)
+{
+	unsigned int slot;
+
+	for (slot = 0; slot < TERN_NSLOTS; slot++)
+		if (in_engines(slot))
+			return false;
+	return true;
+}
+
+/* As soon as nobody is in the engines the next is, and counts cycles. */
+static void schedule_next(void)
+{
+	unsigned int slot = mock->next;
+
+	if (!slot || !engines_idle() || !(mock_control(slot) & TERN_SLOT_VALID))
+		return;
+	*state(slot) = TERN_SLOT_RUNNING;
+	++*reg(tern_slot_reg(slot, TERN_SLOT_REG_CYCLES));
+}
+
 static void control(unsigned int slot, u32 value)
 {
 	if (value & TERN_SLOT_VALID)
 		*state(slot) = value & TERN_SLOT_RESTORE ? TERN_SLOT_SAVED : TERN_SLOT_IDLE;
 	else if (in_engines(slot) && !mock->sticks)
 		*state(slot) = TERN_SLOT_IDLE;
+	if (!value && mock->leaves) {
+		*state(mock->leaves - 1) = TERN_SLOT_IDLE;
+		mock->leaves = 0;
+	}
+	schedule_next();
 }
 
 static void reset(u32 value)

@@ -37,14 +37,16 @@ struct mock {
 	struct mock_queue queue[MOCK_QUEUES];
 
 	/* How firmware and device behave. */
-	int answer;	    /* of tern_ipc_ask() */
-	int resume_answer;  /* of the same, to RESUME */
-	bool busy;	    /* what it says to SUSPEND */
-	u32 stopped_state;  /* of a running slot that was stopped */
-	bool sticks;	    /* a running slot stays in the engines, whatever the registers say */
-	unsigned long deaf; /* bit per value of RESET after which it does not come back */
-	bool boots;	    /* the firmware, when it is asked to */
-	int halts;	    /* what the door says that is asked to halt it */
+	int answer;	     /* of tern_ipc_ask() */
+	int resume_answer;   /* of the same, to RESUME */
+	bool busy;	     /* what it says to SUSPEND */
+	u32 stopped_state;   /* of a running slot that was stopped */
+	bool sticks;	     /* a running slot stays in the engines, whatever the registers say */
+	unsigned int next;   /* slot whose job is the next to get into the engines; 0: none's is */
+	unsigned int leaves; /* slot + 1 that leaves them when any is not VALID any more */
+	unsigned long deaf;  /* bit per value of RESET after which it does not come back */
+	bool boots;	     /* the firmware, when it is asked to */
+	int halts;	     /* what the door says that is asked to halt it */
 	/* Whose process writes into its ring when the firmware has looked for the last time. */
 	struct mock_queue *writes_meanwhile;
 

@@ -151,7 +151,8 @@ static void a_reset_costs_the_job_that_ran(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, mock_control(0) & TERN_SLOT_VALID);
 	KUNIT_EXPECT_FALSE(test, mock_control(0) & TERN_SLOT_RESTORE);
 	KUNIT_EXPECT_EQ(test, mock->started[0], 1);
-	KUNIT_EXPECT_EQ(test, mock->started[1], 0);
+	KUNIT_EXPECT_TRUE(test, mock_control(1) & TERN_SLOT_RESTORE);
+	KUNIT_EXPECT_EQ(test, mock->started[1], 1);
 	KUNIT_EXPECT_EQ(test, mock->boots_seen, 0);
 }
 
@@ -183,6 +184,46 @@ static void who_kept_the_engines_dies_of_the_reset(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mock->queue[0].died, -ETIMEDOUT);
 	KUNIT_EXPECT_EQ(test, mock_queue(0)->slot, -1);
 	KUNIT_EXPECT_EQ(test, mock->queue[1].died, 0);
+}
+
+/* Slot 0 does not leave the engines; 1 and 2 have work, and the second was saved. NEXT waits. */
+static void engines_are_reset_for_the_first(unsigned int next)
+{
+	unsigned int i;
+
+	for (i = 0; i < 3; i++)
+		mock_hold(i, i, 0);
+	mock_state(0, TERN_SLOT_RUNNING);
+	mock_state(2, TERN_SLOT_SAVED);
+	mock->next = next;
+	__set_bit(0, mock->tdev.slots.stuck);
+	tern_write(&mock->tdev, TERN_FW_REG_COMMAND_STATUS, 1);
+	tern_reset_request(&mock->tdev, TERN_RUNG_ENGINES, "a slot does not leave the engines");
+	mock_settle();
+}
+
+static void nobody_gets_into_engines_that_are_about_to_be_reset(struct kunit *test)
+{
+	engines_are_reset_for_the_first(1);
+	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_ENGINES], 1);
+	KUNIT_EXPECT_EQ(test, mock->queue[0].died, -ETIMEDOUT);
+	KUNIT_EXPECT_EQ(test, mock->queue[1].skipped, 0);
+	KUNIT_EXPECT_EQ(test, mock->queue[2].skipped, 0);
+	KUNIT_EXPECT_EQ(test, mock->started[1], 1);
+	KUNIT_EXPECT_EQ(test, mock->started[2], 1);
+	KUNIT_EXPECT_TRUE(test, mock_control(2) & TERN_SLOT_RESTORE);
+}
+
+/* The first leaves when slot 1 is taken, and slot 2 is not yet. */
+static void who_gets_in_before_a_reset_is_lost(struct kunit *test)
+{
+	mock->leaves = 1;
+	engines_are_reset_for_the_first(2);
+	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_ENGINES], 1);
+	KUNIT_EXPECT_EQ(test, mock->queue[1].skipped, 0);
+	KUNIT_EXPECT_EQ(test, mock->queue[2].skipped, 1);
+	KUNIT_EXPECT_TRUE(test, mock_control(2) & TERN_SLOT_VALID);
+	KUNIT_EXPECT_FALSE(test, mock_control(2) & TERN_SLOT_RESTORE);
 }
 
 /* The firmware was restarted for another reason, and that one keeps the engines yet. */
@@ -308,6 +349,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(a_reset_costs_the_job_that_ran),
 	KUNIT_CASE(saved_contexts_survive_a_power_cycle),
 	KUNIT_CASE(who_kept_the_engines_dies_of_the_reset),
+	KUNIT_CASE(nobody_gets_into_engines_that_are_about_to_be_reset),
+	KUNIT_CASE(who_gets_in_before_a_reset_is_lost),
 	KUNIT_CASE(who_keeps_the_engines_after_a_reset_dies_of_the_next),
 	KUNIT_CASE(who_has_left_late_costs_nobody),
 	KUNIT_CASE(each_rung_follows_one_that_failed),
