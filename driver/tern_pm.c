@@ -156,7 +156,7 @@ static int wake_locked(struct tern_device *tdev)
 	if (!tdev->ready)
 		return -ENODEV;
 	set_asleep(tdev, false);
-	if (!firmware_lost(tdev))
+	if (!tdev->pm.unsettled && !firmware_lost(tdev))
 		ret = go_on(tdev);
 	/* Noted before the sleep, and not to be asked of slots that have lost everything. */
 	if (ret && tdev->ready)

@@ -16,6 +16,11 @@ struct tern_pm {
 	 * with that or with the lock of a queue that has a slot
 	 */
 	bool asleep;
+	/**
+	 * @unsettled: It had accesses under way when it was taken off the bus, which wait for it
+	 * to come back: it is reset first
+	 */
+	bool unsettled;
 	/** @idle: What the firmware said last; only a hint */
 	bool idle;
 	/** @sleeps: It may, as its firmware said when it was found, and not what it says later */

@@ -41,6 +41,7 @@ int tern_bus_off(struct tern_device *tdev)
 	tern_write(tdev, TERN_REG_DMA_ENABLE, 0);
 	idle = !tern_poll(tdev, TERN_REG_DMA_IDLE, 1, 1, IDLE_TIMEOUT_US);
 	tdev->door->master(tdev, false);
+	tdev->pm.unsettled = !idle;
 	if (!idle && tdev->door->halt(tdev) && reset_register(tdev, TERN_RESET_ALL))
 		return -EIO;
 	tern_mmu_stop(tdev);

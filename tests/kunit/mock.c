@@ -84,6 +84,7 @@ static void reset(u32 value)
 	unsigned int slot;
 
 	mock->resets[value]++;
+	mock->reset_on_bus |= value == TERN_RESET_ALL && mock->master;
 	if (mock->deaf & BIT(value))
 		return;
 	*reg(TERN_REG_RESET) = 0;

@@ -59,6 +59,8 @@ struct mock {
 	bool master;
 	/* A queue or a page was let go of while the device could still reach memory. */
 	bool released_too_early;
+	/* It was reset when it could still reach memory. */
+	bool reset_on_bus;
 	/* Fences of one were let signal while its job could still write memory. */
 	bool died_in_engines;
 };

@@ -85,6 +85,22 @@ static void the_system_sleeps_with_work_in_rings(struct kunit *test)
 	expect_asleep(test);
 }
 
+/* What it had begun would end up in memory that was given back meanwhile. */
+static void accesses_under_way_do_not_outlast_a_sleep(struct kunit *test)
+{
+	hold_idle();
+	tern_write(&mock->tdev, TERN_REG_DMA_IDLE, 0);
+	tern_write(&mock->tdev, TERN_REG_MCU_CONTROL, 1);
+	tern_write(&mock->tdev, TERN_FW_REG_BOOT_STATUS, TERN_FW_STAGE_READY);
+	KUNIT_EXPECT_EQ(test, go_to_sleep(&mock->tdev, TERN_SLEEP_IF_IDLE), 0);
+	KUNIT_EXPECT_EQ(test, mock->halted, 1);
+	expect_asleep(test);
+	KUNIT_EXPECT_EQ(test, wake_up_device(&mock->tdev), 0);
+	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_ALL], 1);
+	KUNIT_EXPECT_FALSE(test, mock->reset_on_bus);
+	expect_awake(test);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(without_work_it_sleeps),
 	KUNIT_CASE(who_writes_meanwhile_keeps_it_awake),
@@ -92,6 +108,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(firmware_that_does_not_resume_boots_again),
 	KUNIT_CASE(busy_firmware_is_not_disturbed),
 	KUNIT_CASE(the_system_sleeps_with_work_in_rings),
+	KUNIT_CASE(accesses_under_way_do_not_outlast_a_sleep),
 	{},
 };
 
