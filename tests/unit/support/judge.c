@@ -121,13 +121,21 @@ static double off_terms(const struct tern_op_desc *op, double x)
 	return (f0 * (1 + a) + f1 * a * a + f2 * a) * JUDGE_MANY;
 }
 
+/* Terms of XIELU that are more than binary32 has, and may cancel. */
+static bool terms_end(const struct tern_op_desc *op, double x)
+{
+	return op->i[0] == TERN_XIELU && !judge_finite(off_terms(op, x) / JUDGE_MANY);
+}
+
 static void judge_unary(struct judge_case *c)
 {
 	bool terms = c->op->i[0] == TERN_LEAKY_RELU || c->op->i[0] == TERN_XIELU;
 
-	for (int64_t i = 0; i < ref_count(c->want.ne); i++)
+	for (int64_t i = 0; i < ref_count(c->want.ne); i++) {
 		c->off[i] = terms ? off_terms(c->op, c->src[0].v[i])
 				  : off_unary(c->op->i[0], c->src[0].v[i], c->want.v[i]);
+		c->ends[i] = terms_end(c->op, c->src[0].v[i]);
+	}
 }
 
 static void judge_scale(struct judge_case *c)

@@ -164,11 +164,15 @@ static double off_score(const struct judge_case *c, const int64_t q[4])
 	return most;
 }
 
-/* Scores may be scaled before they are rounded to the keys' type. */
+/* Queries are scaled before they are multiplied, and divided by the cap. */
 static bool range_ok(const struct judge_case *c)
 {
 	double scale = fabs((double)c->op->f[TERN_ATTENTION_F_SCALE]);
+	double cap = fabs((double)c->op->f[TERN_ATTENTION_F_SOFTCAP]);
 	double peak = judge_peak(&c->src[0]);
+
+	if (cap > 0 && !judge_finite(scale / cap))
+		return false;
 
 	if (!isfinite(judge_peak(&c->src[1])) || !isfinite(judge_peak(&c->src[2])))
 		return false;

@@ -2,6 +2,7 @@
 /* Bounds of operators that fold a row. */
 #include "support/judge.h"
 
+#include <float.h>
 #include <math.h>
 
 /* A bound for each row, from the row itself. */
@@ -87,21 +88,37 @@ void judge_soft_max(struct judge_case *c)
 	each_row(c, off_soft_max);
 }
 
+/* What the cosines and sines are multiplied by. */
+static double rope_size(const struct tern_op_desc *op)
+{
+	double size = fabs((double)op->f[TERN_ROPE_F_ATTN]);
+
+	if (op->f[TERN_ROPE_F_EXT] != 0)
+		size *= 1 + 0.1 * fabs(log(fabs((double)op->f[TERN_ROPE_F_SCALE])));
+	return size;
+}
+
 static double off_rope(const struct judge_case *c, const double *row, int64_t n)
 {
 	const struct tern_op_desc *op = c->op;
-	double angle = judge_peak(&c->src[1]), peak = 0;
-	double size = fabs((double)op->f[TERN_ROPE_F_ATTN]);
+	double angle = judge_peak(&c->src[1]), peak = 0, size = rope_size(op);
 
 	for (int64_t i = 0; c->src[2].v && i < c->src[2].ne[0]; i++)
 		angle = fmax(angle, judge_peak(&c->src[1]) / fabs(c->src[2].v[i]));
 	angle *= fmax(1, fabs((double)op->f[TERN_ROPE_F_SCALE]));
 	angle *= fmax(1, 1 / (double)op->f[TERN_ROPE_F_BASE]);
-	if (op->f[TERN_ROPE_F_EXT] != 0)
-		size *= 1 + 0.1 * fabs(log(fabs((double)op->f[TERN_ROPE_F_SCALE])));
 	for (int64_t i = 0; i < n; i++)
-		peak = judge_finite(row[i]) ? fmax(peak, fabs(row[i])) : INFINITY;
+		peak = fmax(peak, fabs(row[i]) > (double)FLT_MAX ? INFINITY : fabs(row[i]));
 	return angle < 1e4 ? (JUDGE_MANY + angle * JUDGE_FEW) * peak * fmax(1, size) : INFINITY;
+}
+
+/* A rotation's two products may be more than binary32 has, though they cancel. */
+static bool products_end(const struct judge_case *c, const double *row, int64_t n)
+{
+	for (int64_t i = 0; i < n; i++)
+		if (fabs(row[i]) * rope_size(c->op) > (double)FLT_MAX)
+			return true;
+	return false;
 }
 
 /* What is not rotated is moved, whatever the angles are. */
@@ -112,7 +129,14 @@ void judge_rope(struct judge_case *c)
 	int64_t end = first + p[TERN_ROPE_I_DIMS] * (p[TERN_ROPE_I_MODE] == 24 ? 2 : 1);
 
 	each_row(c, off_rope);
-	for (int64_t i = 0; i < ref_count(c->want.ne); i++)
-		if (i % n < first || i % n >= end)
-			c->off[i] = 0;
+	for (int64_t r = 0; r < ref_count(c->want.ne); r += n) {
+		bool ends = products_end(c, c->src[0].v + r, n);
+
+		for (int64_t i = 0; i < n; i++) {
+			if (i < first || i >= end)
+				c->off[r + i] = 0;
+			else
+				c->ends[r + i] = ends;
+		}
+	}
 }

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+/* Where binary32 ends on the way to a result that it could hold, the judge takes infinities and
+ * NaN beside that result, and nothing else. */
+#include "judge_fixture.h"
+
+#include <math.h>
+
+/* Element `at` of the sources' result, as it might come out. */
+static void try_odd(struct trial *t, const struct sample *s, int64_t at, bool ends)
+{
+	const double odd[] = {INFINITY, -INFINITY, NAN};
+	struct ref_tensor got;
+
+	prepare_again(t, s->t[5].ne);
+	got = result(t);
+	ck_assert_int_eq(judge_result(&t->c, &got), -1);
+	for (int k = 0; k < 3; k++) {
+		got.v[at] = odd[k];
+		ck_assert_int_eq(judge_result(&t->c, &got), ends ? -1 : at);
+	}
+	got.v[at] = t->c.want.v[at] / 2;
+	ck_assert_int_eq(judge_result(&t->c, &got), at);
+	ref_free(&got);
+}
+
+/* All 16 values of a column are the same. Infinite is what they may be if together, not yet divided
+ * by the sum of their weights, they are more than binary32 has, or one more than it becomes. */
+START_TEST(columns_of_values)
+{
+	static const struct {
+		enum tern_dtype type;
+		double value;
+		bool ends;
+	} cases[] = {
+		{TERN_F32, 0x1.8p123, false},  {TERN_F32, 0x1.8p124, true},
+		{TERN_F32, -0x1.8p124, true},  {TERN_BF16, 0x1.8p124, true},
+		{TERN_MXFP4, 0x1p123, false},  {TERN_MXFP4, 0x1.8p124, true},
+		{TERN_MXFP4, 0x1.8p16, false}, {TERN_Q8_0, 65504, false},
+		{TERN_Q8_0, 65536, true},      {TERN_F16, 65504, false},
+	};
+	const struct sample *s = sample_of(TERN_ATTENTION);
+	struct trial t;
+
+	prepare(&t, s);
+	t.c.type[2] = cases[_i].type;
+	for (int i = 0; i < ref_count(s->t[2].ne); i++)
+		t.src[2].v[i] = i % s->t[2].ne[0] == 5 ? cases[_i].value : 1;
+	try_odd(&t, s, 5, cases[_i].ends);
+	fini(&t);
+}
+END_TEST
+
+/* A magnitude above 1 may lift products of a rotation beyond, though their difference is not. */
+START_TEST(products_of_rotations)
+{
+	static const struct {
+		double value;
+		float attn;
+		bool ends;
+	} cases[] = {{0x1.8p127, 1, false}, {0x1.8p127, 1.5f, true}, {0x1p126, 1.5f, false}};
+	const struct sample *s = sample_of(TERN_ROPE);
+	const int64_t at = 4 * 64 + 1; /* of the token at position 1, turned by 0.75 */
+	struct trial t;
+
+	prepare(&t, s);
+	t.op.f[TERN_ROPE_F_ATTN] = cases[_i].attn;
+	t.op.f[TERN_ROPE_F_EXT] = 0;
+	t.src[0].v[at] = t.src[0].v[at + 32] = cases[_i].value;
+	t.src[2].v[1] = 1;
+	try_odd(&t, s, at, cases[_i].ends);
+	fini(&t);
+}
+END_TEST
+
+/* f[1] x^2 + f[2] x: two infinities are NaN. */
+START_TEST(terms_of_xielu)
+{
+	static const struct {
+		double value;
+		bool ends;
+	} cases[] = {{0x1p60, false}, {0x1p100, true}};
+	const struct sample *s = sample_of(TERN_UNARY);
+	struct trial t;
+
+	prepare(&t, s);
+	t.c.dtype = TERN_F32;
+	t.op.i[0] = TERN_XIELU;
+	t.op.f[0] = t.op.f[3] = 0;
+	t.op.f[1] = 1;
+	t.op.f[2] = -0x1p30f;
+	t.src[0].v[3] = cases[_i].value;
+	try_odd(&t, s, 3, cases[_i].ends);
+	fini(&t);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("judge, where binary32 ends");
+	TCase *tc = tcase_create("judge");
+	SRunner *r = srunner_create(s);
+	int failed;
+
+	tcase_add_loop_test(tc, columns_of_values, 0, 10);
+	tcase_add_loop_test(tc, products_of_rotations, 0, 3);
+	tcase_add_loop_test(tc, terms_of_xielu, 0, 2);
+	suite_add_tcase(s, tc);
+	srunner_run_all(r, CK_ENV);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed != 0;
+}
