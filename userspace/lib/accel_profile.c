@@ -28,7 +28,12 @@ int accel_profile_room(struct tern_context *c, const struct tern_run *run)
 		accel_free(&c->owner->base, &c->profile);
 	}
 	ret = accel_alloc(&c->owner->base, room_for(run), &c->profile);
-	return ret ? ret : accel_map_one(c, &c->profile, TERN_READ | TERN_WRITE);
+	if (ret)
+		return ret;
+	ret = accel_map_one(c, &c->profile, TERN_READ | TERN_WRITE);
+	if (ret)
+		accel_free(&c->owner->base, &c->profile); /* or the next run would trust it */
+	return ret;
 }
 
 static void sync_profile(const struct tern_context *c, const struct tern_run *run, uint32_t flags)
