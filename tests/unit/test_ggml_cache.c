@@ -62,8 +62,31 @@ int __wrap_tern_buffer_create(struct tern_device *dev, uint64_t size, struct ter
 	return __real_tern_buffer_create(dev, size, out);
 }
 
+/* ---- compiling ----------------------------------------------------------------------------- */
+static struct {
+	pthread_mutex_t *lock; /* that nobody may have meanwhile */
+	unsigned int times, locked;
+} compiled;
+
+int __real_tern_compile(struct tern_device *dev, const struct tern_graph *graph,
+			struct tern_program **out);
+int __wrap_tern_compile(struct tern_device *dev, const struct tern_graph *graph,
+			struct tern_program **out);
+
+int __wrap_tern_compile(struct tern_device *dev, const struct tern_graph *graph,
+			struct tern_program **out)
+{
+	compiled.times++;
+	if (!pthread_mutex_trylock(compiled.lock))
+		pthread_mutex_unlock(compiled.lock);
+	else
+		compiled.locked++;
+	return __real_tern_compile(dev, graph, out);
+}
+
 /* ---- a cache of its own, and graphs to fill it with ------------------------------------------ */
 static struct cache cache;
+static pthread_mutex_t lock_of_caches = PTHREAD_MUTEX_INITIALIZER;
 static uint64_t clock_of_caches;
 
 static void begin(void)
@@ -72,13 +95,18 @@ static void begin(void)
 	setup();
 	sessions = (__typeof__(sessions)){.most = UINT_MAX};
 	clock_of_caches = 0;
-	cache = (struct cache){.dev = b.plugin.dev, .clock = &clock_of_caches};
+	cache = (struct cache){
+		.dev = b.plugin.dev, .lock = &lock_of_caches, .clock = &clock_of_caches};
+	compiled = (__typeof__(compiled)){.lock = cache.lock};
+	pthread_mutex_lock(cache.lock);
 }
 
 static void end(void)
 {
 	cache_fini(&cache);
+	pthread_mutex_unlock(cache.lock);
 	ck_assert_ptr_null(cache.scratch);
+	ck_assert_uint_eq(compiled.locked, 0);
 	teardown();
 	ck_assert_uint_eq(sessions.live, 0);
 }
@@ -372,6 +400,7 @@ START_TEST(streams_make_room_for_each_other)
 	struct ggml_backend *other = b.stream->device->iface.init_backend(b.stream->device, NULL);
 
 	other->device = b.stream->device;
+	compiled.lock = &b.plugin.lock;
 	chain(4);
 	sessions.most = 2;
 	runs_on(b.stream, 0);
@@ -389,6 +418,7 @@ START_TEST(streams_make_room_for_each_other)
 	sessions.failures = 0;
 	runs_on(other, 2);
 	runs_on(b.stream, 1);
+	ck_assert_uint_eq(compiled.times, 4);
 	other->iface.free(other);
 }
 END_TEST

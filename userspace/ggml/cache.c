@@ -231,15 +231,23 @@ struct cached *cache_find(struct cache *cache, const struct capture *c)
 	return cache->entries[i];
 }
 
-/* The place of that structure's program, which is compiled if there is none. */
+/* The place of that structure's program, which is compiled if there is none. Nobody else puts
+ * programs into this cache, so the place stays free meanwhile. */
 static int find_or_compile(struct cache *cache, const struct capture *c, uint32_t *at)
 {
+	struct cached *entry = NULL;
+	int ret;
+
 	*at = find(cache, c);
 	if (*at < CACHE_PROGRAMS)
 		return 0;
 	*at = oldest(cache);
 	drop(cache, *at);
-	return make(cache, c, &cache->entries[*at]);
+	pthread_mutex_unlock(cache->lock);
+	ret = make(cache, c, &entry);
+	pthread_mutex_lock(cache->lock);
+	cache->entries[*at] = entry;
+	return ret;
 }
 
 static int try_make(struct cache *cache, const struct capture *c, struct cached **out)

@@ -13,6 +13,8 @@
 #ifndef TERN_GGML_CACHE_H
 #define TERN_GGML_CACHE_H
 
+#include <pthread.h>
+
 #include "ggml/capture.h"
 #include "ggml/report.h"
 
@@ -30,6 +32,7 @@ struct cached {
 
 struct cache {
 	struct tern_device *dev;
+	pthread_mutex_t *lock; /* who calls has it; it is given back while a program is compiled */
 	struct cached *entries[CACHE_PROGRAMS];
 	struct tern_buffer *scratch; /* NULL: no session has any */
 	uint64_t *clock;	     /* look-ups, of all caches that make room for each other */

@@ -23,7 +23,7 @@ struct plugin {
 	struct queues queues;
 	uint64_t clock; /* of the streams' caches */
 	/* Of the streams' caches: who has it may look for programs and end sessions. Nobody waits for
-	 * the queue of one stream while he has it, for all others would wait too; but
+	 * the queue of one stream while he has it, or compiles, for all others would wait too; but
 	 * plugin_make_room() and plugin_buffer_destroy() wait for all. */
 	pthread_mutex_t lock;
 };

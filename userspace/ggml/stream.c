@@ -16,6 +16,7 @@ struct stream *stream_create(struct plugin *p, const struct graph_access *access
 	s->plugin = p;
 	s->access = access;
 	s->cache.dev = p->dev;
+	s->cache.lock = &p->lock;
 	s->cache.clock = &p->clock;
 	s->capture.dev = p->dev;
 	s->cache.report = p->report;
