@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 /* What TERN_EXPLAIN tells of sessions and of nodes that are left to the host, and that it costs
  * nothing unset. */
+#include <stdatomic.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "ggml/report.h"
@@ -106,6 +108,31 @@ START_TEST(a_type_that_the_host_does_not_know_is_survived)
 }
 END_TEST
 
+static atomic_bool answered, too_early;
+
+static int take_a_while(const struct queue_task *task)
+{
+	(void)task;
+	nanosleep(&(const struct timespec){.tv_nsec = 30000000}, NULL);
+	too_early = answered;
+	return 0;
+}
+
+/* The host will run it in place, and does not ask who is at work there. */
+START_TEST(a_node_is_left_to_the_host_when_nothing_runs)
+{
+	struct stream *s = b.stream->context;
+	struct queue_task *task = calloc(1, sizeof(*task));
+
+	task->run = take_a_while;
+	ck_assert_int_eq(queue_put(&s->queue, task), 0);
+	ck_assert(!plugin_supports(&b.plugin, refused(TYPE_NEW)));
+	answered = true;
+	stream_wait(s);
+	ck_assert(!too_early);
+}
+END_TEST
+
 static unsigned int count(const char *text, const char *what)
 {
 	unsigned int n = 0;
@@ -147,6 +174,7 @@ int main(void)
 	tcase_add_test(tc, a_trace_alone_puts_no_reasons_into_words);
 	tcase_add_test(tc, what_is_left_to_the_host_is_told_with_its_types_and_the_reason);
 	tcase_add_test(tc, a_type_that_the_host_does_not_know_is_survived);
+	tcase_add_test(tc, a_node_is_left_to_the_host_when_nothing_runs);
 	tcase_add_test(tc, a_session_made_again_has_no_repeat_of_the_one_before);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
