@@ -320,7 +320,7 @@ $(LIB_TESTS): private LDFLAGS += -Wl,--wrap=tern_transport_sim
 $(B)/tests/test_lib_async: private LDFLAGS += -Wl,--wrap=pthread_create
 $(B)/tests/test_ggml_cache: private LDFLAGS += \
 	-Wl,--wrap=tern_session_create_in,--wrap=tern_session_destroy,--wrap=tern_buffer_create \
-	-Wl,--wrap=tern_compile
+	-Wl,--wrap=tern_compile,--wrap=tern_session_run
 $(filter $(B)/tests/test_ggml_%,$(TESTS)): $(GGML_A)
 $(B)/tests/%: $(B)/obj/tests/unit/%.o $(FW_A) $(SUPPORT_A) $(ARCHIVES)
 	$(link) $(CHECK) $(PCRE2)

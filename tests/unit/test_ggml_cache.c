@@ -49,6 +49,20 @@ void __wrap_tern_session_destroy(struct tern_session *s)
 	__real_tern_session_destroy(s);
 }
 
+static int run_error; /* of the next run */
+
+int __real_tern_session_run(struct tern_session *s, const int64_t *symbols, uint32_t nsymbols);
+int __wrap_tern_session_run(struct tern_session *s, const int64_t *symbols, uint32_t nsymbols);
+
+int __wrap_tern_session_run(struct tern_session *s, const int64_t *symbols, uint32_t nsymbols)
+{
+	int ret = run_error;
+
+	run_error = 0;
+	return ret ? tern_fail(ret, "no run for this test")
+		   : __real_tern_session_run(s, symbols, nsymbols);
+}
+
 /* ---- memory -------------------------------------------------------------------------------- */
 static uint64_t largest_buffer; /* a larger one is -ENOMEM */
 
@@ -92,6 +106,7 @@ static uint64_t clock_of_caches;
 static void begin(void)
 {
 	largest_buffer = UINT64_MAX;
+	run_error = 0;
 	setup();
 	sessions = (__typeof__(sessions)){.most = UINT_MAX};
 	clock_of_caches = 0;
@@ -371,8 +386,10 @@ END_TEST
 static enum ggml_status run_on(struct ggml_backend *stream, int i)
 {
 	struct ggml_cgraph graph = split(0, i + SHORTEST);
-	enum ggml_status status = stream->iface.graph_compute(stream, &graph);
+	enum ggml_status status;
 
+	compiled.lock = &b.plugin.lock;
+	status = stream->iface.graph_compute(stream, &graph);
 	stream->iface.synchronize(stream);
 	return status;
 }
@@ -400,7 +417,6 @@ START_TEST(streams_make_room_for_each_other)
 	struct ggml_backend *other = b.stream->device->iface.init_backend(b.stream->device, NULL);
 
 	other->device = b.stream->device;
-	compiled.lock = &b.plugin.lock;
 	chain(4);
 	sessions.most = 2;
 	runs_on(b.stream, 0);
@@ -423,6 +439,37 @@ START_TEST(streams_make_room_for_each_other)
 }
 END_TEST
 
+static char logged[4096];
+
+static void note_log(enum ggml_log_level level, const char *text, void *data)
+{
+	(void)level;
+	(void)data;
+	strncat(logged, text, sizeof(logged) - strlen(logged) - 1);
+}
+
+static void get_log(ggml_log_callback *callback, void **data)
+{
+	*callback = note_log;
+	*data = NULL;
+}
+
+/* synchronize can return nothing: who only reads the results is told by the log. */
+START_TEST(a_failure_in_the_background_is_logged_when_it_happens)
+{
+	chain(1);
+	runs_on(b.stream, 0);
+	host.ggml_log_get = get_log;
+	run_error = -EIO;
+	ck_assert_int_eq(run_on(b.stream, 0), GGML_STATUS_SUCCESS);
+	ck_assert_str_eq(logged, "ggml-tern: no run for this test\n");
+	ck_assert_int_eq(run_on(b.stream, 0), GGML_STATUS_FAILED);
+	ck_assert_ptr_nonnull(strstr(logged, "not begun, since one before it failed"));
+	host.ggml_log_get = NULL;
+	runs_on(b.stream, 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("cache of programs");
@@ -440,6 +487,7 @@ int main(void)
 	tcase_add_test(tc, refusals_for_ever_are_told);
 	tcase_add_loop_test(tc, other_errors_cost_nothing, 0, 2);
 	tcase_add_test(tc, streams_make_room_for_each_other);
+	tcase_add_test(tc, a_failure_in_the_background_is_logged_when_it_happens);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_ENV);
