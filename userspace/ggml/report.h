@@ -14,8 +14,8 @@
 
 struct report;
 
-/* Of a session's graph that was met before, the shortest: from what ggml hands over to what can be run, and
- * the run. 0: it came once. */
+/* Of a session's graph that was met before, the shortest: from what ggml hands over to what can be
+ * run, and the run. 0: it came once. */
 struct report_times {
 	uint64_t lower_ns, run_ns;
 };

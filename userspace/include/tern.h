@@ -322,13 +322,13 @@ struct tern_binding {
 };
 struct tern_fence;
 
-/* On the kernel's device a session is an address space and a queue, of which a program may have few:
- * -EUSERS, -ENOSPC, -EXFULL. */
+/* On the kernel's device a session is an address space and a queue, of which a process may have
+ * few: -EUSERS, -ENOSPC, -EXFULL. */
 TERN_API int tern_session_create(struct tern_program *prog, struct tern_session **out);
 /* With scratch of the caller's, of which the session holds a reference: a buffer that is not wrapped,
  * of TERN_PROGRAM_SCRATCH_BYTES or more. Sessions may share one if only one of them runs at a
- * time; what a run left in it is lost, so the program may have no KEEP storage (-EINVAL). -ERANGE: the
- * scratch is too small. -EXDEV: it is another device's. */
+ * time; what a run left in it is lost, so the program may have no KEEP storage (-EINVAL). -ERANGE:
+ * the scratch is too small. -EXDEV: it is another device's. */
 TERN_API int tern_session_create_in(struct tern_program *prog, struct tern_buffer *scratch,
 				    struct tern_session **out);
 TERN_API void tern_session_destroy(struct tern_session *s);

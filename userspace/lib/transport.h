@@ -67,7 +67,7 @@ struct tern_transport_ops {
 	/* Bytes there are for buffers, and those left of them; NULL: as the host says. */
 	int (*memory)(struct tern_transport *t, uint64_t *most, uint64_t *left);
 	/* NULL from here on: no NPU. */
-	/* All there may be too few of, also room to count what jobs of up to `nops` operators cost. */
+	/* With all there may be too few of, also room to count for jobs of `nops` operators. */
 	int (*context_create)(struct tern_transport *t, size_t nops, struct tern_context **out);
 	void (*context_destroy)(struct tern_context *c);
 	/* The context may touch exactly these, from the next job on. */
