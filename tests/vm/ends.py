@@ -7,7 +7,7 @@ import json
 import re
 import time
 
-from faults import ENGINES, STUCK, by_mark, judge_log
+from faults import ENGINES, EVERYTHING, STUCK, by_mark, judge_log
 from judge import complaints, judge_kernel, sections
 
 # DEVICE: which kind of queue. DURING (shell): what is done to the device, and "run" for tern-run; what
@@ -25,6 +25,9 @@ ENDS = [
     End("DMA error, user-owned", USER, "ask 'dma-error 1'; run", FAULTED.format("RING"), [REFUSED]),
     End("hung engines", KERNEL, "ask 'hang 1'; run", NO_PROGRESS,
         [r"no progress for \d+ ms, its job is aborted", STUCK, ENGINES]),
+    # Its job is in the engines, and lost with what they had in their memory.
+    End("a fatal ECC error", KERNEL, "ask 'hang 1'; run & at_work; ask 'ecc fatal'; wait",
+        r"^tern-run: .*the NPU was reset meanwhile, .*; run it again, and see dmesg$", [EVERYTHING]),
     End("a budget", KERNEL, f"export LD_PRELOAD={PRELOAD} TERN_TEST_BUDGET=1000; run; unset LD_PRELOAD",
         FAULTED.format("BUDGET") + ".*; give it less work at once, as by smaller batches$", []),
 ]
@@ -37,6 +40,13 @@ run() {{
 }}
 told() {{ echo "# host: $1"; read -r answer </dev/tty; case $answer in ok*) ;; *) false ;; esac; }}
 ask() {{ told "$1" || echo "the device says: $answer"; }}
+at_work() {{
+	for i in $(seq 100); do
+		awk '$8 > $10 && $6 >= 0 {{ found = 1 }} END {{ exit !found }}' \
+			/sys/kernel/debug/accel/*/queues && break
+		sleep 0.05
+	done
+}}
 """
 TRY = """echo "# begin {number}"
 echo "<4>selftest: ends: {what}" >/dev/kmsg
