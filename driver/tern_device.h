@@ -144,7 +144,7 @@ struct tern_device {
 		struct list_head bos;
 		/** @objects.vms: All struct tern_vm */
 		struct list_head vms;
-		/** @objects.queues: All struct tern_runqueue */
+		/** @objects.queues: All struct tern_runqueue. Changed with slots.lock, too */
 		struct list_head queues;
 	} objects;
 };

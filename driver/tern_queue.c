@@ -287,8 +287,10 @@ static void queue_release(struct work_struct *work)
 	synchronize_rcu(); /* the interrupt may still look at the ring */
 	/* One step, so that a device that leaves meanwhile finds all of it or nothing. */
 	mutex_lock(&tdev->objects.lock);
+	mutex_lock(&tdev->slots.lock);
+	list_del(&queue->node); /* a device that fails looks at the rings of all that are listed */
+	mutex_unlock(&tdev->slots.lock);
 	detach_memory(queue);
-	list_del(&queue->node);
 	mutex_unlock(&tdev->objects.lock);
 	tern_save_free(tdev, &queue->save, &queue->save_node);
 	tern_vm_put(queue->vm);
@@ -428,6 +430,20 @@ err_memory:
 	return ret;
 }
 
+/* From now on it is told when the device fails. */
+static void queue_list(struct tern_runqueue *queue)
+{
+	struct tern_device *tdev = queue->tdev;
+
+	mutex_lock(&tdev->objects.lock);
+	mutex_lock(&tdev->slots.lock);
+	list_add_tail(&queue->node, &tdev->objects.queues);
+	if (!tdev->ready)
+		tern_queue_die(queue, -ENODEV, NULL);
+	mutex_unlock(&tdev->slots.lock);
+	mutex_unlock(&tdev->objects.lock);
+}
+
 static struct tern_runqueue *queue_create(struct tern_file *file, struct tern_vm *vm,
 					  const struct drm_tern_queue_create *args)
 {
@@ -445,9 +461,7 @@ static struct tern_runqueue *queue_create(struct tern_file *file, struct tern_vm
 	queue->vm = tern_vm_get(vm);
 	kref_get(&queue->account->kref);
 	drm_dev_get(&queue->tdev->drm);
-	mutex_lock(&queue->tdev->objects.lock);
-	list_add_tail(&queue->node, &queue->tdev->objects.queues);
-	mutex_unlock(&queue->tdev->objects.lock);
+	queue_list(queue);
 	return queue;
 }
 

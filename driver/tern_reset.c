@@ -137,6 +137,7 @@ void tern_device_fail(struct tern_device *tdev)
 	tern_ipc_close(tdev);
 	stop(tdev);
 	tern_slots_fail(tdev);
+	tern_user_fail(tdev);
 }
 
 static int climb_from(struct tern_device *tdev, enum tern_rung rung, const char *why, bool routine)

@@ -704,22 +704,21 @@ void tern_slots_after_reset(struct tern_device *tdev, bool firmware, bool everyt
 }
 
 /**
- * tern_slots_fail() - The device is off the bus: nobody has a slot any more
- * @tdev: Device; struct tern_slots.lock is held
+ * tern_slots_fail() - The device is off the bus: nobody has a slot any more, and no queue lives
+ * @tdev: Device, not ready any more; struct tern_slots.lock is held
+ *
+ * Those without a slot are told as well: who waits for one of them waits for nothing.
  */
 void tern_slots_fail(struct tern_device *tdev)
 {
+	struct tern_runqueue *queue;
 	unsigned int slot;
 
-	for (slot = 0; slot < TERN_NSLOTS; slot++) {
-		struct tern_runqueue *queue = holder(&tdev->slots, slot);
-
-		if (!queue)
-			continue;
-		tern_queue_collect(queue);
+	list_for_each_entry(queue, &tdev->objects.queues, node)
 		tern_queue_die(queue, -ENODEV, NULL);
-		forget_holder(tdev, queue);
-	}
+	for (slot = 0; slot < TERN_NSLOTS; slot++)
+		if (holder(&tdev->slots, slot))
+			forget_holder(tdev, holder(&tdev->slots, slot));
 	tern_slots_kick(tdev);
 }
 

@@ -118,7 +118,8 @@ static void wait_for_turn(struct tern_runqueue *queue, bool again)
 	unsigned long flags;
 
 	spin_lock_irqsave(&tdev->slots.wait_lock, flags);
-	if (list_empty(&queue->wait_node)) {
+	/* Of a device that has failed nobody looks at the list any more. */
+	if (tdev->ready && list_empty(&queue->wait_node)) {
 		tern_queue_get(queue);
 		if (again) {
 			list_add(&queue->wait_node, &tdev->user.waiting);
@@ -459,14 +460,22 @@ void tern_user_init(struct tern_device *tdev)
 }
 
 /**
+ * tern_user_fail() - Nobody gets a turn any more
+ * @tdev: Device, not ready any more; struct tern_slots.lock is held
+ */
+void tern_user_fail(struct tern_device *tdev)
+{
+	struct tern_runqueue *queue;
+
+	while ((queue = pop_waiting(tdev)))
+		tern_queue_put(queue);
+}
+
+/**
  * tern_user_stop() - The device leaves
  * @tdev: Device, which is not ready any more
  */
 void tern_user_stop(struct tern_device *tdev)
 {
-	struct tern_runqueue *queue;
-
 	cancel_delayed_work_sync(&tdev->user.work);
-	while ((queue = pop_waiting(tdev)))
-		tern_queue_put(queue);
 }

@@ -33,6 +33,7 @@ struct tern_user {
 };
 
 void tern_user_init(struct tern_device *tdev);
+void tern_user_fail(struct tern_device *tdev);
 void tern_user_stop(struct tern_device *tdev);
 int tern_user_queue_init(struct tern_runqueue *queue, struct drm_tern_queue_create *args,
 			 struct drm_file *file);

@@ -270,6 +270,9 @@ int tern_mmu_forget_all(struct tern_device *tdev)
 void tern_user_zap_all(struct tern_device *tdev)
 {
 }
+void tern_user_fail(struct tern_device *tdev)
+{
+}
 void tern_user_awake(struct tern_device *tdev)
 {
 }
@@ -349,6 +352,7 @@ static void queue_init(struct mock_queue *queue, unsigned int i)
 	spin_lock_init(&base->lock);
 	INIT_LIST_HEAD(&base->wait_node);
 	init_waitqueue_head(&base->wait);
+	list_add_tail(&base->node, &mock->tdev.objects.queues);
 }
 
 int mock_init(struct kunit *test)
@@ -371,6 +375,7 @@ int mock_init(struct kunit *test)
 	if (!tdev->wq)
 		return -ENOMEM;
 	mutex_init(&tdev->user.lock);
+	INIT_LIST_HEAD(&tdev->objects.queues);
 	tern_slots_init(tdev);
 	tern_reset_init(tdev);
 	tern_watchdog_init(tdev);

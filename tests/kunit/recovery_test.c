@@ -282,9 +282,11 @@ static void a_device_that_no_reset_helps_is_off(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, tern_read(&mock->tdev, TERN_REG_DMA_ENABLE), 0);
 	KUNIT_EXPECT_EQ(test, mock->queue[0].died, -ENODEV);
 	KUNIT_EXPECT_EQ(test, mock_queue(0)->slot, -1);
+	/* Also those without a slot, whether they have work or not. */
+	KUNIT_EXPECT_EQ(test, mock->queue[1].died, -ENODEV);
+	KUNIT_EXPECT_EQ(test, mock->queue[2].died, -ENODEV);
 	tern_slot_want(mock_queue(1));
 	mock_settle();
-	KUNIT_EXPECT_EQ(test, mock->queue[1].died, -ENODEV);
 }
 
 /* DMA_IDLE stays 0: what the device had begun may yet reach memory. */

@@ -81,6 +81,11 @@ FAULTS = {
         "all ones, all held": [r"reset of everything: ",
                                r"no reset helps: the device is switched off"],
     },
+    "fault_off": {
+        "who never had a slot": [r"no reset helps: the device is switched off"],
+        "who waits for a turn": [r"reset of everything: ",
+                                 r"no reset helps: the device is switched off"],
+    },
     "fault_memory": {
         "late acknowledgement": [],
         "no acknowledgement": [UNACKNOWLEDGED.format(rung)
@@ -106,7 +111,10 @@ MAY_SAY = {
     "firmware without memory": "|".join(AWAKE),
     # The bus core, if the device was to sleep or to wake just then.
     **{test: r"Unable to change power state from \w+ to \w+, device inaccessible"
-       for test in ("all ones", "all ones, all held")},
+       for test in ("all ones", "all ones, all held", "who waits for a turn")},
+    # The same, or whoever found the device awake.
+    "who never had a slot": r"Unable to change power state from \w+ to \w+, device inaccessible"
+                            "|reset of everything: ",
 }
 
 
