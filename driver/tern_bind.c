@@ -421,7 +421,7 @@ static int call_async(struct bind_call *call, struct drm_file *file)
 	int cookie, ret = -ENODEV;
 
 	if (drm_dev_enter(call->vm->base.drm, &cookie)) {
-		ret = prepare_and_push(call, file);
+		ret = tern_vm_check(call->vm) ?: prepare_and_push(call, file);
 		free_binds(call);
 		drm_dev_exit(cookie);
 	}
@@ -435,8 +435,6 @@ static int prepare_and_run(struct bind_call *call, struct drm_file *file)
 
 	if (refused == -EINTR || refused == -ERESTARTSYS)
 		return refused;
-	if (READ_ONCE(call->vm->error))
-		return -ENOTRECOVERABLE;
 	return run_sync(call) ?: refused;
 }
 
@@ -446,7 +444,7 @@ static int call_sync(struct bind_call *call, struct drm_file *file)
 
 	if (ret)
 		return ret;
-	ret = prepare_and_run(call, file);
+	ret = tern_vm_check(call->vm) ?: prepare_and_run(call, file);
 	mutex_unlock(&call->vm->lock);
 	free_binds(call);
 	drm_dev_exit(cookie);

@@ -241,6 +241,26 @@ err_kernel:
 	return ret;
 }
 
+/**
+ * tern_device_enter() - drm_dev_enter() for who wants something new of the device
+ * @drm: Device
+ * @cookie: For drm_dev_exit()
+ *
+ * When it has failed nothing new is of use, and maybe no memory is given back any more. Who only
+ * asks for something or lets go of it calls drm_dev_enter().
+ *
+ * Return: false if the device has left, or failed for good
+ */
+bool tern_device_enter(struct drm_device *drm, int *cookie)
+{
+	if (!drm_dev_enter(drm, cookie))
+		return false;
+	if (READ_ONCE(to_tern_device(drm)->ready))
+		return true;
+	drm_dev_exit(*cookie);
+	return false;
+}
+
 /* Nobody is in an ioctl that needs it: DRM has unplugged it, or knows nothing of it yet. */
 static void shut_down(struct tern_device *tdev)
 {

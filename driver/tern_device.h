@@ -154,6 +154,7 @@ struct tern_device {
 int tern_device_add(struct tern_device *tdev);
 void tern_device_remove(struct tern_device *tdev);
 void tern_device_fail(struct tern_device *tdev);
+bool tern_device_enter(struct drm_device *drm, int *cookie);
 
 static inline u32 tern_read(struct tern_device *tdev, u32 reg)
 {

@@ -187,7 +187,7 @@ struct drm_gem_object *tern_gem_prime_import(struct drm_device *drm, struct dma_
 	struct drm_gem_object *obj;
 	int cookie;
 
-	if (!drm_dev_enter(drm, &cookie))
+	if (!tern_device_enter(drm, &cookie))
 		return ERR_PTR(-ENODEV);
 	obj = drm_gem_prime_import(drm, dma_buf);
 	drm_dev_exit(cookie);
@@ -373,7 +373,7 @@ int tern_ioctl_bo_create(struct drm_device *drm, void *data, struct drm_file *dr
 			return -ENOENT;
 	}
 	ret = -ENODEV;
-	if (drm_dev_enter(drm, &cookie)) {
+	if (tern_device_enter(drm, &cookie)) {
 		ret = bo_create(drm_file, args, vm);
 		drm_dev_exit(cookie);
 	}

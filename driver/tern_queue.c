@@ -500,10 +500,10 @@ static int add_queue(struct drm_file *drm_file, struct tern_vm *vm,
 {
 	struct tern_file *file = drm_file->driver_priv;
 	struct tern_runqueue *queue;
-	int ret = 0;
+	int ret = tern_vm_check(vm);
 
-	if (READ_ONCE(vm->error))
-		return -ENOTRECOVERABLE;
+	if (ret)
+		return ret;
 	queue = queue_create(file, vm, args);
 	if (IS_ERR(queue))
 		return PTR_ERR(queue);

@@ -276,7 +276,7 @@ int tern_ioctl_bo_from_userptr(struct drm_device *drm, void *data, struct drm_fi
 	memory = memory_alloc(args->address, args->size, args->flags & DRM_TERN_USERPTR_READONLY);
 	if (IS_ERR(memory))
 		return PTR_ERR(memory);
-	if (!drm_dev_enter(drm, &cookie)) {
+	if (!tern_device_enter(drm, &cookie)) {
 		memory_free(memory, false, false);
 		return -ENODEV;
 	}

@@ -224,6 +224,20 @@ static struct tern_vm *vm_create(struct tern_device *tdev)
 	return vm;
 }
 
+/**
+ * tern_vm_check() - May anything new be made of it?
+ * @vm: VM
+ *
+ * Return: 0, -ENOTRECOVERABLE: it is unusable, for which a device that has failed is not the first
+ * reason; or -ENODEV: the device has failed
+ */
+int tern_vm_check(struct tern_vm *vm)
+{
+	if (READ_ONCE(vm->error))
+		return -ENOTRECOVERABLE;
+	return READ_ONCE(to_tern_device(vm->base.drm)->ready) ? 0 : -ENODEV;
+}
+
 /* ---- ioctls -------------------------------------------------------------------- */
 
 static int add_vm(struct tern_file *file, struct drm_tern_vm_create *args)
@@ -257,7 +271,7 @@ int tern_ioctl_vm_create(struct drm_device *drm, void *data, struct drm_file *fi
 
 	if (args->flags)
 		return -EINVAL;
-	if (!drm_dev_enter(drm, &cookie))
+	if (!tern_device_enter(drm, &cookie))
 		return -ENODEV;
 	ret = add_vm(file->driver_priv, args);
 	drm_dev_exit(cookie);

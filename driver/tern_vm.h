@@ -67,6 +67,7 @@ static inline struct tern_vm *to_tern_vm(struct drm_gpuvm *base)
 
 struct tern_vm *tern_vm_get(struct tern_vm *vm);
 void tern_vm_put(struct tern_vm *vm);
+int tern_vm_check(struct tern_vm *vm);
 struct tern_vm *tern_vm_lookup(struct tern_file *file, u32 id);
 void tern_vm_add_fence(struct tern_vm *vm, struct drm_exec *exec, struct dma_fence *fence);
 void tern_vm_detach(struct tern_vm *vm);

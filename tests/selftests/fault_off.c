@@ -4,6 +4,7 @@
  * released.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "selftest_fault.h"
@@ -33,6 +34,35 @@ static void check_dead(int fd, uint32_t queue)
 	EQUAL(state.state, DRM_TERN_QUEUE_DEAD);
 	EQUAL(state.error, -ENODEV);
 	EQUAL(state.error_job, 0);
+}
+
+/* Nothing new is to be had; what there is can be looked at, and let go of. */
+static void check_refused(struct context *c, uint32_t handle)
+{
+	static char memory[PAGE] __attribute__((aligned(PAGE)));
+	struct drm_prime_handle shared = {.handle = handle, .flags = DRM_CLOEXEC | DRM_RDWR};
+	struct drm_tern_vm_bind_op op[2] = {
+		{.bo_handle = c->data.handle, .va = 2 * DATA_VA, .size = PAGE},
+		{.type = DRM_TERN_BIND_UNMAP, .va = DATA_VA, .size = PAGE}};
+	struct drm_tern_vm_state state = {.vm_id = c->vm};
+
+	REFUSED(c->fd, VM_CREATE, ENODEV, .flags = 0);
+	REFUSED(c->fd, BO_CREATE, ENODEV, .size = PAGE);
+	REFUSED(c->fd, BO_CREATE, ENODEV, .size = PAGE, .vm_id = c->vm);
+	REFUSED(c->fd, BO_FROM_USERPTR, ENODEV, .address = (uintptr_t)memory, .size = PAGE);
+	REFUSED(c->fd, QUEUE_CREATE, ENODEV, .vm_id = c->vm);
+	for (int i = 0; i < 2; i++) {
+		REFUSED(c->fd, VM_BIND, ENODEV, .vm_id = c->vm, .ops = DRM_TERN_ARRAY(1, &op[i]));
+		REFUSED(c->fd, VM_BIND, ENODEV, .vm_id = c->vm, .ops = DRM_TERN_ARRAY(1, &op[i]),
+			.flags = DRM_TERN_VM_BIND_ASYNC);
+	}
+	do_ioctl(s.a.fd, DRM_IOCTL_PRIME_HANDLE_TO_FD, &shared);
+	EQUAL(try_ioctl(c->fd, DRM_IOCTL_PRIME_FD_TO_HANDLE, &shared), -ENODEV);
+	do_ioctl(c->fd, DRM_IOCTL_TERN_VM_STATE, &state);
+	EQUAL(state.error, 0);
+	REFUSED(c->fd, QUEUE_DESTROY, 0, .queue_id = c->queue);
+	REFUSED(c->fd, VM_DESTROY, 0, .vm_id = c->vm);
+	close_handle(c->fd, c->data.handle);
 }
 
 /* ---- Who never had a slot ---- */
@@ -72,6 +102,7 @@ static void who_never_had_a_slot(void)
 	EQUAL(wait_job(s.b.fd, wait.queue_id, 1, PATIENCE), -ENODEV);
 	EQUAL(user_wait(&user, 1, PATIENCE), -ENODEV);
 	EQUAL(user_kick(&user), -ENODEV);
+	check_refused(&s.b, s.a.data.handle);
 	user_unmap(&user);
 	come_back();
 }

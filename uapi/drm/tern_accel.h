@@ -29,9 +29,14 @@
  * - -EFAULT: a pointer does not lead to memory that may be read or written
  * - -ENOENT: no VM, queue, buffer or syncobj of that number in this file
  * - -ENOMEM: the kernel found no memory
- * - -ENODEV: the device is gone, or failed for good
+ * - -ENODEV: the device is gone, or failed for good; see below
  * - -EINTR: a signal came; nothing was done, call again
  * - -E2BIG: an array of more elements than drm_tern_limits allows, or a bad stride or size
+ *
+ * A device that is gone refuses everything. Of one that failed for good all queues are dead, nobody
+ * waits any longer, and nothing new is to be had: BO_CREATE, BO_FROM_USERPTR, the import of a
+ * buffer, VM_CREATE, VM_BIND, QUEUE_CREATE, QUEUE_KICK and SUBMIT are refused. QUEUE_STATE,
+ * VM_STATE and what lets go of something go on working.
  *
  * Each limit of a file has one errno that means nothing else (struct drm_tern_limits says how
  * much there is):
