@@ -5,6 +5,7 @@
  */
 #include <linux/dma-mapping.h>
 #include <linux/highmem.h>
+#include <linux/sched/signal.h>
 
 #include <drm/drm_drv.h>
 #include <drm/drm_file.h>
@@ -126,9 +127,14 @@ void tern_bo_poke(struct tern_bo *bo, u64 offset, u64 value)
 
 /* ---- BO_SYNC -------------------------------------------------------------------- */
 
+/* How many pages are done at a stretch. */
+#define SYNC_STRETCH 1024
+
 struct sync_context {
 	struct tern_bo *bo;
 	u32 flags;
+	u32 pages;
+	int ret;
 };
 
 /* Behind an IOMMU what is contiguous for the device need not be so for the CPU, beyond a page. */
@@ -142,14 +148,26 @@ static void sync_page(struct sync_context *sync, u64 dma, u64 size)
 		dma_sync_single_for_cpu(dev, dma, size, DMA_FROM_DEVICE);
 }
 
+/* A large buffer has millions of pages. */
+static int pause_between(struct sync_context *sync)
+{
+	if (++sync->pages % SYNC_STRETCH)
+		return 0;
+	cond_resched();
+	return fatal_signal_pending(current) ? -EINTR : 0;
+}
+
 static void sync_run(void *context, u64 at, u64 dma, u64 size)
 {
-	while (size) {
+	struct sync_context *sync = context;
+
+	while (size && !sync->ret) {
 		u64 step = min(PAGE_SIZE - offset_in_page(dma), size);
 
-		sync_page(context, dma, step);
+		sync_page(sync, dma, step);
 		dma += step;
 		size -= step;
+		sync->ret = pause_between(sync);
 	}
 }
 
@@ -172,7 +190,7 @@ static int bo_sync(struct tern_bo *bo, const struct drm_tern_bo_sync *args)
 		tern_sgt_walk(&place, args->offset, args->size, sync_run, &sync);
 	}
 	dma_resv_unlock(bo->base.base.resv);
-	return 0;
+	return sync.ret;
 }
 
 int tern_ioctl_bo_sync(struct drm_device *drm, void *data, struct drm_file *file)

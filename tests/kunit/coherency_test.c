@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-/* BO_SYNC: which lines the DMA layer is told of. */
+/* BO_SYNC: which lines the DMA layer is told of, and how long at a stretch. */
 #include <linux/dma-mapping.h>
+#include <linux/sched/signal.h>
 
 #include "mock.h"
 
@@ -8,7 +9,8 @@
 static struct {
 	u64 begin, bytes;
 	unsigned int to_device, from_device;
-	bool strays; /* beyond the page, or not where the last one ended */
+	bool strays;			/* beyond the page, or not where the last one ended */
+	unsigned int pauses, killed_at; /* in that pause; 0: never */
 } synced;
 
 static void note(dma_addr_t dma, size_t size)
@@ -32,6 +34,10 @@ static void from_device(struct device *dev, dma_addr_t dma, size_t size)
 
 #define dma_sync_single_for_device(dev, dma, size, dir) to_device(dev, dma, size)
 #define dma_sync_single_for_cpu(dev, dma, size, dir)	from_device(dev, dma, size)
+
+#undef cond_resched
+#define cond_resched()		  (synced.pauses++)
+#define fatal_signal_pending(who) (synced.killed_at == synced.pauses)
 
 #include "tern_coherency.c"
 
@@ -80,11 +86,43 @@ static void less_than_a_page(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, synced.to_device, 1);
 }
 
+#define STRETCHES(n) ((n)*1024 * PAGE_SIZE)
+
+/* In two runs, neither of which ends with a stretch. */
+static int sync_much(struct kunit *test, unsigned int killed_at)
+{
+	struct tern_bo *bo = kunit_kzalloc(test, sizeof(*bo), GFP_KERNEL);
+	struct sync_context context = {.bo = bo, .flags = DRM_TERN_SYNC_TO_DEVICE};
+	u64 first = STRETCHES(2) - PAGE_SIZE;
+
+	KUNIT_ASSERT_NOT_NULL(test, bo);
+	bo->base.base.dev = &mock->tdev.drm;
+	memset(&synced, 0, sizeof(synced));
+	synced.killed_at = killed_at;
+	sync_run(&context, 0, 0, first);
+	sync_run(&context, first, first, STRETCHES(2) + PAGE_SIZE);
+	return context.ret;
+}
+
+static void others_run_meanwhile(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, sync_much(test, 0), 0);
+	KUNIT_EXPECT_EQ(test, synced.bytes, STRETCHES(4));
+	KUNIT_EXPECT_EQ(test, synced.pauses, 4);
+}
+
+static void who_is_killed_stops(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, sync_much(test, 2), -EINTR);
+	KUNIT_EXPECT_EQ(test, synced.bytes, STRETCHES(2));
+	KUNIT_EXPECT_EQ(test, sync_much(test, 1), -EINTR);
+	KUNIT_EXPECT_EQ(test, synced.bytes, STRETCHES(1));
+}
+
 static struct kunit_case cases[] = {
-	KUNIT_CASE(each_page_by_itself),
-	KUNIT_CASE(parts_of_pages_at_both_ends),
-	KUNIT_CASE(less_than_a_page),
-	{},
+	KUNIT_CASE(each_page_by_itself), KUNIT_CASE(parts_of_pages_at_both_ends),
+	KUNIT_CASE(less_than_a_page),	 KUNIT_CASE(others_run_meanwhile),
+	KUNIT_CASE(who_is_killed_stops), {},
 };
 
 static struct kunit_suite suite = {

@@ -341,7 +341,8 @@ struct drm_tern_bo_mmap_offset {
  * Moves ownership of cached memory between CPU and device; does nothing where
  * DRM_TERN_INFO_COHERENT is set. Waits for no job: that is the caller's to do first. Lines are
  * treated as wholes: CPU and device must not use the same line at the same time. User memory and
- * DRM_TERN_BO_CACHED buffers need it; for others it is allowed and does nothing.
+ * DRM_TERN_BO_CACHED buffers need it; for others it is allowed and does nothing. Only being killed
+ * ends it in its middle (-EINTR).
  */
 struct drm_tern_bo_sync {
 	/** @handle: Buffer. */
