@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What differs between 6.12 LTS and the newest kernel, and nothing else. Code uses the
- * newer kernel's ideas; a name here begins with tern_ where signatures differ.
+ * newer kernel's ideas; a name here begins with tern_ where signatures differ. Versions in
+ * between are no more than the best that is known of when something changed.
  */
 #ifndef TERN_COMPAT_H
 #define TERN_COMPAT_H
@@ -29,8 +30,8 @@
 #define TERN_GPUVA_FEATURE 0
 #endif
 
-/* A fence that has signalled is still asked for names and its release. */
-#define TERN_FENCE_NEEDS_MODULE TERN_OLD_KERNEL
+/* A fence that has signalled is still asked for names and its release: before 541c8f2468b9. */
+#define TERN_FENCE_NEEDS_MODULE (LINUX_VERSION_CODE < KERNEL_VERSION(7, 1, 0))
 
 /* What a workqueue without WQ_UNBOUND was anyway. */
 #if TERN_OLD_KERNEL
