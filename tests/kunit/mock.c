@@ -267,15 +267,6 @@ int tern_mmu_forget_all(struct tern_device *tdev)
 {
 	return 0;
 }
-void tern_user_zap_all(struct tern_device *tdev)
-{
-}
-void tern_user_fail(struct tern_device *tdev)
-{
-}
-void tern_user_awake(struct tern_device *tdev)
-{
-}
 void tern_perf_drain(struct tern_device *tdev)
 {
 }
@@ -374,8 +365,9 @@ int mock_init(struct kunit *test)
 	tdev->wq = alloc_ordered_workqueue("tern-kunit", 0);
 	if (!tdev->wq)
 		return -ENOMEM;
-	mutex_init(&tdev->user.lock);
 	INIT_LIST_HEAD(&tdev->objects.queues);
+	tdev->cleanup_wq = tdev->wq;
+	tern_user_init(tdev);
 	tern_slots_init(tdev);
 	tern_reset_init(tdev);
 	tern_watchdog_init(tdev);
@@ -405,6 +397,7 @@ void mock_exit(struct kunit *test)
 	tern_device_fail(tdev);
 	mutex_unlock(&tdev->slots.lock);
 	mock_settle();
+	tern_user_stop(tdev);
 	cancel_delayed_work_sync(&tdev->slots.turn);
 	cancel_delayed_work_sync(&tdev->watchdog.work);
 	destroy_workqueue(tdev->wq);
