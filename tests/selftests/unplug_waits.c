@@ -42,19 +42,55 @@ static bool unbound_in_time(void)
 	return true;
 }
 
-static char state_of(pid_t process)
+static void read_proc(pid_t process, const char *file, char *text, size_t size)
 {
-	char path[64], text[256] = "", *state;
+	char path[64];
+	ssize_t n;
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", process);
+	snprintf(path, sizeof(path), "/proc/%d/%s", process, file);
 	fd = open(path, O_RDONLY);
-	CHECK(fd >= 0);
-	CHECK(read(fd, text, sizeof(text) - 1) > 0);
-	close(fd);
+	n = fd < 0 ? 0 : read(fd, text, size - 1);
+	text[n > 0 ? n : 0] = 0;
+	if (fd >= 0)
+		close(fd);
+}
+
+static char state_of(pid_t process)
+{
+	char text[256], *state;
+
+	read_proc(process, "stat", text, sizeof(text));
 	state = strrchr(text, ')');
 	CHECK(state && state[1]);
 	return state[2];
+}
+
+/* As far as this kernel tells: the call's number, the file and what is asked of it. */
+static bool may_be_in_ioctl(pid_t process, int fd, unsigned long request)
+{
+	unsigned long of, asked;
+	char text[256];
+	int call;
+
+	read_proc(process, "syscall", text, sizeof(text));
+	if (!*text)
+		return true;
+	return sscanf(text, "%d %lx %lx", &call, &of, &asked) == 3 && call == SYS_ioctl &&
+	       of == (unsigned long)fd && asked == request;
+}
+
+static void await_sleep_in_ioctl(pid_t process, int fd, unsigned long request)
+{
+	for (int i = 0; i < 6000; i++) {
+		char state = state_of(process);
+
+		CHECK(state != 'Z');
+		if (state == 'S' && may_be_in_ioctl(process, fd, request))
+			return;
+		usleep(10000);
+	}
+	fail(__FILE__, __LINE__, "it does not wait");
 }
 
 static void binds(void)
@@ -90,8 +126,7 @@ static void a_bind_that_waits_for_another(void)
 	late.vm_id = c.vm;
 	do_ioctl(c.fd, DRM_IOCTL_TERN_VM_BIND, &late);
 	child = start_child(binds);
-	while (state_of(child) != 'S')
-		usleep(10000);
+	await_sleep_in_ioctl(child, c.fd, DRM_IOCTL_TERN_VM_BIND);
 	in_time = unbound_in_time();
 	if (!in_time)
 		kill(child, SIGKILL);
