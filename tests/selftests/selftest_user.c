@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "selftest_user.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
+
+#include <tern/fw.h>
 
 static struct drm_tern_info info(int fd)
 {
@@ -90,4 +94,64 @@ int user_wait(struct user *u, uint64_t jobs, int64_t milliseconds)
 					   .timeout_ns = monotonic(milliseconds)};
 
 	return try_ioctl(u->fd, DRM_IOCTL_TERN_QUEUE_WAIT, &args);
+}
+
+/* ---- What was done for a queue ---- */
+static struct drm_tern_perf_event events[4096];
+
+void user_trace(const struct user *u)
+{
+	struct drm_tern_perf args = {.op = DRM_TERN_PERF_TRACE_START, .size = ARRAY_SIZE(events)};
+
+	do_ioctl(u->fd, DRM_IOCTL_TERN_PERF, &args);
+}
+
+/* Appends to events[]; their new number. */
+static size_t trace_read(const struct user *u, size_t n)
+{
+	struct drm_tern_perf args = {.op = DRM_TERN_PERF_TRACE_READ,
+				     .size = (uint32_t)(sizeof(events) - n * sizeof(events[0])),
+				     .stride = sizeof(events[0]),
+				     .pointer = (uintptr_t)&events[n]};
+
+	do_ioctl(u->fd, DRM_IOCTL_TERN_PERF, &args);
+	EQUAL(args.lost, 0);
+	return n + args.size / sizeof(events[0]);
+}
+
+static bool is_firmwares(size_t i, uint64_t what)
+{
+	return events[i].kind == DRM_TERN_PERF_FW && events[i].arg == what;
+}
+
+/* Reads until the firmware has said that all jobs ended. 0: it said more than anybody kept. */
+static size_t trace_of(const struct user *u)
+{
+	uint64_t ended = 0;
+	size_t n = 0, end;
+
+	for (int i = 0; i < 200; i++) {
+		for (end = trace_read(u, n); n < end; n++)
+			ended += is_firmwares(n, TERN_FW_TRACE_END);
+		if (ended == u->written)
+			return n;
+		usleep(50000);
+	}
+	printf("# of %d jobs the firmware's trace has %d\n", (int)u->written, (int)ended);
+	return 0;
+}
+
+void user_ran_in_each_slot(const struct user *u)
+{
+	size_t n = trace_of(u);
+	bool ran = true;
+
+	for (size_t i = 0; i < n; i++) {
+		if (events[i].kind == DRM_TERN_PERF_BOUND) {
+			CHECK(ran);
+			ran = false;
+		}
+		ran |= is_firmwares(i, TERN_FW_TRACE_RUN);
+	}
+	CHECK(ran);
 }

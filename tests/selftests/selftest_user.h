@@ -26,4 +26,9 @@ void user_ring(struct user *user);
 int user_kick(struct user *user);
 int user_wait(struct user *user, uint64_t jobs, int64_t milliseconds);
 
+/* Of all queues of its file from now on; no other may have jobs. */
+void user_trace(const struct user *user);
+/* However often its turn was over: it was given no slot in vain. All its jobs have ended. */
+void user_ran_in_each_slot(const struct user *user);
+
 #endif /* SELFTEST_USER_H */
