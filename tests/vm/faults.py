@@ -72,6 +72,11 @@ FAULTS = {
         "waiters of user-owned queues": [EVERYTHING],
         "opened while others wait": [],
     },
+    "fault_once": {
+        "once, and a reset of everything": [EVERYTHING] * 8,
+        "once, and a reset of engines": [STUCK, STILL_IN] * 3,
+        "once, and a reset of the bus": [],
+    },
     "fault_held": {
         "hung engines, all held": [STUCK, ENGINES],
         "hung engines of a user-owned queue": [STUCK, ENGINES],
