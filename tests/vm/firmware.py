@@ -152,8 +152,9 @@ def write_files(folder):
 
 def told_once(log, sentence):
     """What is wrong with a log that should have one line of the driver, this one."""
-    ours = [line for line in complaints("\n".join(log), ()) if "[drm]" in line]
-    splat = [line for line in complaints("\n".join(log), ()) if "[drm]" not in line
+    said = complaints("\n".join(log), (), reloads=True)
+    ours = [line for line in said if "[drm]" in line]
+    splat = [line for line in said if "[drm]" not in line
              and not re.search(r"probe with driver tern failed|Direct firmware load|loading \S+ failed", line)]
     if sentence and not (len(ours) == 1 and re.search(sentence, ours[0])):
         return [f"the driver's one line is not: {sentence}", *ours, *splat]

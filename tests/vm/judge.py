@@ -39,13 +39,15 @@ COMPLAINT = re.compile(
     r"|\btern ([0-9a-f.:]+|tern-npu\S*): ")  # the driver: what reaches the console is a warning or worse
 
 # UML, as of 7.3: flush_tlb_mm() walks a process's mappings, and without a lock if they are another's
-# that are taken away: those of doorbells and buffers of a device that leaves. And where a module was,
-# KASAN goes on to know its red zones, which the next one's relocations touch as they are read.
+# that are taken away: those of doorbells and buffers of a device that leaves.
 NOT_OURS = re.compile(
     r"WARNING: suspicious RCU usage\n(?:.*\n){0,4}?lib/maple_tree\.c:\d+ suspicious .*\n"
-    r"(?:(?!WARNING).*\n){0,60}?.*\] flush_tlb_mm\+"
-    r"|BUG: KASAN: global-out-of-bounds in memcmp\+.*\n"
-    r"(?:(?!BUG).*\n){0,60}?.*\] apply_relocate_add\+")
+    r"(?:(?!WARNING).*\n){0,60}?.*\] flush_tlb_mm\+")
+# The same, of what loads modules where others were: KASAN goes on to know their red zones, which the loader
+# touches as it fills in the next one. It goes on to report, too, but lockdep is off from then on.
+STALE = re.compile(
+    r"BUG: KASAN: global-out-of-bounds in (load_module\+|memcmp\+.*\n"
+    r"(?:(?!BUG).*\n){0,60}?.*\] apply_relocate_add\+)")
 
 
 class Total:
@@ -62,9 +64,12 @@ class Total:
         sys.stdout.flush()
 
 
-def complaints(console, provoked):
-    """Of PROVOKED, what was meant to be said, any number of times up to that is left out."""
+def complaints(console, provoked, reloads=False):
+    """Of PROVOKED, what was meant to be said, any number of times up to that is left out. RELOADS:
+    modules were loaded where others had been."""
     console = NOT_OURS.sub("", "\n".join(console.splitlines()))
+    if reloads:
+        console = STALE.sub("", console)
     found = [line.strip() for line in console.splitlines() if COMPLAINT.search(line)]
     for known, most in dict(provoked).items():
         for line in [line for line in found if re.search(known, line)][:most]:
@@ -72,8 +77,8 @@ def complaints(console, provoked):
     return found
 
 
-def judge_kernel(total, name, console, start, provoked=()):
-    found = complaints(console, provoked)
+def judge_kernel(total, name, console, start, provoked=(), reloads=False):
+    found = complaints(console, provoked, reloads)
     total.row(f"{name}: the kernel's log", not found, bool(found),
               time.time() - start, found)
 

@@ -20,12 +20,18 @@ echo "reloaded $done times"
 echo "# end reload $? $(($(date +%s) - begun))"
 modprobe tern && sh /tern/tests/selftests/run fault_unload
 """
+# Stands in the kernel's log before a bug made on purpose, and after all that is judged.
+PLANT = "a bug is planted"
+PLANTED = f"""echo '<4>{PLANT}' >/dev/kmsg
+echo use-after-free >/sys/module/broken/parameters/bug
+"""
 
 
 def check(total, name, guest, forget, scan):
-    """GUEST runs a command in a debugging guest that has not loaded the module."""
+    """GUEST runs a command in a debugging guest that has not loaded the module, nor tests/vm/broken."""
     start = time.time()
-    seen = guest(forget + LOOP.format(times=TIMES) + scan)
+    seen = guest("modprobe broken\n" + forget + LOOP.format(times=TIMES) + scan + PLANTED)
+    console, _, after = seen.console.partition(PLANT)
     ended = sections(seen.said)
     lines, _, seconds = ended.get("reload", ([], 125, 0.0))
     right = lines == [f"reloaded {TIMES} times"]
@@ -35,4 +41,6 @@ def check(total, name, guest, forget, scan):
     tap = judge_tap(name, "fault_unload", lines, status)
     total.row(f"{name}: fault_unload", tap.good, tap.bad, seconds, tap.why, tap.skipped)
     judge_scan(total, f"{name}: kmemleak of reloads", ended)
-    judge_kernel(total, f"{name}: reloads", seen.console, start)
+    judge_kernel(total, f"{name}: reloads", console, start, reloads=True)
+    found = "KASAN: slab-use-after-free in use_after_free" in after
+    total.row(f"{name}: sees a bug after that", found, not found, 0)

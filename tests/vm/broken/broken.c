@@ -50,6 +50,17 @@ static void use_after_free(void)
 	pr_info("broken: reads %d\n", READ_ONCE(object[8]));
 }
 
+static void out_of_bounds(void)
+{
+	char *object = kmalloc(64, GFP_KERNEL);
+
+	if (!object)
+		return;
+	OPTIMIZER_HIDE_VAR(object);
+	WRITE_ONCE(object[64], 1);
+	kfree(object);
+}
+
 /*
  * Memory that the allocator may have to wait for, on the way to the end of a fence that it may wait
  * for itself. Only the kernel teaches lockdep the latter, at boot (dma_resv_lockdep()): if it did
@@ -71,6 +82,7 @@ static const struct {
 	{"lock-order", lock_in_both_orders},
 	{"leak", leak},
 	{"use-after-free", use_after_free},
+	{"out-of-bounds", out_of_bounds},
 	{"alloc-while-signalling", alloc_while_signalling},
 };
 
@@ -90,7 +102,7 @@ static int set_bug(const char *value, const struct kernel_param *param)
 static const struct kernel_param_ops bug_ops = {.set = set_bug};
 
 module_param_cb(bug, &bug_ops, NULL, 0200);
-MODULE_PARM_DESC(bug,
-		 "lock-order, leak, use-after-free or alloc-while-signalling, done once written");
+MODULE_PARM_DESC(bug, "lock-order, leak, use-after-free, out-of-bounds or alloc-while-signalling, "
+		      "done once written");
 MODULE_DESCRIPTION("Bugs that a debugging kernel has to find");
 MODULE_LICENSE("GPL");
