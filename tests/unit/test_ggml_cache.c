@@ -13,8 +13,20 @@
 static struct {
 	unsigned int live, most; /* with `most` of them, one more is -EUSERS */
 	unsigned int begun, failures;
-	int error; /* of the next `failures` */
+	int error;	       /* of the next `failures` */
+	unsigned int unlocked; /* ended, though others might have ended them just then */
 } sessions;
+
+static pthread_mutex_t *lock; /* of the cache at hand */
+
+static bool is_unlocked(void)
+{
+	bool unlocked = !pthread_mutex_trylock(lock);
+
+	if (unlocked)
+		pthread_mutex_unlock(lock);
+	return unlocked;
+}
 
 int __real_tern_session_create_in(struct tern_program *prog, struct tern_buffer *scratch,
 				  struct tern_session **out);
@@ -46,6 +58,7 @@ int __wrap_tern_session_create_in(struct tern_program *prog, struct tern_buffer 
 void __wrap_tern_session_destroy(struct tern_session *s)
 {
 	sessions.live -= s != NULL;
+	sessions.unlocked += is_unlocked();
 	__real_tern_session_destroy(s);
 }
 
@@ -78,8 +91,9 @@ int __wrap_tern_buffer_create(struct tern_device *dev, uint64_t size, struct ter
 
 /* ---- compiling ----------------------------------------------------------------------------- */
 static struct {
-	pthread_mutex_t *lock; /* that nobody may have meanwhile */
-	unsigned int times, locked;
+	unsigned int times, locked; /* nobody may have the lock meanwhile */
+	unsigned int failures;
+	int error; /* of the next `failures` */
 } compiled;
 
 int __real_tern_compile(struct tern_device *dev, const struct tern_graph *graph,
@@ -91,10 +105,11 @@ int __wrap_tern_compile(struct tern_device *dev, const struct tern_graph *graph,
 			struct tern_program **out)
 {
 	compiled.times++;
-	if (!pthread_mutex_trylock(compiled.lock))
-		pthread_mutex_unlock(compiled.lock);
-	else
-		compiled.locked++;
+	compiled.locked += !is_unlocked();
+	if (compiled.failures) {
+		compiled.failures--;
+		return tern_fail(compiled.error, "no program for this test");
+	}
 	return __real_tern_compile(dev, graph, out);
 }
 
@@ -112,7 +127,8 @@ static void begin(void)
 	clock_of_caches = 0;
 	cache = (struct cache){
 		.dev = b.plugin.dev, .lock = &lock_of_caches, .clock = &clock_of_caches};
-	compiled = (__typeof__(compiled)){.lock = cache.lock};
+	compiled = (__typeof__(compiled)){0};
+	lock = cache.lock;
 	pthread_mutex_lock(cache.lock);
 }
 
@@ -124,6 +140,7 @@ static void end(void)
 	ck_assert_uint_eq(compiled.locked, 0);
 	teardown();
 	ck_assert_uint_eq(sessions.live, 0);
+	ck_assert_uint_eq(sessions.unlocked, 0);
 }
 
 /* x, -x, x, -x ...: its beginnings are the structures 0 .. n-1, which all need two rows of scratch. */
@@ -381,6 +398,22 @@ START_TEST(other_errors_cost_nothing)
 }
 END_TEST
 
+/* Without the lock, others may end sessions and their scratch: who only compiles leaves them alone. */
+START_TEST(what_does_not_compile_costs_nothing)
+{
+	struct cached *entry;
+
+	chain(2);
+	make(0);
+	compiled.error = -E2BIG;
+	compiled.failures = 1;
+	ck_assert_int_eq(try(1, &entry), -E2BIG);
+	ck_assert_uint_eq(sessions.unlocked, 0);
+	ck_assert_ptr_nonnull(find(0));
+	make(1);
+}
+END_TEST
+
 /* ---- streams ------------------------------------------------------------------------------- */
 
 static enum ggml_status run_on(struct ggml_backend *stream, int i)
@@ -388,7 +421,7 @@ static enum ggml_status run_on(struct ggml_backend *stream, int i)
 	struct ggml_cgraph graph = split(0, i + SHORTEST);
 	enum ggml_status status;
 
-	compiled.lock = &b.plugin.lock;
+	lock = &b.plugin.lock;
 	status = stream->iface.graph_compute(stream, &graph);
 	stream->iface.synchronize(stream);
 	return status;
@@ -486,6 +519,7 @@ int main(void)
 	tcase_add_loop_test(tc, one_refusal_costs_one_session, 0, 6);
 	tcase_add_test(tc, refusals_for_ever_are_told);
 	tcase_add_loop_test(tc, other_errors_cost_nothing, 0, 2);
+	tcase_add_test(tc, what_does_not_compile_costs_nothing);
 	tcase_add_test(tc, streams_make_room_for_each_other);
 	tcase_add_test(tc, a_failure_in_the_background_is_logged_when_it_happens);
 	suite_add_tcase(s, tc);

@@ -155,18 +155,19 @@ void cache_end_oldest(struct cache *cache)
 
 /* ---- programs -------------------------------------------------------------------------------- */
 
-static void destroy(struct cache *cache, struct cached *entry)
+/* Without a session. */
+static void free_entry(struct cached *entry)
 {
 	if (!entry)
 		return;
-	end_session(cache, entry);
 	tern_program_destroy(entry->prog);
 	capture_fini(&entry->key);
 	free(entry->bound);
 	free(entry);
 }
 
-static int make(struct cache *cache, const struct capture *c, struct cached **out)
+/* Nothing of any cache is touched: its lock was given back. */
+static int make(struct tern_device *dev, const struct capture *c, struct cached **out)
 {
 	struct cached *entry = calloc(1, sizeof(*entry));
 	struct tern_graph *graph = NULL;
@@ -179,10 +180,10 @@ static int make(struct cache *cache, const struct capture *c, struct cached **ou
 	if (!ret)
 		ret = create_graph(c, &graph);
 	if (!ret)
-		ret = tern_compile(cache->dev, graph, &entry->prog);
+		ret = tern_compile(dev, graph, &entry->prog);
 	tern_graph_destroy(graph);
 	if (ret) {
-		destroy(cache, entry);
+		free_entry(entry);
 		return ret;
 	}
 	*out = entry;
@@ -193,8 +194,13 @@ static int make(struct cache *cache, const struct capture *c, struct cached **ou
 
 static void drop(struct cache *cache, uint32_t i)
 {
-	destroy(cache, cache->entries[i]);
+	struct cached *entry = cache->entries[i];
+
+	if (!entry)
+		return;
+	end_session(cache, entry);
 	cache->entries[i] = NULL;
+	free_entry(entry);
 }
 
 static uint32_t oldest(const struct cache *cache)
@@ -244,7 +250,7 @@ static int find_or_compile(struct cache *cache, const struct capture *c, uint32_
 	*at = oldest(cache);
 	drop(cache, *at);
 	pthread_mutex_unlock(cache->lock);
-	ret = make(cache, c, &entry);
+	ret = make(cache->dev, c, &entry);
 	pthread_mutex_lock(cache->lock);
 	cache->entries[*at] = entry;
 	return ret;

@@ -56,6 +56,7 @@ bool cache_lacks_room(int err);
 uint64_t cache_idle_since(const struct cache *cache);
 /* End it. None may be running. */
 void cache_end_oldest(struct cache *cache);
+/* With the lock, too. */
 void cache_fini(struct cache *cache);
 
 #endif

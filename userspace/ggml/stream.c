@@ -37,8 +37,8 @@ void stream_destroy(struct stream *s)
 	for (at = &s->plugin->streams; *at != s; at = &(*at)->next)
 		;
 	*at = s->next;
+	cache_fini(&s->cache); /* before who waits to destroy a buffer that a session holds */
 	pthread_mutex_unlock(&s->plugin->lock);
-	cache_fini(&s->cache);
 	capture_fini(&s->capture);
 	report_flush(s->plugin->report);
 	free(s);
