@@ -93,7 +93,8 @@ int __wrap_tern_buffer_create(struct tern_device *dev, uint64_t size, struct ter
 static struct {
 	unsigned int times, locked; /* nobody may have the lock meanwhile */
 	unsigned int failures;
-	int error; /* of the next `failures` */
+	int error;		 /* of the next `failures` */
+	void (*meanwhile)(void); /* before each of these */
 } compiled;
 
 int __real_tern_compile(struct tern_device *dev, const struct tern_graph *graph,
@@ -108,6 +109,8 @@ int __wrap_tern_compile(struct tern_device *dev, const struct tern_graph *graph,
 	compiled.locked += !is_unlocked();
 	if (compiled.failures) {
 		compiled.failures--;
+		if (compiled.meanwhile)
+			compiled.meanwhile();
 		return tern_fail(compiled.error, "no program for this test");
 	}
 	return __real_tern_compile(dev, graph, out);
@@ -182,9 +185,12 @@ static struct cached *find(int i)
 
 static int try_nodes(int first, int n, struct cached **out)
 {
+	int ret;
+
 	*out = NULL;
 	captured(first, n);
-	return cache_make(&cache, &b.capture, out);
+	ret = cache_compile(&cache, &b.capture, out);
+	return ret ? ret : cache_begin(&cache, *out);
 }
 
 static int try(int i, struct cached **out)
@@ -414,6 +420,28 @@ START_TEST(what_does_not_compile_costs_nothing)
 }
 END_TEST
 
+/* Once, as the sessions have it. */
+START_TEST(a_compiler_that_lacks_memory_may_have_that_of_sessions)
+{
+	struct cached *entry;
+
+	chain(4);
+	make(0);
+	make(1);
+	compiled.error = -ENOMEM;
+	compiled.failures = 1;
+	make(2);
+	ck_assert_ptr_null(find(0));
+	ck_assert_ptr_null(find(1));
+	compiled.failures = UINT_MAX;
+	ck_assert_int_eq(try(3, &entry), -ENOMEM);
+	ck_assert_str_eq(tern_last_error(), "no program for this test");
+	ck_assert_uint_eq(compiled.failures, UINT_MAX - 2);
+	compiled.failures = 0;
+	make(3);
+}
+END_TEST
+
 /* ---- streams ------------------------------------------------------------------------------- */
 
 static enum ggml_status run_on(struct ggml_backend *stream, int i)
@@ -472,6 +500,35 @@ START_TEST(streams_make_room_for_each_other)
 }
 END_TEST
 
+static struct ggml_backend *neighbour;
+
+static void neighbour_works(void)
+{
+	struct ggml_cgraph graph = split(0, SHORTEST);
+
+	ck_assert_uint_gt(compiled.failures, UINT_MAX - 10);
+	ck_assert_int_eq(neighbour->iface.graph_compute(neighbour, &graph), GGML_STATUS_SUCCESS);
+	neighbour->iface.synchronize(neighbour);
+}
+
+/* Though there are ever others' sessions that could end. */
+START_TEST(what_never_compiles_is_told_while_others_go_on)
+{
+	neighbour = b.stream->device->iface.init_backend(b.stream->device, NULL);
+	neighbour->device = b.stream->device;
+	chain(2);
+	runs_on(neighbour, 0);
+	compiled.error = -ENOMEM;
+	compiled.failures = UINT_MAX;
+	compiled.meanwhile = neighbour_works;
+	ck_assert_int_eq(run_on(b.stream, 1), GGML_STATUS_ALLOC_FAILED);
+	ck_assert(!is_idle(neighbour));
+	compiled.failures = 0;
+	runs_on(b.stream, 1);
+	neighbour->iface.free(neighbour);
+}
+END_TEST
+
 static char logged[4096];
 
 static void note_log(enum ggml_log_level level, const char *text, void *data)
@@ -520,7 +577,9 @@ int main(void)
 	tcase_add_test(tc, refusals_for_ever_are_told);
 	tcase_add_loop_test(tc, other_errors_cost_nothing, 0, 2);
 	tcase_add_test(tc, what_does_not_compile_costs_nothing);
+	tcase_add_test(tc, a_compiler_that_lacks_memory_may_have_that_of_sessions);
 	tcase_add_test(tc, streams_make_room_for_each_other);
+	tcase_add_test(tc, what_never_compiles_is_told_while_others_go_on);
 	tcase_add_test(tc, a_failure_in_the_background_is_logged_when_it_happens);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);

@@ -256,23 +256,30 @@ static int find_or_compile(struct cache *cache, const struct capture *c, uint32_
 	return ret;
 }
 
-static int try_make(struct cache *cache, const struct capture *c, struct cached **out)
+/* All that a compiler may lack is memory, which this cache's sessions have. To go on until there are
+ * none would be without an end where others' count: they begin again while this one compiles. */
+int cache_compile(struct cache *cache, const struct capture *c, struct cached **out)
 {
 	uint32_t i;
 	int ret = find_or_compile(cache, c, &i);
 
+	if (cache_lacks_room(ret) && oldest_session(cache)) {
+		end_all(cache);
+		ret = find_or_compile(cache, c, &i);
+	}
 	if (ret)
 		return ret;
 	*out = cache->entries[i];
 	(*out)->used = ++*cache->clock;
-	return (*out)->session ? 0 : begin_session(cache, *out);
+	return 0;
 }
 
-int cache_make(struct cache *cache, const struct capture *c, struct cached **out)
+int cache_begin(struct cache *cache, struct cached *entry)
 {
-	int ret;
+	int ret = 0;
 
-	while ((ret = try_make(cache, c, out)) && cache_lacks_room(ret) && oldest_session(cache))
+	while (!entry->session && (ret = begin_session(cache, entry)) && cache_lacks_room(ret) &&
+	       oldest_session(cache))
 		cache_end_oldest(cache);
 	return ret;
 }

@@ -41,16 +41,18 @@ struct cache {
 
 /* The program of that structure. NULL: there is none that could run. */
 struct cached *cache_find(struct cache *cache, const struct capture *c);
-/* Compile it, or begin its session again. 0 or a negative errno; then tern_last_error() says why. As
- * others make room, none may be running. */
-int cache_make(struct cache *cache, const struct capture *c, struct cached **out);
+/* As that, but compiled if there is none, and perhaps without a session. 0 or a negative errno; then
+ * tern_last_error() says why. As others of this cache make room, none may be running. */
+int cache_compile(struct cache *cache, const struct capture *c, struct cached **out);
+/* Its session, if it has none. As with cache_compile(), but the lock is kept. */
+int cache_begin(struct cache *cache, struct cached *entry);
 /* Point it at the memory of a capture of that structure. */
 int cache_bind(struct cached *entry, const struct capture_place *places);
 /* That memory goes away: no session may hold on to it, or be running. */
 void cache_forget(struct cache *cache, const struct tern_buffer *buf);
 /* None may be running. */
 void cache_end_failed(struct cache *cache);
-/* Might cache_make(), which ended so, do better once another cache's sessions end? */
+/* Might cache_begin(), which ended so, do better once another cache's sessions end? */
 bool cache_lacks_room(int err);
 /* When the session was used that has been idle for longest; UINT64_MAX: there is none. */
 uint64_t cache_idle_since(const struct cache *cache);

@@ -140,6 +140,17 @@ static int put_job(struct stream *s, struct cached *entry, uint64_t start)
 	return ret;
 }
 
+/* Under the lock from first to last: each turn leaves fewer sessions. */
+static int begin(struct stream *s, struct cached *entry)
+{
+	int ret;
+
+	do
+		ret = cache_begin(&s->cache, entry);
+	while (cache_lacks_room(ret) && plugin_make_room(s->plugin));
+	return ret;
+}
+
 static int make_program(struct stream *s, struct cached **entry)
 {
 	int ret;
@@ -148,9 +159,9 @@ static int make_program(struct stream *s, struct cached **entry)
 	pthread_mutex_unlock(&s->plugin->lock);
 	stream_wait(s);
 	pthread_mutex_lock(&s->plugin->lock);
-	do
-		ret = cache_make(&s->cache, &s->capture, entry);
-	while (cache_lacks_room(ret) && plugin_make_room(s->plugin));
+	ret = cache_compile(&s->cache, &s->capture, entry);
+	if (!ret)
+		ret = begin(s, *entry);
 	if (ret)
 		host_log(GGML_LOG_LEVEL_ERROR, "%s", tern_last_error());
 	else
