@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,18 +68,30 @@ static bool dump_awaited(void)
 	return dump_path();
 }
 
+/* The device's link to it goes last, and until then the kernel minds another. */
+static bool dump_left(const char *path, const char *link)
+{
+	char target[8];
+
+	return !access(path, F_OK) || readlink(link, target, sizeof(target)) >= 0;
+}
+
 /* That one; another may follow at once. */
 static void dump_remove(void)
 {
-	char path[320];
+	char path[320], device[PATH_MAX], link[PATH_MAX + 16];
 	FILE *file;
 
+	snprintf(path, sizeof(path), CLASSES "/devcoredump/%s/failing_device",
+		 sibling("devcoredump", "failing_device"));
+	CHECK(realpath(path, device));
+	snprintf(link, sizeof(link), "%s/devcoredump", device);
 	snprintf(path, sizeof(path), "%s", dump_path());
 	file = fopen(path, "w");
 	CHECK(file && fputs("0", file) >= 0 && !fclose(file));
-	for (int i = 0; i < PATIENCE && !access(path, F_OK); i++)
+	for (int i = 0; i < PATIENCE && dump_left(path, link); i++)
 		usleep(100000);
-	CHECK(access(path, F_OK));
+	CHECK(!dump_left(path, link));
 }
 
 static const char *dump_read(void)
