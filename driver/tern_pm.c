@@ -90,7 +90,11 @@ static int fall_asleep(struct tern_device *tdev, enum tern_sleep how)
 			tern_reset_request(tdev, TERN_RUNG_FIRMWARE, "it does not resume");
 		return -EBUSY;
 	}
-	tern_slots_before_sleep(tdev);
+	/* Firmware that does not sleep goes on giving slots their turns. */
+	if (ret)
+		tern_slots_before_reset(tdev, true);
+	else
+		tern_slots_before_sleep(tdev);
 	/* What a sleep may cost: the clocks to tell its times by, and its counters. */
 	tern_perf_drain(tdev);
 	tern_perf_note_busy(tdev);
@@ -131,6 +135,7 @@ static bool firmware_lost(struct tern_device *tdev)
 	       tern_read(tdev, TERN_FW_REG_BOOT_STATUS) != TERN_FW_STAGE_READY;
 }
 
+/* If it fails jobs may have begun already. */
 static int go_on(struct tern_device *tdev)
 {
 	int ret;
@@ -151,14 +156,17 @@ static int go_on(struct tern_device *tdev)
 
 static int wake_locked(struct tern_device *tdev)
 {
+	bool lost = tdev->pm.unsettled || firmware_lost(tdev);
 	int ret = -EIO;
 
 	if (!tdev->ready)
 		return -ENODEV;
 	set_asleep(tdev, false);
-	if (!tdev->pm.unsettled && !firmware_lost(tdev))
+	if (!lost)
 		ret = go_on(tdev);
-	/* Noted before the sleep, and not to be asked of slots that have lost everything. */
+	/* Else noted before the sleep, and not to be asked of slots that have lost everything. */
+	if (ret && tdev->ready && !lost)
+		tern_slots_before_reset(tdev, true);
 	if (ret && tdev->ready)
 		ret = tern_restart_locked(tdev);
 	tern_watchdog_arm(tdev);

@@ -181,7 +181,7 @@ int tern_reset_locked(struct tern_device *tdev, enum tern_rung rung, const char 
 	atomic_inc(&tdev->reset.count);
 	tern_dump_reset(tdev, why);
 	tern_perf_drain(tdev);
-	tern_slots_before_reset(tdev);
+	tern_slots_before_reset(tdev, rung >= TERN_RUNG_FIRMWARE);
 	return climb_from(tdev, rung, why, false);
 }
 

@@ -26,6 +26,8 @@
 
 /* From clearing VALID to the slot's being idle: a drain of what is in flight. */
 #define TAKE_TIMEOUT_US 500000
+/* From stopping the MCU to its standing still: the instruction it is at. */
+#define MCU_TIMEOUT_US 100000
 
 static struct tern_runqueue *holder(struct tern_slots *slots, unsigned int slot)
 {
@@ -102,6 +104,16 @@ void tern_slot_count_cycles(struct tern_runqueue *queue)
 	queue->counted = now;
 }
 
+/* Has it been in the engines since its cycles were counted? They may be when it leaves. */
+static bool ran_since(struct tern_runqueue *queue)
+{
+	struct tern_device *tdev = queue->tdev;
+	bool idle = slot_idle(tdev, queue->slot);
+
+	return tern_read64(tdev, tern_slot_reg(queue->slot, TERN_SLOT_REG_CYCLES)) !=
+	       queue->counted || !idle;
+}
+
 static void forget_holder(struct tern_device *tdev, struct tern_runqueue *queue)
 {
 	unsigned long flags;
@@ -165,15 +177,18 @@ void tern_slot_leave_locked(struct tern_runqueue *queue, bool abort)
 	queue->leaving = true; /* a reset on the way does not start it again */
 	ret = firmware_given_up(tdev) ? -ETIMEDOUT :
 	      stop_slot(tdev, slot, abort ? TERN_FW_STOP_ABORT : TERN_FW_STOP_SAVE);
+	tern_slot_count_cycles(queue);
 	state = tern_slot_state(tdev, slot);
 	queue->restore = !abort && (queue->shut ? queue->restore : state == TERN_SLOT_SAVED);
-	tern_slot_count_cycles(queue);
 	if (!abort)
 		tern_fault_look_locked(queue); /* it may have come since they were looked at */
 	take_slot(tdev, slot);
 	queue->leaving = false;
 	if (queue->slot < 0)
 		return; /* nothing helped: the device is off, and nobody has a slot any more */
+	/* Firmware that was not asked, or did not hear, may have taken it up meanwhile. */
+	if (ret && !queue->shut && ran_since(queue))
+		queue->restore = false;
 	if (!abort && !ret && in_engines(state))
 		tern_queue_die(queue, -ETIMEDOUT, NULL);
 	else if (!abort && !queue->restore && !queue->dead)
@@ -578,6 +593,16 @@ static void note_all(struct tern_device *tdev)
 			note(holder(&tdev->slots, slot));
 }
 
+/* It was not in the engines when it was noted: what is saved is of no use if it has been since. */
+static void note_if_it_got_in(struct tern_runqueue *queue)
+{
+	if (queue->interrupted || queue->fault.code || !ran_since(queue))
+		return;
+	queue->restore = false;
+	queue->interrupted = true;
+}
+
+/* Who is found in the engines keeps others out, and so is among the last. */
 static void shut_all(struct tern_device *tdev, bool interrupted)
 {
 	unsigned int slot;
@@ -585,40 +610,47 @@ static void shut_all(struct tern_device *tdev, bool interrupted)
 	for (slot = 0; slot < tdev->slots.count; slot++) {
 		struct tern_runqueue *queue = holder(&tdev->slots, slot);
 
-		if (queue && !queue->leaving && queue->interrupted == interrupted)
+		if (!queue || queue->leaving)
+			continue;
+		if (!queue->shut)
+			note_if_it_got_in(queue);
+		if (queue->interrupted == interrupted)
 			shut(queue);
 	}
 }
 
-/* Who was in the engines left in time for another to get in, before that was shut. */
 static void note_who_got_in(struct tern_device *tdev)
 {
 	unsigned int slot;
 
 	for (slot = 0; slot < tdev->slots.count; slot++) {
 		struct tern_runqueue *queue = holder(&tdev->slots, slot);
-		u64 cycles;
 
-		if (!queue || queue->leaving || queue->interrupted || queue->fault.code)
-			continue;
-		cycles = tern_read64(tdev, tern_slot_reg(slot, TERN_SLOT_REG_CYCLES));
-		if (cycles == queue->counted && slot_idle(tdev, slot))
-			continue;
-		queue->restore = false; /* it may have been taken up, and then is of no use */
-		queue->interrupted = true;
+		if (queue && !queue->leaving)
+			note_if_it_got_in(queue);
 	}
+}
+
+/* If it is to be reset. What it has said can still be read. */
+static void stop_firmware(struct tern_device *tdev)
+{
+	tern_write(tdev, TERN_REG_MCU_CONTROL, 0);
+	tern_poll(tdev, TERN_REG_STATUS, TERN_STATUS_MCU_RUNS, 0, MCU_TIMEOUT_US);
 }
 
 /**
  * tern_slots_before_reset() - Note which contexts are saved and who runs, take everybody's slots
  * @tdev: Device; struct tern_slots.lock is held
+ * @firmware: The firmware is reset, too
  *
  * Not VALID: neither firmware nor device begin a job that the reset is about to cost. Those in the
  * engines come last: as long as they are there nobody else gets in. Who did not answer is why the
  * engines are reset, and dies of it.
  */
-void tern_slots_before_reset(struct tern_device *tdev)
+void tern_slots_before_reset(struct tern_device *tdev, bool firmware)
 {
+	if (firmware)
+		stop_firmware(tdev);
 	note_all(tdev);
 	shut_all(tdev, false);
 	shut_all(tdev, true);

@@ -48,7 +48,7 @@ void tern_slots_collect(struct tern_device *tdev);
 void tern_slots_barrier(struct tern_device *tdev);
 void tern_slot_want(struct tern_runqueue *queue);
 bool tern_slots_stuck(struct tern_device *tdev);
-void tern_slots_before_reset(struct tern_device *tdev);
+void tern_slots_before_reset(struct tern_device *tdev, bool firmware);
 void tern_slots_before_sleep(struct tern_device *tdev);
 void tern_slots_after_reset(struct tern_device *tdev, bool firmware, bool everything);
 void tern_slots_fail(struct tern_device *tdev);

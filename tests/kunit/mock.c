@@ -55,7 +55,7 @@ static bool engines_idle(void)
 	return true;
 }
 
-/* As soon as nobody is in the engines the next is, and counts cycles. */
+/* As soon as nobody is in the engines the next is. */
 static void schedule_next(void)
 {
 	unsigned int slot = mock->next;
@@ -63,15 +63,16 @@ static void schedule_next(void)
 	if (!slot || !engines_idle() || !(mock_control(slot) & TERN_SLOT_VALID))
 		return;
 	*state(slot) = TERN_SLOT_RUNNING;
-	++*reg(tern_slot_reg(slot, TERN_SLOT_REG_CYCLES));
 }
 
 static void control(unsigned int slot, u32 value)
 {
 	if (value & TERN_SLOT_VALID)
 		*state(slot) = value & TERN_SLOT_RESTORE ? TERN_SLOT_SAVED : TERN_SLOT_IDLE;
-	else if (in_engines(slot) && !mock->sticks)
+	else if (in_engines(slot) && !mock->sticks) {
 		*state(slot) = TERN_SLOT_IDLE;
+		++*reg(tern_slot_reg(slot, TERN_SLOT_REG_CYCLES));
+	}
 	if (!value && mock->leaves) {
 		*state(mock->leaves - 1) = TERN_SLOT_IDLE;
 		mock->leaves = 0;
