@@ -7,6 +7,7 @@ import json
 import re
 import time
 
+from at_work import AT_WORK
 from faults import ENGINES, EVERYTHING, STUCK, by_mark, judge_log
 from judge import complaints, judge_kernel, sections
 
@@ -26,7 +27,7 @@ ENDS = [
     End("hung engines", KERNEL, "ask 'hang 1'; run", NO_PROGRESS,
         [r"no progress for \d+ ms, its job is aborted", STUCK, ENGINES]),
     # Its job is in the engines, and lost with what they had in their memory.
-    End("a fatal ECC error", KERNEL, "ask 'hang 1'; run & at_work; ask 'ecc fatal'; wait",
+    End("a fatal ECC error", KERNEL, "ask 'hang 1'; run & at_work $! && ask 'ecc fatal'; wait",
         r"^tern-run: .*the NPU was reset meanwhile, .*; run it again, and see dmesg$", [EVERYTHING]),
     End("a budget", KERNEL, f"export LD_PRELOAD={PRELOAD} TERN_TEST_BUDGET=1000; run; unset LD_PRELOAD",
         FAULTED.format("BUDGET") + ".*; give it less work at once, as by smaller batches$", []),
@@ -40,13 +41,6 @@ run() {{
 }}
 told() {{ echo "# host: $1"; read -r answer </dev/tty; case $answer in ok*) ;; *) false ;; esac; }}
 ask() {{ told "$1" || echo "the device says: $answer"; }}
-at_work() {{
-	for i in $(seq 100); do
-		awk '$8 > $10 && $6 >= 0 {{ found = 1 }} END {{ exit !found }}' \
-			/sys/kernel/debug/accel/*/queues && break
-		sleep 0.05
-	done
-}}
 """
 TRY = """echo "# begin {number}"
 echo "<4>selftest: ends: {what}" >/dev/kmsg
@@ -63,7 +57,7 @@ echo "# end {number}-after 0 0"
 
 def command(words):
     """WORDS are tern-run's."""
-    return (HELPERS.format(command=" ".join(f"'{word}'" for word in words))
+    return (AT_WORK + HELPERS.format(command=" ".join(f"'{word}'" for word in words))
             + "".join(TRY.format(number=number, **end._asdict())
                       for number, end in enumerate(ENDS)))
 

@@ -6,20 +6,13 @@ time for its drivers, as at SysRq-B, that has to be seen.
 """
 import time
 
+from at_work import AT_WORK
 from judge import judge_kernel
 
-# Until a job is in its ring and not done, or there is no hope for one.
-WAIT = """setsid {command} >/tmp/said 2>&1 &
-give_up() {{ echo "# $1"; tail -n 3 /tmp/said; exit 1; }}
-for i in $(seq {tries}); do
-	awk '$8 > $10 && $6 >= 0 {{ found = 1 }} END {{ exit !found }}' /sys/kernel/debug/accel/*/queues 2>/dev/null && break
-	kill -0 $! 2>/dev/null || give_up "it ended before a job of it was seen"
-	[ $i -lt {tries} ] || give_up "no job of it was seen"
-	sleep 0.1
-done
+RUN = """setsid {command} >/tmp/said 2>&1 &
+at_work $! || {{ tail -n 3 /tmp/said; exit 1; }}
 echo '# running'
 """
-TRIES = 3000  # of a tenth of a second, and what each takes
 DOWN = "poweroff -f; sleep 100\n"
 AT_ONCE = "echo b >/proc/sysrq-trigger; sleep 100\n"
 QUIET = {"reaches_memory": 0, "mcu_runs": 0, "engines_run": 0}
@@ -36,7 +29,7 @@ def check(total, name, command, guest):
     for what, how, quiet in (("leaves the device quiet", DOWN, True),
                              ("sees a device that is not", AT_ONCE, False)):
         start = time.time()
-        seen = guest(WAIT.format(command=command, tries=TRIES) + how)
+        seen = guest(AT_WORK + RUN.format(command=command) + how)
         state = left(seen.device)
         good = ("# running" in seen.said and state.keys() == QUIET.keys()
                 and (state == QUIET if quiet else state["reaches_memory"] == 1))
