@@ -270,6 +270,8 @@ START_TEST(product_of_scales)
 	ck_assert_int_eq(judge_result(&t.c, &got), -1);
 	got.v[7] = NAN;
 	ck_assert_int_eq(judge_result(&t.c, &got), _i ? -1 : 7);
+	got.v[7] = 1;
+	ck_assert_int_eq(judge_result(&t.c, &got), 7);
 	ref_free(&got);
 	fini(&t);
 }

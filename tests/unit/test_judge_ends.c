@@ -72,6 +72,40 @@ START_TEST(products_of_rotations)
 }
 END_TEST
 
+/* Only what is rotated with a number that is too large may be infinite; others have their bounds. */
+START_TEST(a_rotation_is_of_two)
+{
+	static const struct {
+		int mode, other;
+	} cases[] = {{0, 7}, {2, 20}, {24, 34}};
+	const double values[] = {0x1.8p127, INFINITY};
+	const struct sample *s = sample_of(TERN_ROPE);
+	const int64_t row = 4 * 64, at = row + 6, wrong = row + 10;
+
+	for (int k = 0; k < 2; k++) {
+		struct ref_tensor got;
+		struct trial t;
+
+		prepare(&t, s);
+		t.op.i[TERN_ROPE_I_DIMS] = 28;
+		t.op.i[TERN_ROPE_I_OFFSET] = 4;
+		t.op.i[TERN_ROPE_I_SECTIONS] = 64;
+		t.op.i[TERN_ROPE_I_MODE] = cases[_i].mode;
+		t.op.f[TERN_ROPE_F_ATTN] = 1.5f;
+		t.src[0].v[at] = values[k];
+		prepare_again(&t, s->t[5].ne);
+		got = result(&t);
+		got.v[at] = NAN;
+		got.v[row + cases[_i].other] = INFINITY;
+		ck_assert_int_eq(judge_result(&t.c, &got), -1);
+		got.v[wrong] = k ? t.c.want.v[wrong] + 1 : NAN;
+		ck_assert_int_eq(judge_result(&t.c, &got), wrong);
+		ref_free(&got);
+		fini(&t);
+	}
+}
+END_TEST
+
 /* f[1] x^2 + f[2] x: two infinities are NaN. */
 START_TEST(terms_of_xielu)
 {
@@ -103,6 +137,7 @@ int main(void)
 
 	tcase_add_loop_test(tc, columns_of_values, 0, 10);
 	tcase_add_loop_test(tc, products_of_rotations, 0, 3);
+	tcase_add_loop_test(tc, a_rotation_is_of_two, 0, 3);
 	tcase_add_loop_test(tc, terms_of_xielu, 0, 2);
 	suite_add_tcase(s, tc);
 	srunner_run_all(r, CK_ENV);

@@ -66,7 +66,8 @@ static bool scales_end(enum tern_dtype type, const double *w, double peak, int64
 
 /* Weights of a block with a minimum are differences, so what is multiplied may be larger than
  * they are: by as much as they span. */
-static double off_group(enum tern_dtype type, const double *w, const double *x, int64_t n)
+static double off_group(enum tern_dtype type, const double *w, const double *x, int64_t n,
+			bool *ends)
 {
 	double peak = 0, lo = w[0], hi = w[0], all = 0;
 
@@ -78,13 +79,12 @@ static double off_group(enum tern_dtype type, const double *w, const double *x, 
 	}
 	if (peak == 0)
 		return 0;
-	if (scales_end(type, w, peak, n))
-		return INFINITY;
+	*ends |= scales_end(type, w, peak, n);
 	return (all + (double)n * (hi - lo)) * off_activation(peak) + group_step;
 }
 
-/* How far a dot product of n elements may be off. */
-static double off_dot(enum tern_dtype type, const double *w, const double *x, int64_t n)
+/* How far a dot product of n elements may be off; becomes `ends` true, it may be infinite or NaN, too. */
+static double off_dot(enum tern_dtype type, const double *w, const double *x, int64_t n, bool *ends)
 {
 	const struct kind *kind = plain(type);
 	double off = 0, all = 0;
@@ -96,7 +96,7 @@ static double off_dot(enum tern_dtype type, const double *w, const double *x, in
 		if (kind)
 			off += a < kind->top ? b * (a * kind->rel + kind->step) : INFINITY;
 		else if (k % GROUP == 0)
-			off += off_group(type, w + k, x + k, n - k < GROUP ? n - k : GROUP);
+			off += off_group(type, w + k, x + k, n - k < GROUP ? n - k : GROUP, ends);
 	}
 	return all < 1e35 ? off + all * summing(n) : INFINITY;
 }
@@ -107,9 +107,12 @@ void judge_matmul(struct judge_case *c)
 	const int64_t r2 = x->ne[2] / w->ne[2], r3 = x->ne[3] / w->ne[3];
 
 	REF_EACH(i, c->want.ne)
-	c->off[ref_at(&c->want, i[0], i[1], i[2], i[3]) - c->want.v] =
-		off_dot(c->type[0], ref_at(w, 0, i[0], i[2] / r2, i[3] / r3),
-			ref_at(x, 0, i[1], i[2], i[3]), w->ne[0]);
+	{
+		int64_t at = ref_at(&c->want, i[0], i[1], i[2], i[3]) - c->want.v;
+
+		c->off[at] = off_dot(c->type[0], ref_at(w, 0, i[0], i[2] / r2, i[3] / r3),
+				     ref_at(x, 0, i[1], i[2], i[3]), w->ne[0], &c->ends[at]);
+	}
 }
 
 /* ---- attention -------------------------------------------------------------------------- */
@@ -137,7 +140,8 @@ static double off_key(const struct judge_case *c, const double *k, const double 
 	const double cap = fabs((double)c->op->f[TERN_ATTENTION_F_SOFTCAP]);
 	const double unit = cap > 0 ? cap : 1, top = top_cached(c->type[1]);
 	const double step = cached(c->type[1])->step;
-	double off = off_dot(c->type[1], k, x, n) * scale;
+	bool no_scales = false; /* to end: keys are no blocks when they are multiplied */
+	double off = off_dot(c->type[1], k, x, n, &no_scales) * scale;
 
 	for (int64_t i = 0; i < n; i++) {
 		double a = fabs(x[i]) * scale, b = fabs(k[i]);

@@ -108,17 +108,28 @@ static double off_rope(const struct judge_case *c, const double *row, int64_t n)
 	angle *= fmax(1, fabs((double)op->f[TERN_ROPE_F_SCALE]));
 	angle *= fmax(1, 1 / (double)op->f[TERN_ROPE_F_BASE]);
 	for (int64_t i = 0; i < n; i++)
-		peak = fmax(peak, fabs(row[i]) > (double)FLT_MAX ? INFINITY : fabs(row[i]));
+		peak = fabs(row[i]) <= (double)FLT_MAX ? fmax(peak, fabs(row[i])) : peak;
 	return angle < 1e4 ? (JUDGE_MANY + angle * JUDGE_FEW) * peak * fmax(1, size) : INFINITY;
 }
 
-/* A rotation's two products may be more than binary32 has, though they cancel. */
-static bool products_end(const struct judge_case *c, const double *row, int64_t n)
+/* With which number i is rotated. */
+static int64_t partner(const int32_t *p, int64_t i)
 {
-	for (int64_t i = 0; i < n; i++)
-		if (fabs(row[i]) * rope_size(c->op) > (double)FLT_MAX)
-			return true;
-	return false;
+	int64_t first = p[TERN_ROPE_I_OFFSET], pairs = p[TERN_ROPE_I_DIMS];
+
+	if (p[TERN_ROPE_I_MODE] == 0)
+		return first + ((i - first) ^ 1);
+	if (p[TERN_ROPE_I_MODE] != 24)
+		pairs /= 2;
+	return i < first + pairs ? i + pairs : i - pairs;
+}
+
+/* A rotation's two products may be more than binary32 has, though they cancel. */
+static bool products_end(const struct judge_case *c, const double *row, int64_t i)
+{
+	double peak = fmax(fabs(row[i]), fabs(row[partner(c->op->i, i)]));
+
+	return peak * fmax(1, rope_size(c->op)) > (double)FLT_MAX;
 }
 
 /* What is not rotated is moved, whatever the angles are. */
@@ -130,13 +141,11 @@ void judge_rope(struct judge_case *c)
 
 	each_row(c, off_rope);
 	for (int64_t r = 0; r < ref_count(c->want.ne); r += n) {
-		bool ends = products_end(c, c->src[0].v + r, n);
-
 		for (int64_t i = 0; i < n; i++) {
 			if (i < first || i >= end)
 				c->off[r + i] = 0;
 			else
-				c->ends[r + i] = ends;
+				c->ends[r + i] = products_end(c, c->src[0].v + r, i);
 		}
 	}
 }
