@@ -2,6 +2,7 @@
 /* BO_FROM_USERPTR: anonymous memory and files, for reading and writing; limits; refusals. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -163,17 +164,33 @@ static void expect_read(struct context *c, uint64_t va, uint64_t value)
 	EQUAL(*(volatile uint64_t *)c->data.map, value);
 }
 
-/* Whatever else looks at the memory just then is in the way: only one refusal is for ever. */
+/* Free memory in small pieces becomes large ones, if the kernel does that. */
+static void compact_memory(void)
+{
+	int file = open("/proc/sys/vm/compact_memory", O_WRONLY);
+
+	if (file < 0)
+		return;
+	dprintf(file, "1");
+	close(file);
+}
+
+/* Whatever else looks at the memory just then is in the way, and there may be no large piece of it
+ * yet: only one refusal is for ever. */
 static int collapse(void *map, size_t size)
 {
-	for (int i = 0; i < 100; i++) {
+	int error = 0;
+
+	for (int i = 0; i < 300; i++) {
 		if (!madvise(map, size, MADV_COLLAPSE))
 			return 0;
-		if (errno == EINVAL)
+		error = errno;
+		if (error == EINVAL)
 			skip("the kernel has no large pages");
+		compact_memory();
 		usleep(100000);
 	}
-	return -errno;
+	return -error;
 }
 
 /* An entry of 2 MiB needs no table of entries of 4 KiB: what tables there are tells of it. */
