@@ -154,6 +154,12 @@ static int go_on(struct tern_device *tdev)
 	return 0;
 }
 
+/* Whoever heard the firmware, or waited for the device, may have asked for a reset, and knows. */
+static const char *why_not(struct tern_device *tdev)
+{
+	return READ_ONCE(tdev->reset.wanted) ? READ_ONCE(tdev->reset.why) : "it does not resume";
+}
+
 static int wake_locked(struct tern_device *tdev)
 {
 	bool lost = tdev->pm.unsettled || firmware_lost(tdev);
@@ -164,11 +170,10 @@ static int wake_locked(struct tern_device *tdev)
 	set_asleep(tdev, false);
 	if (!lost)
 		ret = go_on(tdev);
-	/* Else noted before the sleep, and not to be asked of slots that have lost everything. */
-	if (ret && tdev->ready && !lost)
-		tern_slots_before_reset(tdev, true);
+	/* A sleep may cost everything. Not to come back from it is a reset like any other. */
 	if (ret && tdev->ready)
-		ret = tern_restart_locked(tdev);
+		ret = lost ? tern_restart_locked(tdev) :
+			     tern_reset_locked(tdev, TERN_RUNG_POWER, why_not(tdev));
 	tern_watchdog_arm(tdev);
 	tern_user_awake(tdev);
 	if (READ_ONCE(tdev->reset.wanted))

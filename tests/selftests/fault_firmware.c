@@ -78,6 +78,17 @@ static void bad_index(void)
 	lies("fw-bad-index", 1);
 }
 
+/* Whoever wakes it hears the lie first. That what follows costs no job is no reason to hide it. */
+static void bad_index_on_waking(void)
+{
+	scene_open(&s);
+	await_sleep();
+	host_ask("fw-bad-index 1");
+	EQUAL(run_short(&s.a), 0);
+	scene_close(&s, 1);
+	host_ask("used fw-bad-index");
+}
+
 static void bad_message(void)
 {
 	lies("fw-bad-message", 1);
@@ -98,6 +109,7 @@ static const struct test tests[] = {
 	{"silent, and reset by the bus", silent_and_reset_by_the_bus},
 	{"looping", looping},
 	{"bad index", bad_index},
+	{"bad index, on waking", bad_index_on_waking},
 	{"bad message", bad_message},
 	{"bad size", bad_size},
 	{"replayed message", replayed_message},

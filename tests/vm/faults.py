@@ -13,7 +13,8 @@ from judge import check_touched, complaints, judge_kernel, judge_scan, sections
 STOPPED = r"reset of firmware: (the firmware stopped|its firmware stands still)"
 # Who finds it first: the watchdog, or who takes a slot away.
 SILENT = r"reset of firmware: (the firmware (stopped|does not answer)|its firmware stands still)"
-BROKE = r"reset of firmware: the firmware broke the protocol"
+# Of everything if it broke it while it was woken.
+BROKE = r"reset of (firmware|everything): the firmware broke the protocol"
 STUCK = r"firmware: slot \d+ does not leave the engines"
 ENGINES = r"reset of engines: a context did not answer preemption"
 STILL_IN = r"reset of engines: (a context did not answer preemption|a slot did not become idle)"
@@ -59,6 +60,7 @@ FAULTS = {
         "silent, and reset by the bus": [],
         "looping": [STOPPED],
         "bad index": [BROKE],
+        "bad index, on waking": [r"reset of everything: the firmware broke the protocol"],
         "bad message": [BROKE],
         "bad size": [r"firmware: x{112}$"],
         "replayed message": [BROKE],
