@@ -162,12 +162,13 @@ static const char *why_not(struct tern_device *tdev)
 
 static int wake_locked(struct tern_device *tdev)
 {
-	bool lost = tdev->pm.unsettled || firmware_lost(tdev);
 	int ret = -EIO;
+	bool lost;
 
 	if (!tdev->ready)
 		return -ENODEV;
 	set_asleep(tdev, false);
+	lost = tdev->pm.unsettled || firmware_lost(tdev);
 	if (!lost)
 		ret = go_on(tdev);
 	/* A sleep may cost everything. Not to come back from it is a reset like any other. */

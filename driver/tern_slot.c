@@ -499,9 +499,11 @@ void tern_slots_clear_stale(struct tern_device *tdev)
  * Firmware that lives on must have forgotten what it knows of a slot before that is VALID again:
  * else it may run the next binding's job, and then take the stop for it.
  */
-static void firmware_forgets(struct tern_device *tdev, unsigned int slot)
+static bool firmware_forgets(struct tern_device *tdev, unsigned int slot)
 {
-	stop_slot(tdev, slot, TERN_FW_STOP_ABORT);
+	if (!firmware_given_up(tdev))
+		stop_slot(tdev, slot, TERN_FW_STOP_ABORT);
+	return !firmware_given_up(tdev); /* else it is about to be reset, and forgets all */
 }
 
 /**
@@ -684,12 +686,9 @@ static bool out_of_engines(struct tern_runqueue *queue, bool everything)
 /* Not VALID, so the ring is the kernel's and the job that was lost can be counted. */
 static bool rebind(struct tern_runqueue *queue, bool firmware, bool everything)
 {
-	struct tern_device *tdev = queue->tdev;
 	unsigned int slot = queue->slot;
 
-	if (!firmware && !firmware_given_up(tdev))
-		firmware_forgets(tdev, slot);
-	if (!firmware && firmware_given_up(tdev)) /* it is about to be reset */
+	if (!firmware && !firmware_forgets(queue->tdev, slot))
 		return false;
 	if (!out_of_engines(queue, everything))
 		return false;

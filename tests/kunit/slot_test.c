@@ -335,6 +335,21 @@ static void asleep_registers_are_left_alone(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mock_queue(1)->slot, 0);
 }
 
+/* It takes seconds to find that out, and the lock is held. */
+static void firmware_that_does_not_answer_is_asked_once(struct kunit *test)
+{
+	mock->answer = -ETIMEDOUT;
+	mutex_lock(&mock->tdev.slots.lock);
+	__set_bit(0, mock->tdev.slots.stale);
+	__set_bit(1, mock->tdev.slots.stale);
+	tern_slots_stop_stale(&mock->tdev);
+	mutex_unlock(&mock->tdev.slots.lock);
+	mock_settle();
+	KUNIT_EXPECT_EQ(test, mock->stopped[0], 1);
+	KUNIT_EXPECT_EQ(test, mock->stopped[1], 0);
+	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_MCU], 1);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(a_free_slot_comes_first),
 	KUNIT_CASE(slots_of_users_are_theirs),
@@ -357,6 +372,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(who_stays_in_the_engines_costs_the_next_rung),
 	KUNIT_CASE(who_is_destroyed_leaves_before_its_jobs_end),
 	KUNIT_CASE(asleep_registers_are_left_alone),
+	KUNIT_CASE(firmware_that_does_not_answer_is_asked_once),
 	{},
 };
 
