@@ -318,7 +318,7 @@ $(B)/bin/%: $(B)/obj/tests/bench/%.o $(ARCHIVES)
 $(B)/tests/test_preempt_programs: private LDFLAGS += -Wl,--wrap=tern_transport_sim
 $(LIB_TESTS): private LDFLAGS += -Wl,--wrap=tern_transport_sim
 $(B)/tests/test_lib_async: private LDFLAGS += -Wl,--wrap=pthread_create
-$(B)/tests/test_ggml_cache: private LDFLAGS += \
+$(B)/tests/test_ggml_cache $(B)/tests/test_ggml_stream: private LDFLAGS += \
 	-Wl,--wrap=tern_session_create_in,--wrap=tern_session_destroy,--wrap=tern_buffer_create \
 	-Wl,--wrap=tern_compile,--wrap=tern_session_run
 $(filter $(B)/tests/test_ggml_%,$(TESTS)): $(GGML_A)

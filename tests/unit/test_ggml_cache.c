@@ -1,120 +1,6 @@
 // SPDX-License-Identifier: MIT
-/*
- * Which programs and sessions the ggml backend keeps. Sessions are counted, and refused as the
- * kernel does, between the plugin and the library.
- */
-#include <errno.h>
-#include <limits.h>
-
-#include "ggml_fixture.h"
-#include "graph/graph.h"
-
-/* ---- sessions ------------------------------------------------------------------------------ */
-static struct {
-	unsigned int live, most; /* with `most` of them, one more is -EUSERS */
-	unsigned int begun, failures;
-	int error;	       /* of the next `failures` */
-	unsigned int unlocked; /* ended, though others might have ended them just then */
-} sessions;
-
-static pthread_mutex_t *lock; /* of the cache at hand */
-
-static bool is_unlocked(void)
-{
-	bool unlocked = !pthread_mutex_trylock(lock);
-
-	if (unlocked)
-		pthread_mutex_unlock(lock);
-	return unlocked;
-}
-
-int __real_tern_session_create_in(struct tern_program *prog, struct tern_buffer *scratch,
-				  struct tern_session **out);
-int __wrap_tern_session_create_in(struct tern_program *prog, struct tern_buffer *scratch,
-				  struct tern_session **out);
-void __real_tern_session_destroy(struct tern_session *s);
-void __wrap_tern_session_destroy(struct tern_session *s);
-
-int __wrap_tern_session_create_in(struct tern_program *prog, struct tern_buffer *scratch,
-				  struct tern_session **out)
-{
-	int ret = 0;
-
-	*out = NULL;
-	if (sessions.failures) {
-		sessions.failures--;
-		ret = sessions.error;
-	} else if (sessions.live == sessions.most) {
-		ret = -EUSERS;
-	}
-	if (ret)
-		return tern_fail(ret, "no session for this test");
-	ret = __real_tern_session_create_in(prog, scratch, out);
-	sessions.live += !ret;
-	sessions.begun += !ret;
-	return ret;
-}
-
-void __wrap_tern_session_destroy(struct tern_session *s)
-{
-	sessions.live -= s != NULL;
-	sessions.unlocked += is_unlocked();
-	__real_tern_session_destroy(s);
-}
-
-static int run_error; /* of the next run */
-
-int __real_tern_session_run(struct tern_session *s, const int64_t *symbols, uint32_t nsymbols);
-int __wrap_tern_session_run(struct tern_session *s, const int64_t *symbols, uint32_t nsymbols);
-
-int __wrap_tern_session_run(struct tern_session *s, const int64_t *symbols, uint32_t nsymbols)
-{
-	int ret = run_error;
-
-	run_error = 0;
-	return ret ? tern_fail(ret, "no run for this test")
-		   : __real_tern_session_run(s, symbols, nsymbols);
-}
-
-/* ---- memory -------------------------------------------------------------------------------- */
-static uint64_t largest_buffer; /* a larger one is -ENOMEM */
-
-int __real_tern_buffer_create(struct tern_device *dev, uint64_t size, struct tern_buffer **out);
-int __wrap_tern_buffer_create(struct tern_device *dev, uint64_t size, struct tern_buffer **out);
-
-int __wrap_tern_buffer_create(struct tern_device *dev, uint64_t size, struct tern_buffer **out)
-{
-	if (size > largest_buffer)
-		return tern_fail(-ENOMEM, "no buffer for this test");
-	return __real_tern_buffer_create(dev, size, out);
-}
-
-/* ---- compiling ----------------------------------------------------------------------------- */
-static struct {
-	unsigned int times, locked; /* nobody may have the lock meanwhile */
-	unsigned int failures;
-	int error;		 /* of the next `failures` */
-	void (*meanwhile)(void); /* before each of these */
-} compiled;
-
-int __real_tern_compile(struct tern_device *dev, const struct tern_graph *graph,
-			struct tern_program **out);
-int __wrap_tern_compile(struct tern_device *dev, const struct tern_graph *graph,
-			struct tern_program **out);
-
-int __wrap_tern_compile(struct tern_device *dev, const struct tern_graph *graph,
-			struct tern_program **out)
-{
-	compiled.times++;
-	compiled.locked += !is_unlocked();
-	if (compiled.failures) {
-		compiled.failures--;
-		if (compiled.meanwhile)
-			compiled.meanwhile();
-		return tern_fail(compiled.error, "no program for this test");
-	}
-	return __real_tern_compile(dev, graph, out);
-}
+/* Which programs and sessions the ggml backend keeps. */
+#include "ggml_wrap.h"
 
 /* ---- a cache of its own, and graphs to fill it with ------------------------------------------ */
 static struct cache cache;
@@ -123,15 +9,10 @@ static uint64_t clock_of_caches;
 
 static void begin(void)
 {
-	largest_buffer = UINT64_MAX;
-	run_error = 0;
-	setup();
-	sessions = (__typeof__(sessions)){.most = UINT_MAX};
+	begin_on(&lock_of_caches);
 	clock_of_caches = 0;
 	cache = (struct cache){
 		.dev = b.plugin.dev, .lock = &lock_of_caches, .clock = &clock_of_caches};
-	compiled = (__typeof__(compiled)){0};
-	lock = cache.lock;
 	pthread_mutex_lock(cache.lock);
 }
 
@@ -140,21 +21,7 @@ static void end(void)
 	cache_fini(&cache);
 	pthread_mutex_unlock(cache.lock);
 	ck_assert_ptr_null(cache.scratch);
-	ck_assert_uint_eq(compiled.locked, 0);
-	teardown();
-	ck_assert_uint_eq(sessions.live, 0);
-	ck_assert_uint_eq(sessions.unlocked, 0);
-}
-
-/* x, -x, x, -x ...: its beginnings are the structures 0 .. n-1, which all need two rows of scratch. */
-enum { SHORTEST = 4 };
-
-static void chain(int n)
-{
-	struct ggml_tensor *t = leaf(b.cache);
-
-	for (int i = 0; i < n - 1 + SHORTEST; i++)
-		t = node(OP_NEG, t, NULL);
+	end_of_sessions();
 }
 
 /* The number of nodes of a graph that has k results at once, from the node `first` on. */
@@ -442,124 +309,6 @@ START_TEST(a_compiler_that_lacks_memory_may_have_that_of_sessions)
 }
 END_TEST
 
-/* ---- streams ------------------------------------------------------------------------------- */
-
-static enum ggml_status run_on(struct ggml_backend *stream, int i)
-{
-	struct ggml_cgraph graph = split(0, i + SHORTEST);
-	enum ggml_status status;
-
-	lock = &b.plugin.lock;
-	status = stream->iface.graph_compute(stream, &graph);
-	stream->iface.synchronize(stream);
-	return status;
-}
-
-static void runs_on(struct ggml_backend *stream, int i)
-{
-	struct ggml_tensor *last = b.nodes[i + SHORTEST - 1];
-	float want[ROW];
-
-	for (int k = 0; k < i + SHORTEST; k++)
-		interpret(b.nodes[k]);
-	memcpy(want, last->data, sizeof(want));
-	memset(last->data, 0xff, sizeof(want));
-	ck_assert_int_eq(run_on(stream, i), GGML_STATUS_SUCCESS);
-	same(last, want);
-}
-
-static bool is_idle(const struct ggml_backend *stream)
-{
-	return cache_idle_since(&((struct stream *)stream->context)->cache) == UINT64_MAX;
-}
-
-START_TEST(streams_make_room_for_each_other)
-{
-	struct ggml_backend *other = b.stream->device->iface.init_backend(b.stream->device, NULL);
-
-	other->device = b.stream->device;
-	chain(4);
-	sessions.most = 2;
-	runs_on(b.stream, 0);
-	runs_on(b.stream, 1);
-	runs_on(other, 2); /* which has nothing of its own to end */
-	ck_assert(!is_idle(b.stream));
-	runs_on(other, 3); /* its own first */
-	ck_assert(!is_idle(b.stream));
-	runs_on(b.stream, 0);
-	ck_assert(!is_idle(other));
-	sessions.error = -EUSERS;
-	sessions.failures = UINT_MAX;
-	ck_assert_int_eq(run_on(other, 2), GGML_STATUS_FAILED);
-	ck_assert(is_idle(b.stream));
-	sessions.failures = 0;
-	runs_on(other, 2);
-	runs_on(b.stream, 1);
-	ck_assert_uint_eq(compiled.times, 4);
-	other->iface.free(other);
-}
-END_TEST
-
-static struct ggml_backend *neighbour;
-
-static void neighbour_works(void)
-{
-	struct ggml_cgraph graph = split(0, SHORTEST);
-
-	ck_assert_uint_gt(compiled.failures, UINT_MAX - 10);
-	ck_assert_int_eq(neighbour->iface.graph_compute(neighbour, &graph), GGML_STATUS_SUCCESS);
-	neighbour->iface.synchronize(neighbour);
-}
-
-/* Though there are ever others' sessions that could end. */
-START_TEST(what_never_compiles_is_told_while_others_go_on)
-{
-	neighbour = b.stream->device->iface.init_backend(b.stream->device, NULL);
-	neighbour->device = b.stream->device;
-	chain(2);
-	runs_on(neighbour, 0);
-	compiled.error = -ENOMEM;
-	compiled.failures = UINT_MAX;
-	compiled.meanwhile = neighbour_works;
-	ck_assert_int_eq(run_on(b.stream, 1), GGML_STATUS_ALLOC_FAILED);
-	ck_assert(!is_idle(neighbour));
-	compiled.failures = 0;
-	runs_on(b.stream, 1);
-	neighbour->iface.free(neighbour);
-}
-END_TEST
-
-static char logged[4096];
-
-static void note_log(enum ggml_log_level level, const char *text, void *data)
-{
-	(void)level;
-	(void)data;
-	strncat(logged, text, sizeof(logged) - strlen(logged) - 1);
-}
-
-static void get_log(ggml_log_callback *callback, void **data)
-{
-	*callback = note_log;
-	*data = NULL;
-}
-
-/* synchronize can return nothing: who only reads the results is told by the log. */
-START_TEST(a_failure_in_the_background_is_logged_when_it_happens)
-{
-	chain(1);
-	runs_on(b.stream, 0);
-	host.ggml_log_get = get_log;
-	run_error = -EIO;
-	ck_assert_int_eq(run_on(b.stream, 0), GGML_STATUS_SUCCESS);
-	ck_assert_str_eq(logged, "ggml-tern: no run for this test\n");
-	ck_assert_int_eq(run_on(b.stream, 0), GGML_STATUS_FAILED);
-	ck_assert_ptr_nonnull(strstr(logged, "not begun, since one before it failed"));
-	host.ggml_log_get = NULL;
-	runs_on(b.stream, 0);
-}
-END_TEST
-
 int main(void)
 {
 	Suite *s = suite_create("cache of programs");
@@ -578,9 +327,6 @@ int main(void)
 	tcase_add_loop_test(tc, other_errors_cost_nothing, 0, 2);
 	tcase_add_test(tc, what_does_not_compile_costs_nothing);
 	tcase_add_test(tc, a_compiler_that_lacks_memory_may_have_that_of_sessions);
-	tcase_add_test(tc, streams_make_room_for_each_other);
-	tcase_add_test(tc, what_never_compiles_is_told_while_others_go_on);
-	tcase_add_test(tc, a_failure_in_the_background_is_logged_when_it_happens);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_ENV);
