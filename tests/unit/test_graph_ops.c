@@ -48,8 +48,9 @@ START_TEST(unknown_operator)
 END_TEST
 
 /* clang-format off */
-/* What breaks which rule: tensor `slot` gets another size or type, or a parameter changes. */
-enum { NE0, NE1, NE2, NE3, TYPE, PARAM_I, PARAM_F, ABSENT };
+/* What breaks which rule: tensor `slot` gets another size or type or a symbol as dimension `value`,
+ * or a parameter changes. */
+enum { NE0, NE1, NE2, NE3, TYPE, PARAM_I, PARAM_F, ABSENT, SYMBOL };
 static const struct {
 	enum tern_opcode op;
 	int slot, what;
@@ -135,6 +136,22 @@ static const struct {
 	{TERN_TOP_K, 5, NE1, 2, "destination must have"},
 	{TERN_ARGSORT, 0, PARAM_I, 2, "order"},
 	{TERN_ARGSORT, 5, NE0, 63, "s0's shape"},
+	{TERN_MATMUL_ID, 1, NE0, 32, "same ne0"},
+	{TERN_MATMUL_ID, 0, NE3, 2, "three dimensions"},
+	{TERN_MATMUL_ID, 1, NE3, 2, "three dimensions"},
+	{TERN_MATMUL_ID, 2, NE2, 2, "s2 two"},
+	{TERN_MATMUL_ID, 2, NE3, 2, "s2 two"},
+	{TERN_MATMUL_ID, 1, NE1, 3, "must divide s2's ne0"},
+	{TERN_MATMUL_ID, 2, NE1, 2, "the tokens, must be the same"},
+	{TERN_MATMUL_ID, 5, NE0, 6, "destination must be"},
+	{TERN_MATMUL_ID, 5, NE1, 2, "destination must be"},
+	{TERN_MATMUL_ID, 5, NE2, 4, "destination must be"},
+	{TERN_MATMUL_ID, 5, NE3, 2, "destination must be"},
+	{TERN_MATMUL_ID, 0, SYMBOL, 2, "only the tokens"},
+	{TERN_MATMUL_ID, 0, TYPE, TERN_I32, "source's type"},
+	{TERN_MATMUL_ID, 1, TYPE, TERN_Q8_0, "source's type"},
+	{TERN_MATMUL_ID, 2, TYPE, TERN_I64, "source's type"},
+	{TERN_MATMUL_ID, 5, TYPE, TERN_I32, "destination's type"},
 };
 
 /* clang-format on */
@@ -165,6 +182,10 @@ START_TEST(broken_operators_say_which_rule)
 		break;
 	case ABSENT:
 		g->ops[0].src[slot] = NONE;
+		break;
+	case SYMBOL:
+		gb_symbol(g, "n", g->tensors[slot].ne[(int)breaks[_i].value]);
+		g->tensors[slot].ne_sym[(int)breaks[_i].value] = 1;
 		break;
 	default:
 		set_dim(g, slot, breaks[_i].what, (int64_t)breaks[_i].value);

@@ -22,6 +22,35 @@ START_TEST(matmul_counts_by_weight_type)
 }
 END_TEST
 
+/* Weights of 6 experts, each 5 rows of two blocks of 18 bytes: as many as there are indices, all of them at most. */
+START_TEST(experts_count_once_each)
+{
+	const uint64_t tokens[] = {1, 2, 3}, experts[] = {4, 6, 6}, expert = 5 * 36;
+	struct gb *g = sample_graph(sample_of(TERN_MATMUL_ID));
+	struct tern_work_plan plan;
+	struct tern_graph_work all;
+	struct tern_graph *graph;
+	struct tern_op_work w;
+	int64_t t = (int64_t)tokens[_i];
+
+	g->storages[0].flags |= TERN_STORAGE_CONST;
+	gb_symbol(g, "tokens", 3);
+	g->tensors[1].ne_sym[2] = g->tensors[2].ne_sym[1] = g->tensors[5].ne_sym[2] = 1;
+	graph = gb_create(g);
+	tern_op_work(graph, 0, &t, &w);
+	ck_assert_uint_eq(w.macs[0], 64u * 5 * 4 * tokens[_i]);
+	ck_assert_uint_eq(w.macs[1] + w.macs[2] + w.macs[3], 0);
+	ck_assert_uint_eq(w.weight_bytes, experts[_i] * expert);
+	ck_assert_uint_eq(w.kv_bytes, 0);
+	ck_assert_int_eq(tern_work_plan(graph, 0, &plan), 0);
+	tern_graph_work(graph, &plan, &t, &all);
+	ck_assert_uint_eq(all.bytes, experts[_i] * expert + tokens[_i] * 4 * (64 * 2 + 4 + 5 * 4));
+	tern_work_plan_fini(&plan);
+	tern_graph_destroy(graph);
+	free(g);
+}
+END_TEST
+
 static uint64_t pairs_by_hand(int causal, int window, int nt, int n, int *seen)
 {
 	uint64_t pairs = 0;
@@ -183,6 +212,7 @@ static Suite *suite(void)
 
 	t = tcase_create("work");
 	tcase_add_test(t, matmul_counts_by_weight_type);
+	tcase_add_loop_test(t, experts_count_once_each, 0, 3);
 	tcase_add_loop_test(t, attention_counts_admitted_pairs, 0, 8);
 	tcase_add_loop_test(t, graph_bytes_count_once, 0, 2);
 	tcase_add_loop_test(t, the_head_is_counted_apart, 0, 2);

@@ -70,13 +70,13 @@ void tern_op_work(const struct tern_graph *g, uint32_t op, const int64_t *symbol
 		  struct tern_op_work *out);
 
 /* The same for the operators from `first` to the last. Weights count once per byte range however many operators read
- * it, GET_ROWS only the rows it fetches; KV is what attention reads of and what is copied or
+ * it, GET_ROWS only the rows it fetches, MATMUL_ID as many experts as there can be; KV is what attention reads of and what is copied or
  * scattered into bound storages that are not constant; every other bound byte counts once
  * as input and once as output. What does not depend on symbols is counted once, here. */
 struct tern_work_plan {
 	uint32_t first;
-	uint64_t weight_bytes; /* of everything but GET_ROWS */
-	uint32_t *terms;       /* GET_ROWS operators on other weights, as operator numbers */
+	uint64_t weight_bytes; /* of everything but GET_ROWS and MATMUL_ID */
+	uint32_t *terms;       /* of these those on other weights, as operator numbers */
 	uint32_t nterms;
 	uint32_t *io; /* views of inputs and outputs, as tensor numbers */
 	uint32_t nio;

@@ -369,3 +369,27 @@ TERN_SHAPE(argsort)
 		return "the order (i[0]) must be 0 (ascending) or 1 (descending)";
 	return tern_shape_map(op, s, d);
 }
+
+/* Experts are weights, whose shape is a model's; how many of them a token has, too. */
+static bool fixed_but_tokens(tensor_t w, tensor_t ids)
+{
+	return !w->ne_sym[0] && !w->ne_sym[1] && !w->ne_sym[2] && !ids->ne_sym[0];
+}
+
+TERN_SHAPE(matmul_id)
+{
+	tensor_t w = s[0], x = s[1], ids = s[2];
+
+	(void)op;
+	if (!same(w, 0, x, 0))
+		return "s0 and s1 must have the same ne0";
+	if (!is_one(w, 3) || !is_one(x, 3) || !is_one(ids, 2) || !is_one(ids, 3))
+		return "s0 and s1 must have three dimensions, s2 two";
+	if (!divides(x, 1, ids, 0))
+		return "s1's ne1 must divide s2's ne0";
+	if (!same(x, 2, ids, 1))
+		return "s1's ne2 and s2's ne1, the tokens, must be the same";
+	if (!same(d, 0, w, 1) || !same(d, 1, ids, 0) || !same(d, 2, ids, 1) || !is_one(d, 3))
+		return "the destination must be [s0's ne1, s2's ne0, ne1, 1]";
+	return fixed_but_tokens(w, ids) ? NULL : "only the tokens may be symbolic";
+}

@@ -28,5 +28,6 @@ TERN_SHAPE(reduce);
 TERN_SHAPE(argmax);
 TERN_SHAPE(top_k);
 TERN_SHAPE(argsort);
+TERN_SHAPE(matmul_id);
 
 #endif

@@ -111,16 +111,27 @@ static void attention_work(const struct tern_graph *g, const struct tern_op_desc
 	}
 }
 
-/* Bytes of the rows that GET_ROWS fetches. */
-static uint64_t rows_read(const struct tern_graph *g, const struct tern_op_desc *op,
-			  const int64_t *symbols)
+/* Does it read through this source only what indices name? */
+static bool fetches(const struct tern_op_desc *op, int src)
 {
-	struct tern_view rows, index;
+	return (op->op == TERN_GET_ROWS || op->op == TERN_MATMUL_ID) && !src;
+}
 
-	tern_view_of(&g->tensors[op->src[0]], symbols, &rows);
-	tern_view_of(&g->tensors[op->src[1]], symbols, &index);
-	return tern_dtype_row_bytes(rows.type, (uint64_t)rows.ne[0]) * (uint64_t)index.ne[0] *
-	       (uint64_t)tern_nrows(index.ne);
+/* Bytes of the rows that GET_ROWS fetches; of the experts that MATMUL_ID can name, each once. */
+static uint64_t bytes_fetched(const struct tern_graph *g, const struct tern_op_desc *op,
+			      const int64_t *symbols)
+{
+	const bool experts = op->op == TERN_MATMUL_ID;
+	struct tern_view from, index;
+	uint64_t n, row;
+
+	tern_view_of(&g->tensors[op->src[0]], symbols, &from);
+	tern_view_of(&g->tensors[op->src[experts ? 2 : 1]], symbols, &index);
+	row = tern_dtype_row_bytes(from.type, (uint64_t)from.ne[0]);
+	n = (uint64_t)index.ne[0] * (uint64_t)tern_nrows(index.ne);
+	if (!experts)
+		return n * row;
+	return (n < (uint64_t)from.ne[2] ? n : (uint64_t)from.ne[2]) * (uint64_t)from.ne[1] * row;
 }
 
 static uint64_t bytes_written(const struct tern_graph *g, const struct tern_op_desc *op,
@@ -146,7 +157,7 @@ void tern_op_work(const struct tern_graph *g, uint32_t op, const int64_t *symbol
 	tern_view_of(&g->tensors[o->dst], symbols, &d);
 	if (o->op == TERN_ATTENTION)
 		attention_work(g, o, symbols, out);
-	if (o->op == TERN_MATMUL) {
+	if (o->op == TERN_MATMUL || o->op == TERN_MATMUL_ID) {
 		tern_view_of(&g->tensors[o->src[0]], symbols, &v);
 		matmul_work(&v, &d, out);
 		if (reads_kv(g, o, 0))
@@ -156,8 +167,8 @@ void tern_op_work(const struct tern_graph *g, uint32_t op, const int64_t *symbol
 		if (!is_weight(g, o->src[s]))
 			continue;
 		tern_view_of(&g->tensors[o->src[s]], symbols, &v);
-		out->weight_bytes += o->op == TERN_GET_ROWS && !s ? rows_read(g, o, symbols)
-								  : tern_view_bytes(&v);
+		out->weight_bytes +=
+			fetches(o, s) ? bytes_fetched(g, o, symbols) : tern_view_bytes(&v);
 	}
 	if (writes_kv(g, o))
 		out->kv_bytes += bytes_written(g, o, symbols);
@@ -254,9 +265,7 @@ static void plan_weights(const struct tern_graph *g, struct range *list, struct 
 
 	for (i = out->first; i < g->nops; i++) {
 		for (s = 0; s < TERN_MAX_SRC; s++) {
-			bool rows = g->ops[i].op == TERN_GET_ROWS && !s;
-
-			if (is_weight(g, g->ops[i].src[s]) && !rows)
+			if (is_weight(g, g->ops[i].src[s]) && !fetches(&g->ops[i], s))
 				add_range(g, g->ops[i].src[s], list, &n);
 		}
 	}
@@ -264,7 +273,7 @@ static void plan_weights(const struct tern_graph *g, struct range *list, struct 
 	out->weight_bytes = sum_weights(g, list, n);
 	/* A tied embedding table is read as a whole by the head: its rows are in that sum. */
 	for (i = out->first; i < g->nops; i++) {
-		if (g->ops[i].op == TERN_GET_ROWS && is_weight(g, g->ops[i].src[0]) &&
+		if (fetches(&g->ops[i], 0) && is_weight(g, g->ops[i].src[0]) &&
 		    !contained(g, g->ops[i].src[0], list, n))
 			out->terms[out->nterms++] = i;
 	}
@@ -366,7 +375,7 @@ void tern_graph_work(const struct tern_graph *g, const struct tern_work_plan *pl
 			out->macs[t] += w.macs[t];
 	}
 	for (i = 0; i < plan->nterms; i++)
-		out->bytes += rows_read(g, &g->ops[plan->terms[i]], symbols);
+		out->bytes += bytes_fetched(g, &g->ops[plan->terms[i]], symbols);
 	for (i = 0; i < plan->nio; i++) {
 		tern_view_of(&g->tensors[plan->io[i]], symbols, &v);
 		out->bytes += tern_view_bytes(&v);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Bounds of every operator but the two that multiply matrices. */
+/* Bounds of every operator but those that multiply matrices. */
 #include "support/judge.h"
 
 #include <float.h>
@@ -248,6 +248,7 @@ static const struct {
 	[TERN_ARGMAX] = {judge_argmax, false},
 	[TERN_TOP_K] = {judge_sort, false},
 	[TERN_ARGSORT] = {judge_sort, false},
+	[TERN_MATMUL_ID] = {judge_matmul_id, true},
 };
 
 static bool all_finite(const struct judge_case *c)

@@ -31,6 +31,7 @@ int64_t judge_result(const struct judge_case *c, const struct ref_tensor *got);
 /* ---- between its files ------------------------------------------------------------------ */
 typedef void (*judge_fn)(struct judge_case *c);
 void judge_matmul(struct judge_case *c);
+void judge_matmul_id(struct judge_case *c);
 void judge_attention(struct judge_case *c);
 void judge_norm(struct judge_case *c);
 void judge_sum(struct judge_case *c);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Bounds of MATMUL and ATTENTION. Activations become what the weights are: binary16, bfloat16 or
- * int8 with the peak of 32 as scale. The bound is the sum over k of |w| times the error of x,
- * as if all errors had one sign.
+ * Bounds of MATMUL, MATMUL_ID and ATTENTION. Activations become what the weights are: binary16,
+ * bfloat16 or int8 with the peak of 32 as scale. The bound is the sum over k of |w| times the
+ * error of x, as if all errors had one sign.
  */
 #include "support/judge.h"
 
@@ -112,6 +112,21 @@ void judge_matmul(struct judge_case *c)
 
 		c->off[at] = off_dot(c->type[0], ref_at(w, 0, i[0], i[2] / r2, i[3] / r3),
 				     ref_at(x, 0, i[1], i[2], i[3]), w->ne[0], &c->ends[at]);
+	}
+}
+
+void judge_matmul_id(struct judge_case *c)
+{
+	const struct ref_tensor *w = &c->src[0], *x = &c->src[1], *ids = &c->src[2];
+
+	REF_EACH(i, c->want.ne)
+	{
+		int64_t at = ref_at(&c->want, i[0], i[1], i[2], 0) - c->want.v;
+		int64_t expert = (int64_t)*ref_at(ids, i[1], i[2], 0, 0);
+
+		c->off[at] =
+			off_dot(c->type[0], ref_at(w, 0, i[0], expert, 0),
+				ref_at(x, 0, i[1] % x->ne[1], i[2], 0), w->ne[0], &c->ends[at]);
 	}
 }
 

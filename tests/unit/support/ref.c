@@ -315,6 +315,7 @@ static const ref_fn table[TERN_OP_COUNT] = {
 	[TERN_ARGMAX] = argmax,
 	[TERN_TOP_K] = argsort,
 	[TERN_ARGSORT] = argsort,
+	[TERN_MATMUL_ID] = ref_matmul_id,
 };
 
 void ref_run(const struct tern_op_desc *op, const struct ref_tensor *src, struct ref_tensor *dst)

@@ -99,6 +99,7 @@ static inline double ref_wrap(const struct ref_tensor *t, const int64_t i[4])
 typedef void (*ref_fn)(const struct tern_op_desc *op, const struct ref_tensor *src,
 		       struct ref_tensor *dst);
 void ref_matmul(const struct tern_op_desc *, const struct ref_tensor *, struct ref_tensor *);
+void ref_matmul_id(const struct tern_op_desc *, const struct ref_tensor *, struct ref_tensor *);
 void ref_rope(const struct tern_op_desc *, const struct ref_tensor *, struct ref_tensor *);
 void ref_soft_max(const struct tern_op_desc *, const struct ref_tensor *, struct ref_tensor *);
 void ref_attention(const struct tern_op_desc *, const struct ref_tensor *, struct ref_tensor *);

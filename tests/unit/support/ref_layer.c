@@ -23,6 +23,22 @@ void ref_matmul(const struct tern_op_desc *op, const struct ref_tensor *s, struc
 	}
 }
 
+/* s: weights of experts, activations, and which expert multiplies them. */
+void ref_matmul_id(const struct tern_op_desc *op, const struct ref_tensor *s, struct ref_tensor *d)
+{
+	(void)op;
+	REF_EACH(i, d->ne)
+	{
+		int64_t expert = (int64_t)*ref_at(&s[2], i[1], i[2], 0, 0);
+		double sum = 0;
+
+		for (int64_t k = 0; k < s[0].ne[0]; k++)
+			sum += *ref_at(&s[0], k, i[0], expert, 0) *
+			       *ref_at(&s[1], k, i[1] % s[1].ne[1], i[2], 0);
+		*ref_at(d, i[0], i[1], i[2], 0) = sum;
+	}
+}
+
 /* ---- activations -------------------------------------------------------------------- */
 static double sigmoid(double x)
 {
