@@ -49,6 +49,7 @@ static const struct row rows[TERN_OP_COUNT] = {
 	ROW(ARGMAX,    argmax,    TERN_BIT(I32),	 1, F),
 	ROW(TOP_K,     argsort,   TERN_BIT(I32),	 1, F),
 	ROW(ARGSORT,   argsort,   TERN_BIT(I32),	 1, F),
+	ROW(MATMUL_ID, matmul_id, F,			 3, W, F, TERN_BIT(I32)),
 #undef ROW
 };
 /* clang-format on */

@@ -131,6 +131,7 @@ void tern_collapse(struct tern_cpu_tensor *t, int n);
 	int tern_cpu_##name(struct tern_cpu *cpu, const struct tern_cpu_op *op); \
 	int tern_cpu_check_##name(const struct tern_cpu_op *op)
 TERN_CPU_KERNEL(matmul);
+TERN_CPU_KERNEL(matmul_id);
 TERN_CPU_KERNEL(get_rows);
 TERN_CPU_KERNEL(set_rows);
 TERN_CPU_KERNEL(norm); /* all three */

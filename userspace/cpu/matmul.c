@@ -4,7 +4,8 @@
  *
  * Activations are brought into one form first, [batch][head][row][k]: quantised, or f32. The
  * rows that share a matrix of weights (heads of a group) then lie together, and an item of
- * work is a range of columns of one matrix against all of them.
+ * work is a range of columns of one matrix against all of them. MATMUL_ID puts its rows into
+ * the order of their matrices for that.
  */
 #include "matmul.h"
 #include "kernels.h"
@@ -23,10 +24,12 @@
 struct matmul {
 	struct tern_cpu *cpu;
 	const struct tern_cpu_op *op;
-	int64_t k, n, m;
-	int64_t r2, r3;	   /* heads and batches that share weights */
-	int64_t tiles;	   /* per matrix */
-	unsigned int type; /* the kernels': F32 when weights are converted first */
+	int64_t k, n;
+	int64_t rows;			  /* of activations, one for each of the destination */
+	int64_t group, r3;		  /* rows of heads, and batches, that share weights */
+	int64_t tiles;			  /* per matrix */
+	const struct tern_gather *gather; /* NULL: rows are in order, and groups of one size */
+	unsigned int type;		  /* the kernels': F32 when weights are converted first */
 	bool convert, blocks, fallback;
 	struct tern_act act;
 	float *x;		     /* [rows][k], plain weights */
@@ -39,7 +42,6 @@ struct matmul {
 struct tile {
 	const struct tern_cpu_tensor *w;
 	const char *base; /* row 0 of the matrix */
-	int64_t w2, i3;
 	int64_t n0, columns;
 	int64_t row0, rows; /* of all activation rows */
 	char *scratch;
@@ -60,13 +62,19 @@ int tern_cpu_check_matmul(const struct tern_cpu_op *op)
 }
 
 /* ---- activations ----------------------------------------------------------------------- */
+/* Where in the destination the product of this row of activations goes. */
+static void place_of(const struct matmul *mm, int64_t row, int64_t i[3])
+{
+	tern_split(mm->op->dst->ne, mm->gather ? mm->gather->row[row] : row, i);
+}
+
 static const float *activation_row(const struct matmul *mm, int64_t row, float *tmp)
 {
 	const struct tern_cpu_tensor *x = &mm->op->src[1];
 	int64_t i[3];
 
-	tern_split(x->ne, row, i);
-	return tern_load(mm->cpu->simd, x, tern_row(x, i[0], i[1], i[2]), 0, mm->k, tmp);
+	place_of(mm, row, i);
+	return tern_load(mm->cpu->simd, x, tern_row_wrap(x, i[0], i[1], i[2]), 0, mm->k, tmp);
 }
 
 /* ACT groups into the separate arrays that kernels stream through. */
@@ -127,11 +135,11 @@ static void store_tile(const struct matmul *mm, const struct tile *t, int64_t ro
 	const struct tern_cpu_tensor *d = mm->op->dst;
 
 	for (int64_t r = 0; r < rows; r++) {
-		const int64_t row = row0 + r - t->row0;
+		int64_t i[3];
 
-		tern_store(mm->cpu->simd, d,
-			   tern_row(d, row % mm->m, t->w2 * mm->r2 + row / mm->m, t->i3), t->n0,
-			   t->columns, c + r * ldc);
+		place_of(mm, row0 + r, i);
+		tern_store(mm->cpu->simd, d, tern_row(d, i[0], i[1], i[2]), t->n0, t->columns,
+			   c + r * ldc);
 	}
 }
 
@@ -275,30 +283,43 @@ static void tile_by_panel(const struct matmul *mm, const struct tile *t)
 	}
 }
 
-static bool by_rows(const struct matmul *mm)
+static bool by_rows(const struct matmul *mm, int64_t rows)
 {
 	const struct tern_mm *k = mm->cpu->mm;
 
-	return k && k->rows[mm->type] && mm->r2 * mm->m < k->panel_rows[mm->blocks];
+	return k && k->rows[mm->type] && rows < k->panel_rows[mm->blocks];
+}
+
+/* The matrix, and the j-th of the groups of rows that it multiplies. */
+static void set_rows(const struct matmul *mm, int64_t matrix, int64_t j, struct tile *t)
+{
+	const struct tern_gather *g = mm->gather;
+	const int64_t w2 = matrix % t->w->ne[2], w3 = matrix / t->w->ne[2];
+
+	if (g) {
+		t->base = tern_row(t->w, 0, g->matrix[matrix], 0);
+		t->row0 = g->first[matrix];
+		t->rows = g->first[matrix + 1] - t->row0;
+	} else {
+		t->base = tern_row(t->w, 0, w2, w3);
+		t->row0 = ((w3 * mm->r3 + j) * t->w->ne[2] + w2) * mm->group;
+		t->rows = mm->group;
+	}
 }
 
 static void tile_piece(void *ctx, int64_t lo, int64_t hi, unsigned int worker)
 {
 	const struct matmul *mm = ctx;
-	const struct tern_cpu_tensor *w = &mm->op->src[0], *x = &mm->op->src[1];
 
 	for (int64_t item = lo; item < hi; item++) {
-		const int64_t matrix = item / mm->tiles, w3 = matrix / w->ne[2];
-		struct tile t = {.w = w, .w2 = matrix % w->ne[2], .rows = mm->r2 * mm->m};
+		struct tile t = {.w = &mm->op->src[0]};
 
-		t.base = tern_row(w, 0, t.w2, w3);
 		t.n0 = item % mm->tiles * TERN_STRIP;
 		t.columns = mm->n - t.n0 < TERN_STRIP ? mm->n - t.n0 : TERN_STRIP;
 		t.scratch = tern_scratch_of(&mm->scratch, worker);
 		for (int64_t j = 0; j < mm->r3; j++) {
-			t.i3 = w3 * mm->r3 + j;
-			t.row0 = (t.i3 * x->ne[2] + t.w2 * mm->r2) * mm->m;
-			if (by_rows(mm))
+			set_rows(mm, item / mm->tiles, j, &t);
+			if (by_rows(mm, t.rows))
 				tile_by_rows(mm, &t);
 			else
 				tile_by_panel(mm, &t);
@@ -348,15 +369,16 @@ static size_t place_activations(struct matmul *mm, int64_t rows, char *base)
 	return q + f + 2 * f * parts;
 }
 
-static size_t worker_bytes(struct matmul *mm)
+/* For groups of `least` to `most` rows. */
+static size_t worker_bytes(struct matmul *mm, int64_t least, int64_t most)
 {
-	const int64_t rows = mm->r2 * mm->m < ROW_BLOCK ? mm->r2 * mm->m : ROW_BLOCK;
-	const int64_t step = panel_k(mm->r2 * mm->m) / (mm->blocks ? 1 : 4);
+	const int64_t rows = most < ROW_BLOCK ? most : ROW_BLOCK;
+	const int64_t step = panel_k(least) / (mm->blocks ? 1 : 4);
 	const int64_t k = mm->k < step ? mm->k : step;
 	const size_t panel = mm->blocks ? TERN_MM_PANEL(k) : TERN_STRIP * (size_t)k * sizeof(float);
-	const size_t load = mm->blocks	  ? 0
-			    : by_rows(mm) ? ROWS_INNER * (size_t)mm->k * sizeof(float)
-					  : TERN_STRIP * (size_t)k * sizeof(float);
+	const size_t few = by_rows(mm, least) ? ROWS_INNER * (size_t)mm->k * sizeof(float) : 0;
+	const size_t many = by_rows(mm, most) ? 0 : TERN_STRIP * (size_t)k * sizeof(float);
+	const size_t load = mm->blocks ? 0 : few > many ? few : many;
 	const size_t tmp = tern_align64(TERN_MM_TMP(mm->k));
 	const size_t prepare = (size_t)mm->k * (sizeof(float) + 2) + 128;
 	size_t all;
@@ -369,34 +391,48 @@ static size_t worker_bytes(struct matmul *mm)
 }
 
 /* Tiles a thread takes at a time: many when they are small. */
-static int64_t tile_grain(const struct matmul *mm)
+static int64_t tile_grain(const struct matmul *mm, int64_t matrices)
 {
-	const int64_t work = mm->k * TERN_STRIP * (mm->r2 * mm->m + 4);
+	const int64_t work = mm->k * TERN_STRIP * (mm->rows / matrices + 4);
 
 	return work < 65536 ? 65536 / work : 1;
 }
 
-int tern_cpu_matmul(struct tern_cpu *cpu, const struct tern_cpu_op *op)
+int tern_cpu_product(struct tern_cpu *cpu, const struct tern_cpu_op *op,
+		     const struct tern_cpu_tensor *ids)
 {
 	const struct tern_cpu_tensor *w = &op->src[0], *x = &op->src[1];
-	struct matmul mm = {.cpu = cpu,
-			    .op = op,
-			    .k = w->ne[0],
-			    .n = w->ne[1],
-			    .m = x->ne[1],
-			    .r2 = x->ne[2] / w->ne[2],
-			    .r3 = x->ne[3] / w->ne[3]};
-	const int64_t rows = tern_nrows(x->ne);
+	const int64_t rows = tern_nrows(op->dst->ne);
+	const size_t lists = ids ? tern_align64(tern_gather_bytes(rows, w->ne[2])) : 0;
+	struct matmul mm = {
+		.cpu = cpu, .op = op, .k = w->ne[0], .n = w->ne[1], .rows = rows, .r3 = 1};
+	int64_t matrices = w->ne[2] * w->ne[3];
+	struct tern_gather gather;
 	int rc;
 
+	if (!ids) {
+		mm.r3 = x->ne[3] / w->ne[3];
+		mm.group = rows / (matrices * mm.r3);
+	}
 	choose(&mm);
-	rc = tern_cpu_scratch(cpu, place_activations(&mm, rows, NULL), worker_bytes(&mm),
+	rc = tern_cpu_scratch(cpu, lists + place_activations(&mm, rows, NULL),
+			      worker_bytes(&mm, ids ? 1 : mm.group, ids ? rows : mm.group),
 			      &mm.scratch);
+	if (!rc && ids) {
+		rc = tern_gather(ids, w->ne[2], mm.scratch.shared, &gather);
+		mm.gather = &gather;
+		matrices = gather.matrices;
+	}
 	if (rc)
 		return rc;
-	place_activations(&mm, rows, mm.scratch.shared);
+	place_activations(&mm, rows, mm.scratch.shared + lists);
 	mm.tiles = (mm.n + TERN_STRIP - 1) / TERN_STRIP;
 	tern_cpu_for(cpu, rows, 8192 / mm.k + 1, prepare_piece, &mm);
-	tern_cpu_for(cpu, mm.tiles * w->ne[2] * w->ne[3], tile_grain(&mm), tile_piece, &mm);
+	tern_cpu_for(cpu, mm.tiles * matrices, tile_grain(&mm, matrices), tile_piece, &mm);
 	return 0;
+}
+
+int tern_cpu_matmul(struct tern_cpu *cpu, const struct tern_cpu_op *op)
+{
+	return tern_cpu_product(cpu, op, NULL);
 }

@@ -10,6 +10,7 @@
 #ifndef TERN_CPU_MATMUL_H
 #define TERN_CPU_MATMUL_H
 
+#include "cpu/cpu.h"
 #include "simd/simd.h"
 #include "vec.h"
 
@@ -76,5 +77,25 @@ struct tern_mm {
 const struct tern_mm *tern_mm_get(const char *level);
 
 extern const struct tern_mm tern_mm_avx2, tern_mm_avx512;
+
+/* ---- the driver ---------------------------------------------------------------------- */
+/* Rows of a destination in the order of the matrices that they are products of. */
+struct tern_gather {
+	int64_t *row;	  /* [rows] */
+	int64_t matrices; /* that have any */
+	int64_t *matrix;  /* [matrices] */
+	int64_t *first;	  /* [matrices + 1], into row[] */
+};
+/* Sorts indices into memory of so many bytes. -EINVAL: there is no such expert. */
+size_t tern_gather_bytes(int64_t rows, int64_t experts);
+int tern_gather(const struct tern_cpu_tensor *ids, int64_t experts, void *memory,
+		struct tern_gather *out);
+
+struct tern_cpu;
+struct tern_cpu_op;
+/* d = s0 * s1. ids NULL: batches share matrices as in MATMUL; else they name the matrix, and rows
+ * of s1 repeat, as in MATMUL_ID. */
+int tern_cpu_product(struct tern_cpu *cpu, const struct tern_cpu_op *op,
+		     const struct tern_cpu_tensor *ids);
 
 #endif

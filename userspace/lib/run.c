@@ -28,7 +28,18 @@ static uint64_t bytes_of(const struct tern_cpu_tensor *t, int64_t rows)
 	return t->data ? tern_dtype_row_bytes(t->type, (uint64_t)t->ne[0]) * (uint64_t)rows : 0;
 }
 
-/* What an operator reads and writes; of a table or a cache only the rows it picks. */
+/* Rows of a source that an operator reads: of a table, or of experts, those that it picks. */
+static int64_t rows_read(const struct tern_op_desc *op, int i, const struct tern_cpu_tensor *s,
+			 int64_t written)
+{
+	if (op->op == TERN_GET_ROWS && !i)
+		return written;
+	if (op->op == TERN_MATMUL_ID && !i && written < s->ne[2])
+		return written * s->ne[1];
+	return tern_nrows(s->ne);
+}
+
+/* What an operator reads and writes; of a cache only the rows it picks. */
 static uint64_t bytes_moved(const struct tern_op_desc *op, const struct tern_cpu_tensor *src,
 			    const struct tern_cpu_tensor *dst)
 {
@@ -36,11 +47,8 @@ static uint64_t bytes_moved(const struct tern_op_desc *op, const struct tern_cpu
 	uint64_t bytes = bytes_of(dst, written);
 	int i;
 
-	for (i = 0; i < TERN_MAX_SRC; i++) {
-		bool picked = op->op == TERN_GET_ROWS && !i;
-
-		bytes += bytes_of(&src[i], picked ? written : tern_nrows(src[i].ne));
-	}
+	for (i = 0; i < TERN_MAX_SRC; i++)
+		bytes += bytes_of(&src[i], rows_read(op, i, &src[i], written));
 	return bytes;
 }
 
