@@ -212,6 +212,7 @@ static bool is_weight(const struct conf_case *c, int s)
 {
 	switch (c->op) {
 	case TERN_MATMUL:
+	case TERN_MATMUL_ID:
 	case TERN_GET_ROWS:
 		return s == 0;
 	case TERN_RMS_NORM:

@@ -60,6 +60,7 @@ double conf_limit(const struct tern_op_desc *op, const struct tern_tensor_desc *
 
 	switch (op->op) {
 	case TERN_MATMUL:
+	case TERN_MATMUL_ID:
 		return result + of_operands(t[op->src[0]].type);
 	case TERN_ATTENTION:
 		return result + of_attention(t[op->src[1]].type, t[op->src[2]].type);
