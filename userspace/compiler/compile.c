@@ -15,8 +15,6 @@ int tern_solve(const struct tern_target *target, const struct tern_op_desc *op,
 		return tern_fail(-EOPNOTSUPP, "the device has no NPU");
 	if (target->no_ops & (1ull << op->op))
 		return tern_fail(-EOPNOTSUPP, "%s is masked off (no=)", tern_op_name(op->op));
-	if (!tern_lowering(op->op)->solve)
-		return tern_fail(-EOPNOTSUPP, "%s has no lowering", tern_op_name(op->op));
 	return tern_lowering(op->op)->solve(target, op, tensors);
 }
 

@@ -43,6 +43,9 @@ struct tern_npu_code {
 #define TERN_ARG_CONST	 (-1)
 #define TERN_ARG_IMAGE	 (-3) /* offset counts from word 0 of the image */
 
+/* Why a program traps. */
+enum { TERN_TRAP_EXPERT = 1 }; /* MATMUL_ID: a number of no expert */
+
 /* 0: the target runs it. -EOPNOTSUPP: tern_last_error() says why. Pure, no allocation, < 1 us. */
 int tern_solve(const struct tern_target *target, const struct tern_op_desc *op,
 	       const struct tern_tensor_desc *tensors);

@@ -92,7 +92,7 @@ int linear_solve(const struct tern_target *t, const struct tern_op_desc *op,
 }
 
 /* ---- set-up ------------------------------------------------------------------------ */
-static void declare_args(struct linear *x)
+void linear_args(struct linear *x)
 {
 	struct tern_lower *l = x->l;
 	const struct tern_graph *g = l->g;
@@ -198,7 +198,7 @@ static void matrix_sync(struct linear *x, bool wait)
 	tern_emit_sync(&x->l->code, TERN_Q_MATRIX, &s);
 }
 
-static void emit_row_tiles(struct linear *x)
+void linear_row_tiles(struct linear *x)
 {
 	struct tern_lower *l = x->l;
 	const struct linear_fit *f = &x->f;
@@ -208,6 +208,8 @@ static void emit_row_tiles(struct linear *x)
 
 	lower_mov(l, x->mleft, x->m.v);
 	lower_mov(l, x->fill_off, reg(x->off[OFF_A]));
+	if (x->list.on)
+		lower_mov(l, x->list.fill, tern_imm(x->list.src));
 	lower_mov(l, x->d_row, tern_imm(0));
 	linear_fill_begin(x, x->mleft);
 	loop = lower_loop_begin(l, count);
@@ -231,7 +233,7 @@ static void emit_batches(struct linear *x, int level)
 	struct lower_loop loop;
 
 	if (level == 4) {
-		emit_row_tiles(x);
+		linear_row_tiles(x);
 		return;
 	}
 	if (!x->batch[level].count.reg && x->batch[level].count.v == 1) {
@@ -266,6 +268,14 @@ static void alloc_regs(struct linear *x)
 	lower_mov(x->l, x->off[OFF_D], tern_imm(0));
 }
 
+void linear_begin(struct linear *x)
+{
+	alloc_regs(x);
+	alloc_pipes(x);
+	linear_fill_tiles(x);
+	linear_step_tiles(x);
+}
+
 static void lower_slice(struct tern_lower *l, const struct linear_plan *p)
 {
 	struct linear x = {.l = l, .p = p, .norm = op_of(l, p->norm), .glu = op_of(l, p->glu)};
@@ -277,13 +287,10 @@ static void lower_slice(struct tern_lower *l, const struct linear_plan *p)
 		return;
 	}
 	lower_group_begin(l, p->out[0].matmul);
-	declare_args(&x);
+	linear_args(&x);
 	lower_args_done(l);
 	declare_batch(&x);
-	alloc_regs(&x);
-	alloc_pipes(&x);
-	linear_fill_tiles(&x);
-	linear_step_tiles(&x);
+	linear_begin(&x);
 	linear_load_norm(&x);
 	emit_batches(&x, 0);
 	linear_release_norm(&x);

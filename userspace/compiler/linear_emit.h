@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A linear group while it is emitted: shared by linear.c, linear_fill.c, linear_step.c. */
+/* A linear group while it is emitted: shared by linear.c, linear_fill.c, linear_step.c, experts*.c. */
 #ifndef TERN_LINEAR_EMIT_H
 #define TERN_LINEAR_EMIT_H
 
@@ -12,6 +12,17 @@ struct batch_level {
 
 enum { OFF_A, OFF_W, OFF_D, NOFFS };
 
+/* Rows that do not follow each other: lists in SPM say which row of the activations each row of
+ * the product is made of, and which row of the result it is. */
+struct row_list {
+	bool on;
+	unsigned int slot;	    /* register: the lists of the product under way */
+	uint32_t src, dst;	    /* where in a slot they begin */
+	int64_t src_rows, dst_rows; /* what they count: rows in memory, from the offsets on */
+	unsigned int fill, store;   /* registers: place in the lists, from the slot on */
+	uint8_t t_src, t_dst;
+};
+
 struct linear {
 	struct tern_lower *l;
 	const struct linear_plan *p;
@@ -21,6 +32,7 @@ struct linear {
 	int64_t k;			      /* columns of activations and weights */
 	struct tern_dim m;
 	struct batch_level batch[4];
+	struct row_list list;
 	unsigned int off[NOFFS]; /* registers: byte offsets of the current batch */
 	bool batched;
 
@@ -102,6 +114,12 @@ static inline struct tern_val reg(unsigned int r)
 {
 	return tern_reg(r);
 }
+
+/* The resources of a group whose fit and dimensions are known; then its tiles. */
+void linear_args(struct linear *x);
+void linear_begin(struct linear *x);
+/* All tiles of x->m rows, from the offsets on. */
+void linear_row_tiles(struct linear *x);
 
 /* A 2-D tile: `cols` x `rows`. */
 uint8_t linear_tile(struct linear *x, unsigned int type, bool spm, struct tern_val addr,

@@ -9,13 +9,18 @@ void linear_fill_tiles(struct linear *x)
 	int64_t in_row = f->kq * f->in_elem;
 	struct tern_val kq = tern_imm(f->kq < x->k ? f->kq : x->k);
 	struct tern_val rows = reg(x->fill_rows), none = tern_imm(0);
+	struct tern_val in_memory = x->list.on ? tern_imm(x->list.src_rows) : rows;
 
-	x->t_in_mem = linear_tile(x, x->a->type, false, reg(x->a_base), reg(x->fill_off), kq, rows,
-				  (int64_t)x->a->nb[1]);
+	x->t_in_mem = linear_tile(x, x->a->type, false, reg(x->a_base), reg(x->fill_off), kq,
+				  in_memory, (int64_t)x->a->nb[1]);
 	lower_set_field(x->l, x->t_in_mem, TERN_TILE_STRIDE0, tern_imm((int64_t)x->a->nb[0]));
 	x->t_in = linear_tile(x, x->a->type, true, reg(x->in.prod), none, kq, rows, in_row);
 	x->t_in_v = linear_tile(x, x->a->type, true, reg(x->in.cons), none, kq, rows, in_row);
 	x->t_act_w = linear_tile(x, f->a_type, true, reg(x->fill_dst), none, kq, rows, f->a_row);
+	x->list.t_src = TERN_NONE;
+	if (x->list.on)
+		x->list.t_src = linear_tile(x, TERN_T_I32, true, reg(x->list.slot),
+					    reg(x->list.fill), rows, tern_imm(1), 0);
 	if (!x->norm)
 		return;
 	x->t_norm_w = linear_tile(x, TERN_T_F32, true, tern_imm(x->once), none, tern_imm(x->k),
@@ -116,7 +121,8 @@ static void fill_rows_parts(struct linear *x, const struct vprog *p)
 					tern_imm(left < f->kq ? left : f->kq));
 		sync_wait(&ld, pipe_free(PIPE_IN0), 1);
 		sync_signal(&ld, pipe_full(PIPE_IN0), 1);
-		tern_emit_load(&l->code, true, x->t_in, x->t_in_mem, TERN_NONE, NULL, NULL, &ld);
+		tern_emit_load(&l->code, true, x->t_in, x->t_in_mem, x->list.t_src, NULL, NULL,
+			       &ld);
 		lower_pipe_step(l, &x->in, true);
 		sync_wait(&v, pipe_full(PIPE_IN0), 1);
 		sync_signal(&v, pipe_free(PIPE_IN0), 1);
@@ -140,14 +146,17 @@ static void fill_step(struct linear *x)
 {
 	struct tern_lower *l = x->l;
 	const struct linear_fit *f = &x->f;
+	unsigned int at = x->list.on ? x->list.fill : x->fill_off;
 	struct vprog p;
+	int64_t step;
 
 	fill_program(x, &p);
 	lower_alu(l, TERN_ALU_MIN, x->fill_rows, x->fill_left, tern_imm(f->rc));
 	fill_rows_parts(x, &p);
 	lower_alu(l, TERN_ALU_SUB, x->fill_left, x->fill_left, reg(x->fill_rows));
-	lower_alu(l, TERN_ALU_MUL, x->part_reg, x->fill_rows, tern_imm((int64_t)x->a->nb[1]));
-	lower_alu(l, TERN_ALU_ADD, x->fill_off, x->fill_off, reg(x->part_reg));
+	step = x->list.on ? 4 : (int64_t)x->a->nb[1];
+	lower_alu(l, TERN_ALU_MUL, x->part_reg, x->fill_rows, tern_imm(step));
+	lower_alu(l, TERN_ALU_ADD, at, at, reg(x->part_reg));
 	lower_alu(l, TERN_ALU_ADD, x->fill_dst, x->fill_dst, tern_imm(f->rc * f->a_row));
 }
 

@@ -107,7 +107,7 @@ static uint64_t spm_need(const struct tern_caps *caps, const struct linear_need 
 			 const struct linear_fit *f)
 {
 	uint64_t result = aligned((uint64_t)(4 * f->mt * f->nt));
-	uint64_t bytes = 2 * aligned((uint64_t)(f->mt * f->a_row));
+	uint64_t bytes = need->other + 2 * aligned((uint64_t)(f->mt * f->a_row));
 
 	bytes += 2 * aligned((uint64_t)(f->rc * f->kq * f->in_elem));
 	bytes += 2 * need->ncols * result;

@@ -28,6 +28,7 @@ struct linear_need {
 	unsigned int ncols;   /* result tiles per step: 2 for a gated pair */
 	bool epilogue, bias, residual;
 	bool w_written; /* weights may be: they take a pipe of their own, behind their writer */
+	uint64_t other; /* bytes of the scratchpad that something else takes */
 };
 /* false: does not fit this scratchpad */
 bool linear_fit(const struct tern_caps *caps, const struct linear_need *need, struct linear_fit *f);

@@ -60,8 +60,12 @@ void linear_step_tiles(struct linear *x)
 	else
 		x->t_c_store =
 			linear_tile(x, TERN_T_F32, true, reg(x->c.cons), none, n, rows, c_row);
-	x->t_d = linear_tile(x, x->d->type, false, none, reg(x->d_off), n, rows,
-			     (int64_t)x->d->nb[1]);
+	x->t_d = linear_tile(x, x->d->type, false, none, reg(x->d_off), n,
+			     x->list.on ? tern_imm(x->list.dst_rows) : rows, (int64_t)x->d->nb[1]);
+	x->list.t_dst = TERN_NONE;
+	if (x->list.on)
+		x->list.t_dst = linear_tile(x, TERN_T_I32, true, reg(x->list.slot),
+					    reg(x->list.store), rows, tern_imm(1), 0);
 	if (x->bias_pipe.slot)
 		bias_tiles(x);
 	if (x->res_pipe.slot)
@@ -245,7 +249,7 @@ static void emit_plain_store(struct linear *x)
 
 	sync_wait(&st, pipe_full(PIPE_CS), 1);
 	sync_signal(&st, pipe_free(PIPE_CS), 1);
-	tern_emit_store(&x->l->code, x->t_c_store, x->t_d, TERN_NONE, NULL, &st);
+	tern_emit_store(&x->l->code, x->t_c_store, x->t_d, x->list.t_dst, NULL, &st);
 	lower_pipe_step(x->l, &x->c, false);
 }
 
@@ -279,6 +283,20 @@ static void emit_step(struct linear *x, uint32_t j)
 		emit_plain_store(x);
 }
 
+/* Where the current rows of the result begin: in memory, or in the list of their numbers. */
+static void result_rows(struct linear *x, int64_t row_bytes)
+{
+	struct tern_lower *l = x->l;
+
+	if (x->list.on) {
+		lower_alu(l, TERN_ALU_MUL, x->list.store, x->d_row, tern_imm(4));
+		lower_alu(l, TERN_ALU_ADD, x->list.store, x->list.store, tern_imm(x->list.dst));
+		lower_mov(l, x->d_off, tern_imm(0));
+		return;
+	}
+	lower_alu(l, TERN_ALU_MUL, x->d_off, x->d_row, tern_imm(row_bytes));
+}
+
 /* All weight tiles of product j for the current rows. */
 void linear_columns(struct linear *x, uint32_t j)
 {
@@ -291,7 +309,7 @@ void linear_columns(struct linear *x, uint32_t j)
 
 	lower_mov(l, x->nleft, x->n[j].v);
 	lower_mov(l, x->w_off, reg(x->off[OFF_W]));
-	lower_alu(l, TERN_ALU_MUL, x->d_off, x->d_row, tern_imm((int64_t)d->nb[1]));
+	result_rows(x, (int64_t)d->nb[1]);
 	lower_alu(l, TERN_ALU_ADD, x->d_off, x->d_off, reg(x->off[OFF_D]));
 	lower_set_field(l, x->t_d, TERN_TILE_STRIDE0 + 1, tern_imm((int64_t)d->nb[1]));
 	lower_mov(l, x->b_off, tern_imm(0));

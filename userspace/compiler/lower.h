@@ -43,7 +43,10 @@ enum { TERN_REG_RECORD = 2, TERN_REG_RING = 3, TERN_REG_LOCAL = 4 };
 	X(CS,	 MATRIX, STORE,	 2) /* results without one */ \
 	X(B,	 LOAD1,	 MATRIX, 2) /* matrix operands that are not constant: keys */ \
 	X(B2,	 LOAD1,	 MATRIX, 2) /* values */ \
-	X(COPY,	 LOAD1,	 STORE,	 2)
+	X(COPY,	 LOAD1,	 STORE,	 2) \
+	X(IDS,	 LOAD1,	 CP,	 2) /* numbers that the CP reads in SPM */ \
+	X(LENGTH, VECTOR, CP,	 4) /* ... that VECTOR has counted */ \
+	X(LIST,	 VECTOR, STORE,	 4) /* lists of rows */
 enum tern_pipe {
 #define X(name, prod, cons, depth) PIPE_##name,
 	TERN_PIPES(X)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Every operator and what lowers it: a row each. */
 #include "compiler/attention.h"
+#include "compiler/experts.h"
 #include "compiler/linear.h"
 #include "compiler/lowerings.h"
 
@@ -14,7 +15,7 @@ static const struct tern_lowering lowerings[TERN_OP_COUNT] = {
 	ROW(SCALE, map),       ROW(CLAMP, map),		ROW(COPY, copy),
 	ROW(CONCAT, concat),   ROW(REPEAT, repeat),	ROW(SUM_ROWS, reduce),
 	ROW(MEAN, reduce),     ROW(ARGMAX, argmax),	ROW(TOP_K, top_k),
-	ROW(ARGSORT, argsort),
+	ROW(ARGSORT, argsort), ROW(MATMUL_ID, experts),
 };
 
 const struct tern_lowering *tern_lowering(enum tern_opcode op)

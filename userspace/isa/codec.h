@@ -150,6 +150,7 @@ void tern_emit_ldr(struct tern_code *c, unsigned int rd, unsigned int count, uns
 void tern_emit_sync(struct tern_code *c, unsigned int queue, const struct tern_sync *s);
 void tern_emit_ring(struct tern_code *c, unsigned int rd, int64_t step, int64_t base, int64_t end);
 void tern_emit_mark(struct tern_code *c, uint64_t op_id);
+void tern_emit_trap(struct tern_code *c, uint64_t code);
 /* Set the fields of `mask` (bits of enum tern_tile_field), vals indexed by field. */
 void tern_emit_tile(struct tern_code *c, unsigned int tile, unsigned int mask,
 		    const struct tern_val vals[TERN_TILE_NFIELDS]);

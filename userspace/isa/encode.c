@@ -162,6 +162,11 @@ void tern_emit_mark(struct tern_code *c, uint64_t op_id)
 	tern_code_cmd(c, TERN_OP_MARK, 0, 0, 0, 0, 0, &op_id, 1);
 }
 
+void tern_emit_trap(struct tern_code *c, uint64_t code)
+{
+	tern_code_cmd(c, TERN_OP_TRAP, 0, 0, 0, 0, 0, &code, 1);
+}
+
 /* ---- tiles and engines ------------------------------------------------------ */
 void tern_emit_tile(struct tern_code *c, unsigned int tile, unsigned int mask,
 		    const struct tern_val vals[TERN_TILE_NFIELDS])

@@ -42,14 +42,20 @@ static void fill_args(const struct tern_session *s, uint32_t seg)
 
 /* ---- faults ------------------------------------------------------------------------------ */
 
+static const char *advice(const struct tern_fault *f)
+{
+	if (f->code == TERN_FAULT_BUDGET)
+		return "; give it less work at once, as by smaller batches";
+	if (f->code == TERN_FAULT_TRAP && f->info == TERN_TRAP_EXPERT)
+		return "; an index names an expert that does not exist";
+	return "";
+}
+
 static int fault_error(const struct tern_session *s, uint32_t seg, const struct tern_fault *f)
 {
 	const struct tern_graph *g = s->prog->graph;
 	const char *queue = tern_queue_name(f->queue);
 	uint32_t op = f->mark;
-	const char *advice = f->code == TERN_FAULT_BUDGET
-				     ? "; give it less work at once, as by smaller batches"
-				     : "";
 	char label[160], other[64] = "";
 
 	if (op >= g->nops)
@@ -65,7 +71,7 @@ static int fault_error(const struct tern_session *s, uint32_t seg, const struct 
 		"address or value 0x%llx, info 0x%llx, cycle %llu%s",
 		label, queue ? queue : "?", f->word, tern_fault_name(f->code), other,
 		tern_fault_text(f->code), (unsigned long long)f->addr, (unsigned long long)f->info,
-		(unsigned long long)f->cycle, advice);
+		(unsigned long long)f->cycle, advice(f));
 }
 
 /* ---- counters ------------------------------------------------------------------------------ */

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * MATMUL_ID: each row of activations times the matrix of the expert that its number names.
+ * The numbers are data, so the command processor reads them, in one of two forms: pair by
+ * pair (experts.c), or all rows of an expert together (experts_lists.c).
+ */
+#ifndef TERN_EXPERTS_H
+#define TERN_EXPERTS_H
+
+#include "compiler/linear_emit.h"
+
+int experts_solve(const struct tern_target *t, const struct tern_op_desc *op,
+		  const struct tern_tensor_desc *tensors);
+void experts_lower(struct tern_lower *l, uint32_t op);
+
+/* ---- between experts.c and experts_lists.c ------------------------------------------ */
+/* The shapes, as rows: token t's row for its u-th expert is row t * step + u of a matrix (u
+ * counts only if each expert has a row of its own). */
+struct experts_shape {
+	int64_t used, tokens, experts; /* at their bounds */
+	int64_t a_step, d_step;
+	int64_t a_rows, d_rows;
+	struct tern_tensor_desc a; /* activations as that matrix */
+	bool shared;		   /* one row of activations for all experts of a token */
+};
+
+/* Tokens that are sorted at a time, and what their lists take of the scratchpad. */
+struct experts_chunk {
+	int64_t tokens;
+	uint32_t row;	/* bytes of a number per pair, to a boundary of 64 */
+	uint64_t bytes; /* of all lists */
+};
+/* false: the pairs of one token do not fit. */
+bool experts_chunk(const struct tern_caps *caps, const struct experts_shape *s,
+		   struct experts_chunk *out);
+
+struct experts {
+	struct linear x;
+	struct linear_plan plan;
+	struct experts_shape s;
+	struct experts_chunk chunk;
+	const struct tern_tensor_desc *w, *ids;
+	unsigned int ids_base; /* argument registers */
+	struct tern_dim tokens;
+};
+
+/* Experts' numbers of `tokens` tokens to SPM, one after another; offs: bytes of the first. */
+void experts_load_ids(struct experts *e, struct tern_val to, unsigned int offs,
+		      struct tern_val tokens, const struct tern_sync *sync);
+void experts_lists(struct experts *e);
+
+#endif
