@@ -246,8 +246,11 @@ static bool affordable(const struct tern_op_desc *op)
 			work *= n;
 		if (op->op == TERN_MATMUL && !s)
 			work /= (double)ne[0];
+		if (op->op == TERN_MATMUL_ID && s < 3 && s != 1) /* an expert, and how often */
+			work *= n / (s ? 1 : (double)ne[2]);
 	}
-	return work < (op->op == TERN_MATMUL ? MAX_WORK : 8.0 * MAX_WORK);
+	return work <
+	       (op->op == TERN_MATMUL || op->op == TERN_MATMUL_ID ? MAX_WORK : 8.0 * MAX_WORK);
 }
 
 static bool runnable(void)

@@ -23,7 +23,7 @@ static struct {
 	{"sim:small,spm=64K,check,threads=1", NULL},
 	{"sim:small,threads=1", NULL},
 	{"sim:small,check,threads=1,no=matmul+rope+binary", NULL},
-	{"sim:ref,check,threads=1,no=rms_norm+set_rows+glu+get_rows+attention", NULL},
+	{"sim:ref,check,threads=1,no=rms_norm+set_rows+glu+get_rows+attention+matmul_id", NULL},
 	{"cpu:threads=1", NULL},
 };
 enum { DEVICES = sizeof(devices) / sizeof(devices[0]) };

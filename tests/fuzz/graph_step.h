@@ -61,7 +61,8 @@ static void define_rows(const struct tern_view *dst, const struct ref_tensor *it
  * does not pay or it is fused: one choice rounds as well as the other. */
 static bool may_slice(const struct tern_op_desc *op)
 {
-	return op->op == TERN_MATMUL && g.tensors[op->src[0]].ne[0] > SLICED;
+	return (op->op == TERN_MATMUL || op->op == TERN_MATMUL_ID) &&
+	       g.tensors[op->src[0]].ne[0] > SLICED;
 }
 
 static void define_result(uint32_t op, const int64_t *symbols, const struct ref_tensor *src)
@@ -83,15 +84,23 @@ static void define_result(uint32_t op, const int64_t *symbols, const struct ref_
 		define(&dst, all);
 }
 
-/* Rows picked by numbers that nobody wrote. */
+/* The source that says which rows or experts; -1: none does. */
+static int index_source(const struct tern_op_desc *op)
+{
+	if (op->op == TERN_MATMUL_ID)
+		return 2;
+	return op->op == TERN_GET_ROWS || op->op == TERN_SET_ROWS ? 1 : -1;
+}
+
+/* Picked by numbers that nobody wrote. */
 static bool undefined_indices(uint32_t op, const int64_t *symbols)
 {
 	const struct tern_op_desc *o = &g.ops[op];
 	struct tern_view v;
 
-	if (o->op != TERN_GET_ROWS && o->op != TERN_SET_ROWS)
+	if (index_source(o) < 0)
 		return false;
-	tern_view_of(&g.tensors[o->src[1]], symbols, &v);
+	tern_view_of(&g.tensors[o->src[index_source(o)]], symbols, &v);
 	return !all_defined(&v);
 }
 
@@ -130,16 +139,18 @@ static bool duplicates(const struct ref_tensor *it)
 
 enum verdict { FINE, OUT_OF_RANGE, UNDEFINED };
 
-/* Rows that do not exist; rows written twice, of which any may win. */
+/* Rows and experts that do not exist; rows written twice, of which any may win. */
 static enum verdict look_at_indices(const struct tern_op_desc *op, const struct ref_tensor *src,
 				    const struct ref_tensor *dst)
 {
-	const struct ref_tensor *rows = op->op == TERN_SET_ROWS ? dst : &src[0];
+	const struct ref_tensor *of = op->op == TERN_SET_ROWS ? dst : &src[0], *it;
+	int64_t limit = of->ne[op->op == TERN_MATMUL_ID ? 2 : 1];
 
-	if (op->op != TERN_SET_ROWS && op->op != TERN_GET_ROWS)
+	if (index_source(op) < 0)
 		return FINE;
-	for (int64_t i = 0; i < ref_count(src[1].ne); i++)
-		if (src[1].v[i] < 0 || src[1].v[i] >= (double)rows->ne[1])
+	it = &src[index_source(op)];
+	for (int64_t i = 0; i < ref_count(it->ne); i++)
+		if (it->v[i] < 0 || it->v[i] >= (double)limit)
 			return OUT_OF_RANGE;
 	return op->op == TERN_SET_ROWS && duplicates(&src[1]) ? UNDEFINED : FINE;
 }

@@ -79,13 +79,14 @@ static void make_header(const uint8_t *data, size_t size, struct rg_maker *m)
 static void append(struct rg_maker *m)
 {
 	struct tern_graph_desc before = m->g->desc;
+	const struct tern_op_desc *op = &m->g->ops[before.nops];
 	struct tern_graph *graph;
 
 	rg_operator(m);
 	if (m->g->desc.nops > before.nops && !tern_graph_create(&m->g->desc, &graph)) {
 		tern_graph_destroy(graph);
-		m->recent[0] = m->g->ops[before.nops].dst;
-		m->recent[1] = m->g->ops[before.nops].src[m->g->ops[before.nops].op == TERN_MATMUL];
+		m->recent[0] = op->dst;
+		m->recent[1] = op->src[op->op == TERN_MATMUL || op->op == TERN_MATMUL_ID];
 		return;
 	}
 	m->g->desc = before;

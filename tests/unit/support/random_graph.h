@@ -98,6 +98,10 @@ int64_t rg_size(struct rg_maker *m); /* one of the sizes worth trying */
 struct rg_shape rg_shape_of(const struct tern_tensor_desc *t);
 /* The tensor itself, or a view of it that the next bytes name. */
 uint32_t rg_view(struct rg_maker *m, uint32_t of);
+/* A view [n,u,t,1] of it, which has the tokens in dimension 2. */
+uint32_t rg_by_token(struct rg_maker *m, uint32_t of, bool swapped);
+/* Of indices that are there, the first of each row: a view of shape s of rows of *of. */
+uint32_t rg_first_indices(struct rg_maker *m, const struct rg_shape *s, int64_t *of);
 /* A tensor that exists and holds floats: what an operator works on. */
 uint32_t rg_pick(struct rg_maker *m);
 /* A source of that shape: one that exists, or a new one. `types`: one of RG_F32 ... */

@@ -30,6 +30,31 @@ bool make_matmul(struct rg_maker *m, struct tern_op_desc *op, uint32_t x)
 	return done(m, op, rg_dest(m, &d, RG_FLOAT, NONE), s0, x, NONE) && s0 != NONE;
 }
 
+/* Indices are those of an earlier result, or new ones; of a few, one names no expert. */
+bool make_matmul_id(struct rg_maker *m, struct tern_op_desc *op, uint32_t x)
+{
+	static const int64_t counts[] = {4, 1, 2, 3, 8, 16};
+	unsigned int how = rg_take(&m->in, 16);
+	int64_t experts = counts[rg_take(&m->in, 6)], n = rg_size(m);
+	uint32_t s1 = rg_by_token(m, x, how & 1), s2 = NONE, s0;
+	struct rg_shape a, it, w, d;
+
+	if (s1 == NONE)
+		return false;
+	a = rg_shape_of(tensor(m, s1));
+	it = (struct rg_shape){{a.ne[1] * (1 + rg_take(&m->in, 3)), a.ne[2], 1, 1}, {0, a.sym[2]}};
+	d = (struct rg_shape){{n, it.ne[0], it.ne[1], 1}, {0, 0, it.sym[1]}};
+	if (a.ne[0] * n * it.ne[0] * it.ne[1] > MAX_WORK)
+		return false;
+	if (how & 2)
+		s2 = rg_first_indices(m, &it, &experts);
+	if (s2 == NONE)
+		s2 = rg_indices(m, &it, experts + (how > 13), false);
+	w = (struct rg_shape){{a.ne[0], n, experts, 1}, {a.sym[0]}};
+	s0 = rg_source(m, &w, RG_WEIGHT);
+	return done(m, op, rg_dest(m, &d, RG_FLOAT, NONE), s0, s1, s2) && s2 != NONE;
+}
+
 bool make_attention(struct rg_maker *m, struct tern_op_desc *op, uint32_t q)
 {
 	const struct rg_shape s = rg_shape_of(tensor(m, q));

@@ -158,7 +158,7 @@ static const struct {
 	{TERN_REPEAT, make_repeat},	  {TERN_SUM_ROWS, make_reduce},
 	{TERN_MEAN, make_reduce},	  {TERN_ARGMAX, make_argmax},
 	{TERN_TOP_K, make_sort},	  {TERN_ARGSORT, make_sort},
-	{TERN_MATMUL, make_matmul},	  {TERN_MATMUL, make_matmul},
+	{TERN_MATMUL_ID, make_matmul_id}, {TERN_MATMUL, make_matmul},
 	{TERN_BINARY, make_binary},	  {TERN_BINARY, make_binary},
 	{TERN_RMS_NORM, make_norm},	  {TERN_GLU, make_glu},
 	{TERN_ROPE, make_rope},		  {TERN_SET_ROWS, make_set_rows},

@@ -91,9 +91,18 @@ static void repeated(struct tern_tensor_desc *t, unsigned int d)
 	t->nb[d] = 0;
 }
 
-uint32_t rg_view(struct rg_maker *m, uint32_t of)
+static uint32_t add_view(struct rg_maker *m, const struct tern_tensor_desc *t)
 {
 	struct tern_graph_desc *desc = &m->g->desc;
+
+	if (desc->ntensors == RG_TENSORS)
+		return TERN_NO_TENSOR;
+	m->g->tensors[desc->ntensors] = *t;
+	return desc->ntensors++;
+}
+
+uint32_t rg_view(struct rg_maker *m, uint32_t of)
+{
 	struct tern_tensor_desc t = m->g->tensors[of];
 	unsigned int kind = rg_take(&m->in, 32);
 
@@ -134,9 +143,34 @@ uint32_t rg_view(struct rg_maker *m, uint32_t of)
 	default:
 		return of;
 	}
-	if (desc->ntensors == RG_TENSORS ||
+	if (m->g->desc.ntensors == RG_TENSORS ||
 	    (t.nb[0] != m->g->tensors[of].nb[0] && ref_type(t.type)->elems > 1))
 		return of;
-	m->g->tensors[desc->ntensors] = t;
-	return desc->ntensors++;
+	return add_view(m, &t);
+}
+
+uint32_t rg_by_token(struct rg_maker *m, uint32_t of, bool swapped)
+{
+	struct tern_tensor_desc t = m->g->tensors[of];
+
+	if (t.ne_sym[1] || swapped)
+		swap_dims(&t, 1, 2);
+	t.ne[3] = 1;
+	t.ne_sym[3] = 0;
+	return add_view(m, &t);
+}
+
+uint32_t rg_first_indices(struct rg_maker *m, const struct rg_shape *s, int64_t *of)
+{
+	for (uint32_t i = m->g->desc.ntensors; i-- > 0;) {
+		struct tern_tensor_desc t = m->g->tensors[i];
+
+		if (t.type != TERN_I32 || t.ne_sym[0] || t.ne[0] < s->ne[0] ||
+		    t.ne[1] != s->ne[1] || t.ne_sym[1] != s->sym[1] || t.ne[2] != 1 || t.ne[3] != 1)
+			continue;
+		*of = t.ne[0];
+		t.ne[0] = s->ne[0];
+		return add_view(m, &t);
+	}
+	return TERN_NO_TENSOR;
 }
