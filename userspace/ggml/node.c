@@ -47,6 +47,7 @@ struct row {
 static const struct row rows[] = {
 	VIEW("NONE"), VIEW("RESHAPE"), VIEW("VIEW"), VIEW("PERMUTE"), VIEW("TRANSPOSE"),
 	ROW("MUL_MAT",  MATMUL,	  0, 2, AS_IS, {{0}}),
+	ROW("MUL_MAT_ID", MATMUL_ID, 0, 3, AS_IS, {{0}}),
 	ROW("GET_ROWS", GET_ROWS, 0, 2, AS_IS, {{0}}),
 	ROW("SET_ROWS", SET_ROWS, 0, 2, AS_IS, {{0}}),
 	ROW("ROPE",	ROPE,	  0, 3, POSITIONS,
