@@ -2,7 +2,8 @@
 /*
  * What differs between 6.12 LTS and the newest kernel, and nothing else. Code uses the
  * newer kernel's ideas; a name here begins with tern_ where signatures differ. Versions in
- * between are no more than the best that is known of when something changed.
+ * between are no more than the best that is known of when something changed; compat.mk has what
+ * no version says.
  */
 #ifndef TERN_COMPAT_H
 #define TERN_COMPAT_H
@@ -68,7 +69,7 @@ static inline int tern_sched_init(struct drm_gpu_scheduler *sched,
 				  struct workqueue_struct *wq, u32 credits, const char *name,
 				  struct device *dev)
 {
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
+#ifndef TERN_SCHED_INIT_ARGS
 	return drm_sched_init(sched, ops, wq, 1, credits, 0, MAX_SCHEDULE_TIMEOUT, NULL, NULL,
 			      name, dev);
 #else
