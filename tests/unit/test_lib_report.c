@@ -130,6 +130,41 @@ START_TEST(json_tells_where_and_why)
 }
 END_TEST
 
+/* 6 experts of 5 rows of 128 bytes: of two indices two, of twelve all of them. */
+START_TEST(the_cpu_reads_experts_that_can_be_named)
+{
+	const int64_t tokens = _i ? 6 : 1;
+	const int moved[] = {2 * 640 + 128 + 8 + 40, 6 * 640 + 6 * (128 + 8 + 40)};
+	struct capture c = capture();
+	struct gb *g = gb_new();
+	struct tern_graph *graph;
+	struct rig r = {0};
+	char bytes[40];
+
+	gb_tensor(g, TERN_F32, TERN_STORAGE_BOUND, "w", 32, 5, 6, 1);
+	gb_tensor(g, TERN_F32, TERN_STORAGE_BOUND, "x", 32, 1, tokens, 1);
+	gb_tensor(g, TERN_I32, TERN_STORAGE_BOUND, "ids", 2, tokens, 1, 1);
+	gb_op(g, TERN_MATMUL_ID, gb_tensor(g, TERN_F32, TERN_STORAGE_BOUND, "y", 5, 2, tokens, 1),
+	      0, 1, 2);
+	graph = gb_create(g);
+	rig_device("cpu", &r.dev);
+	must(tern_compile(r.dev, graph, &r.prog));
+	must(tern_session_create(r.prog, &r.s));
+	for (uint32_t i = 0; i < 4; i++) {
+		must(tern_buffer_create(r.dev, g->storages[i].size, &r.buf[i]));
+		must(tern_session_bind_one(r.s, i, r.buf[i], 0));
+	}
+	must(tern_session_run(r.s, NULL, 0));
+	explain(&r, &c, true);
+	snprintf(bytes, sizeof(bytes), "\"bytes\":%d,", moved[_i]);
+	ck_assert_msg(strstr(c.text, bytes) != NULL, "%s is not in %s", bytes, c.text);
+	capture_close(&c);
+	tern_graph_destroy(graph);
+	rig_close(&r);
+	free(g);
+}
+END_TEST
+
 START_TEST(shares_add_up)
 {
 	struct capture c = capture();
@@ -355,6 +390,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(t, the_table_fits_80_columns, 0, 2);
 	tcase_add_test(t, long_and_strange_names_fit_too);
 	tcase_add_test(t, json_tells_where_and_why);
+	tcase_add_loop_test(t, the_cpu_reads_experts_that_can_be_named, 0, 2);
 	tcase_add_loop_test(t, shares_add_up, 0, 2);
 	suite_add_tcase(s, t);
 
