@@ -42,10 +42,15 @@ void judge_rope(struct judge_case *c);
 #define JUDGE_FEW 0x1p-21
 /* Sums of up to some ten thousand terms in any order, exp of some tens. */
 #define JUDGE_MANY 0x1p-17
+/* A few roundings of what is subnormal, of 2^-150 each. */
+#define JUDGE_STEP 0x1p-147
 
 bool judge_is_block(enum tern_dtype type);
 /* Finite in binary32, to which blocks are decoded: the largest of MXFP4 is 6 * 2^127. */
 bool judge_finite(double v);
+/* Magnitude to take a part of as a bound: of infinities, and of what is as good as infinite, one
+ * that is finite, and yet far beyond what any type holds when that part is taken off. */
+double judge_size(double v);
 /* Largest magnitude; INFINITY if one is not finite. */
 double judge_peak(const struct ref_tensor *t);
 
