@@ -64,18 +64,30 @@ START_TEST(ties)
 }
 END_TEST
 
-/* What is not finite or depends on the smallest bits decides nothing, where it matters. */
-START_TEST(no_verdict)
+/* An infinite activation leaves nothing finite of its row of results, and does nothing to others. */
+START_TEST(infinite_operands)
 {
+	const struct sample *s = sample_of(TERN_MATMUL);
+	const int64_t n = s->t[5].ne[0];
+	const double odd[] = {INFINITY, -INFINITY, NAN};
 	struct ref_tensor got;
 	struct trial t;
 
-	prepare(&t, sample_of(TERN_MATMUL));
+	prepare(&t, s);
 	t.src[1].v[0] = INFINITY;
-	prepare_again(&t, sample_of(TERN_MATMUL)->t[5].ne);
+	prepare_again(&t, s->t[5].ne);
 	got = result(&t);
-	got.v[0] = 12345;
-	ck_assert_int_eq(judge_result(&t.c, &got), -1);
+	for (int64_t i = 0; i < 2 * n; i++) {
+		double was = got.v[i];
+
+		for (int k = 0; k < 3; k++) {
+			got.v[i] = odd[k];
+			ck_assert_int_eq(judge_result(&t.c, &got), i < n ? -1 : i);
+		}
+		got.v[i] = i < n ? 12345 : was * 2;
+		ck_assert_int_eq(judge_result(&t.c, &got), i);
+		got.v[i] = was;
+	}
 	ref_free(&got);
 	fini(&t);
 }
@@ -291,7 +303,7 @@ int main(void)
 	tcase_add_loop_test(tc, right_results_pass, 0, NSAMPLES);
 	tcase_add_loop_test(tc, wrong_elements_do_not, 0, NSAMPLES);
 	tcase_add_test(tc, ties);
-	tcase_add_test(tc, no_verdict);
+	tcase_add_test(tc, infinite_operands);
 	tcase_add_test(tc, infinities);
 	tcase_add_loop_test(tc, weighted_subnormals, 0, 2);
 	tcase_add_loop_test(tc, tiny_activations, 0, sizeof(peaks) / sizeof(peaks[0]));

@@ -128,6 +128,87 @@ START_TEST(terms_of_xielu)
 }
 END_TEST
 
+/* Products of one magnitude, and signs in turn. The sum ends where an activation does in the weights'
+ * type, or where parts of it may; if it is finite, it is within its bound all the same. */
+START_TEST(products_and_sums)
+{
+	static const struct {
+		enum tern_dtype type;
+		double w, x;
+		bool ends;
+	} cases[] = {
+		{TERN_F32, 1, 0x1p121, false},
+		{TERN_F32, 1, 0x1.1p122, true},
+		{TERN_F32, 0x1p80, 0x1p41, false},
+		{TERN_F32, 0x1p80, 0x1.1p42, true},
+		{TERN_F16, 1, 65519, false},
+		{TERN_F16, 1, 65520, true},
+		{TERN_BF16, 0x1p-7, 0x1.fep127, false},
+		{TERN_BF16, 0x1p-7, 0x1.ffp127, true},
+		{TERN_Q8_0, 1, 0x1p104, false},
+		{TERN_Q8_0, 1, 0x1p112, true},
+		{TERN_Q4_1, 1, 0x1p94, false},
+		{TERN_Q4_1, 1, 0x1p96, true},
+		{TERN_MXFP4, 0x1p100, 0x1p21, false},
+		{TERN_MXFP4, 0x1p100, 0x1p23, true},
+	};
+	const int64_t ne[4] = {64, 1, 1, 1}, one[4] = {1, 1, 1, 1};
+	struct trial t = {.op.op = TERN_MATMUL};
+	const double odd[] = {INFINITY, -INFINITY, NAN};
+	struct ref_tensor got;
+
+	t.c = (struct judge_case){.op = &t.op, .src = t.src, .dtype = TERN_F32};
+	t.c.type[0] = cases[_i].type;
+	t.c.type[1] = TERN_F32;
+	for (int k = 0; k < 2; k++)
+		t.src[k] = ref_alloc(ne);
+	for (int i = 0; i < 64; i++) {
+		t.src[0].v[i] = cases[_i].w;
+		t.src[1].v[i] = i % 2 ? -cases[_i].x : cases[_i].x;
+	}
+	t.src[1].v[1] /= 2; /* so that something is left */
+	t.c.want = ref_alloc(one);
+	judge_prepare(&t.c);
+	got = result(&t);
+	ck_assert_int_eq(judge_result(&t.c, &got), -1);
+	for (int k = 0; k < 3; k++) {
+		got.v[0] = odd[k];
+		ck_assert_int_eq(judge_result(&t.c, &got), cases[_i].ends ? -1 : 0);
+	}
+	got.v[0] = -t.c.want.v[0];
+	ck_assert_int_eq(judge_result(&t.c, &got), 0);
+	ref_free(&got);
+	fini(&t);
+}
+END_TEST
+
+/* Scores that nobody knows make a mean of values all the same; scores that end make NaN of it, too. */
+START_TEST(means_of_values)
+{
+	static const struct {
+		double query;
+		bool ends;
+	} cases[] = {{1e3, false}, {1e9, true}};
+	const struct sample *s = sample_of(TERN_ATTENTION);
+	struct ref_tensor got;
+	struct trial t;
+
+	prepare(&t, s);
+	for (int i = 0; i < ref_count(s->t[0].ne); i++)
+		t.src[0].v[i] *= cases[_i].query;
+	prepare_again(&t, s->t[5].ne);
+	got = result(&t);
+	got.v[5] = 1.5; /* values are 0.5 to 2 */
+	ck_assert_int_eq(judge_result(&t.c, &got), -1);
+	got.v[5] = NAN;
+	ck_assert_int_eq(judge_result(&t.c, &got), cases[_i].ends ? -1 : 5);
+	got.v[5] = 8;
+	ck_assert_int_eq(judge_result(&t.c, &got), 5);
+	ref_free(&got);
+	fini(&t);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("judge, where binary32 ends");
@@ -139,6 +220,8 @@ int main(void)
 	tcase_add_loop_test(tc, products_of_rotations, 0, 3);
 	tcase_add_loop_test(tc, a_rotation_is_of_two, 0, 3);
 	tcase_add_loop_test(tc, terms_of_xielu, 0, 2);
+	tcase_add_loop_test(tc, products_and_sums, 0, 14);
+	tcase_add_loop_test(tc, means_of_values, 0, 2);
 	suite_add_tcase(s, tc);
 	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);

@@ -232,7 +232,7 @@ static const struct {
 	judge_fn fn;
 	bool finite; /* says nothing of sources that are not */
 } table[TERN_OP_COUNT] = {
-	[TERN_MATMUL] = {judge_matmul, true},
+	[TERN_MATMUL] = {judge_matmul, false},
 	[TERN_GET_ROWS] = {judge_move, false},
 	[TERN_SET_ROWS] = {judge_encoded, false},
 	[TERN_RMS_NORM] = {judge_norm, false},

@@ -12,13 +12,14 @@
 
 enum { GROUP = 32 };
 
-/* Relative error of an operand of that type, its smallest step, its largest number. */
+/* Relative error of an operand of that type, its smallest step, the first number that rounds to
+ * infinity: half a step above the largest. Operands of F32 are as they are. */
 static const struct kind {
 	double rel, step, top;
 } plain_kinds[] = {
-	[TERN_F32] = {0x1p-22, 0, 1e35},
-	[TERN_F16] = {0x1p-11, 0x1p-25, 65000},
-	[TERN_BF16] = {0x1p-8, 0x1p-134, 1e35},
+	[TERN_F32] = {0x1p-22, 0, INFINITY},
+	[TERN_F16] = {0x1p-11, 0x1p-25, 65520},
+	[TERN_BF16] = {0x1p-8, 0x1p-134, 0x1.ffp127},
 };
 /* An int8 step is 1/127 of the peak: half of it, and of the scale, which has 11 bits, the rest. */
 static const double block_step = 1.0001 / 254 + 0x1.01p-11;
@@ -83,22 +84,43 @@ static double off_group(enum tern_dtype type, const double *w, const double *x, 
 	return (all + (double)n * (hi - lo)) * off_activation(peak) + group_step;
 }
 
-/* How far a dot product of n elements may be off; becomes `ends` true, it may be infinite or NaN, too. */
+/*
+ * What an element of the sum may be at most for a weight of magnitude w: of types that have a
+ * minimum the two may cancel, and are f16 times 63 times 31, and f16 times 63. Activations of a
+ * group add up to more when each that is not 0 is a half of 1/127 of the peak too large.
+ */
+static double weight_peak(enum tern_dtype type, double w)
+{
+	bool minimum = type == TERN_Q4_1 || type == TERN_Q5_1 || type == TERN_Q2_K ||
+		       type == TERN_Q4_K || type == TERN_Q5_K;
+
+	return minimum ? 0x1p16 * 63 * (31 + 1) * (1 + GROUP * block_step) : w;
+}
+
+/*
+ * How far a dot product of n elements may be off; becomes `ends` true, it may be infinite or NaN,
+ * too: where an operand is infinite or becomes so, or where a sum of some terms may be more than
+ * binary32 has. Nothing finite comes back from there, so what is finite has its bound.
+ */
 static double off_dot(enum tern_dtype type, const double *w, const double *x, int64_t n, bool *ends)
 {
 	const struct kind *kind = plain(type);
-	double off = 0, all = 0;
+	double off = 0, all = 0, most = 0;
 
 	for (int64_t k = 0; k < n; k++) {
 		double a = fabs(x[k]), b = fabs(w[k]);
 
 		all += a * b;
+		most += a * weight_peak(type, b);
+		*ends |= kind && !(a < kind->top);
 		if (kind)
-			off += a < kind->top ? b * (a * kind->rel + kind->step) : INFINITY;
+			off += b * (a * kind->rel + kind->step);
 		else if (k % GROUP == 0)
 			off += off_group(type, w + k, x + k, n - k < GROUP ? n - k : GROUP, ends);
 	}
-	return all < 1e35 ? off + all * summing(n) : INFINITY;
+	off += all * summing(n) + (double)n * 0x1p-150;
+	*ends |= !(most + off <= (double)FLT_MAX);
+	return judge_size(off);
 }
 
 void judge_matmul(struct judge_case *c)
@@ -146,8 +168,9 @@ static double top_cached(enum tern_dtype type)
 }
 
 /*
- * How far a score may be off, the mask apart. What is rounded to the keys' type is the query times
- * its scale, over the cap if there is one; and the key, if it is of a block.
+ * How far a score may be off, the mask apart; INFINITY: it may be infinite or NaN. What is rounded
+ * to the keys' type is the query times its scale, over the cap if there is one; and the key, if it
+ * is of a block.
  */
 static double off_key(const struct judge_case *c, const double *k, const double *x, int64_t n)
 {
@@ -155,17 +178,17 @@ static double off_key(const struct judge_case *c, const double *k, const double 
 	const double cap = fabs((double)c->op->f[TERN_ATTENTION_F_SOFTCAP]);
 	const double unit = cap > 0 ? cap : 1, top = top_cached(c->type[1]);
 	const double step = cached(c->type[1])->step;
-	bool no_scales = false; /* to end: keys are no blocks when they are multiplied */
-	double off = off_dot(c->type[1], k, x, n, &no_scales) * scale;
+	bool ends = false;
+	double off = off_dot(c->type[1], k, x, n, &ends) * scale, all = 0;
 
 	for (int64_t i = 0; i < n; i++) {
 		double a = fabs(x[i]) * scale, b = fabs(k[i]);
 
-		if (a > top * unit || b > top)
-			return INFINITY;
+		ends |= a > top * unit || b > top;
 		off += b * step * unit + (judge_is_block(c->type[1]) ? a * step : 0);
+		all += a * b / fmin(unit, 1);
 	}
-	return off;
+	return ends || all + off > (double)FLT_MAX ? INFINITY : off;
 }
 
 /* The largest error a score of this query can have. */
@@ -192,8 +215,7 @@ static bool range_ok(const struct judge_case *c)
 
 	if (cap > 0 && !judge_finite(scale / cap))
 		return false;
-
-	if (!isfinite(judge_peak(&c->src[1])) || !isfinite(judge_peak(&c->src[2])))
+	if (!isfinite(judge_peak(&c->src[1])))
 		return false;
 	if (c->src[4].v && judge_peak(&c->src[4]) > 100)
 		return false;
@@ -217,41 +239,47 @@ static double off_weighting(enum tern_dtype type, int64_t n)
  * Weights are at most 1 and divided by their sum last, so binary32 may end before: where all values
  * of a column together are more than it has, or one is more than its type in the cache has.
  */
-static bool values_end(const struct judge_case *c, int64_t i, int64_t h, int64_t b)
+static bool values_end(const struct judge_case *c, int64_t i, int64_t h, int64_t b, double *peak)
 {
 	const struct ref_tensor *v = &c->src[2];
-	const double top = top_cached(c->type[2]);
 	double sum = 0;
 
+	*peak = 0;
 	for (int64_t p = 0; p < v->ne[1]; p++) {
 		double a = fabs(*ref_at(v, i, p, h, b));
 
-		if (a > top)
-			return true;
 		sum += a;
+		*peak = judge_finite(a) ? fmax(*peak, a) : INFINITY;
 	}
-	return sum * (1 + off_weighting(c->type[2], v->ne[1])) > (double)FLT_MAX;
+	return *peak > top_cached(c->type[2]) ||
+	       sum * (1 + off_weighting(c->type[2], v->ne[1])) > (double)FLT_MAX;
 }
 
+/*
+ * Whatever the scores are, unless one of them is infinite or NaN, a result is a mean of values, or
+ * 0: no further from any other such mean than twice the largest. A value that is infinite may be
+ * left out where its weight is 0.
+ */
 void judge_attention(struct judge_case *c)
 {
 	const struct ref_tensor *s = c->src;
-	const double top = judge_peak(&s[2]), mask = 0x1p-20 * 1e2;
+	const double mask = 0x1p-20 * 1e2;
 	const bool ok = range_ok(c);
 
 	REF_EACH_ROW(q, s[0].ne)
 	{
 		const int64_t h = q[2] / (s[0].ne[2] / s[2].ne[2]);
 		const int64_t b = q[3] / (s[0].ne[3] / s[2].ne[3]);
-		double off = ok ? off_score(c, q) + mask * (s[3].v || s[4].v) : 1;
-		double each = off < 0.3 ? 2 * expm1(2 * off) : INFINITY;
+		double off = ok ? off_score(c, q) + mask * (s[3].v || s[4].v) : INFINITY;
+		double each = off < 0.3 ? 2 * expm1(2 * off) : 2;
 
-		each = top * (each + off_weighting(c->type[2], s[1].ne[1]) + 0x1p-17);
+		each += off_weighting(c->type[2], s[1].ne[1]) + 0x1p-17;
 		for (int64_t i = 0; i < c->want.ne[0]; i++) {
 			int64_t at = ref_at(&c->want, i, q[2], q[1], q[3]) - c->want.v;
+			double peak;
 
-			c->off[at] = each;
-			c->ends[at] = values_end(c, i, h, b);
+			c->ends[at] = values_end(c, i, h, b, &peak) || off == INFINITY;
+			c->off[at] = peak * each;
 		}
 	}
 }
