@@ -5,32 +5,47 @@
 #include <float.h>
 #include <math.h>
 
-/* A bound for each row, from the row itself. */
-static void each_row(struct judge_case *c,
-		     double (*off)(const struct judge_case *c, const double *row, int64_t n))
+/* A bound for each row, from the row itself, and whether results of it may be infinite or NaN. */
+static void each_row(struct judge_case *c, double (*off)(const struct judge_case *c,
+							 const double *row, int64_t n, bool *ends))
 {
 	int64_t n = c->src[0].ne[0], d = c->want.ne[0];
 
 	for (int64_t r = 0; r < ref_count(c->want.ne) / d; r++) {
-		double most = off(c, c->src[0].v + r * n, n);
+		bool ends = false;
+		double most = off(c, c->src[0].v + r * n, n, &ends);
 
-		for (int64_t i = 0; i < d; i++)
+		for (int64_t i = 0; i < d; i++) {
 			c->off[r * d + i] = isfinite(most) ? most : INFINITY;
+			c->ends[r * d + i] = ends;
+		}
 	}
 }
 
-/* In binary32, squares of these neither vanish nor overflow. */
-static bool squares(double peak, double root)
+/* In binary32, n squares of what is up to twice the peak do not overflow, nor those that make up the
+ * root vanish. */
+static bool squares(double peak, double root, int64_t n)
 {
-	return peak < 1e15 && root > 1e-15;
+	return 4 * peak * peak * (double)n * (1 + JUDGE_MANY) < (double)FLT_MAX && root > 0x1p-60;
 }
 
-static double off_norm(const struct judge_case *c, const double *row, int64_t n)
+/* The largest of those that are finite. */
+static double finite_peak(const struct ref_tensor *t)
+{
+	double peak = 0;
+
+	for (int64_t i = 0; i < ref_count(t->ne); i++)
+		peak = judge_finite(t->v[i]) ? fmax(peak, fabs(t->v[i])) : peak;
+	return peak;
+}
+
+static double off_norm(const struct judge_case *c, const double *row, int64_t n, bool *ends)
 {
 	double peak = 0, mean = 0, sum = 0, root, subnormal, eps = (double)c->op->f[0];
-	double w = c->src[1].v ? judge_peak(&c->src[1]) : 1;
-	double b = c->src[2].v ? judge_peak(&c->src[2]) : 0;
+	double w = c->src[1].v ? finite_peak(&c->src[1]) : 1;
+	double b = c->src[2].v ? finite_peak(&c->src[2]) : 0;
 
+	(void)ends;
 	for (int64_t i = 0; i < n; i++) {
 		peak = fmax(peak, fabs(row[i]));
 		mean += row[i] / (double)n;
@@ -42,7 +57,7 @@ static double off_norm(const struct judge_case *c, const double *row, int64_t n)
 		sum += (row[i] - mean) * (row[i] - mean);
 	root = c->op->op == TERN_L2_NORM ? fmax(sqrt(sum), eps) : sqrt(sum / (double)n + eps);
 	/* what is left of a row of equal numbers is its rounding */
-	if (!squares(peak, root) || (mean != 0 && root < peak * 1e-3))
+	if (!squares(peak, root, n) || (mean != 0 && root < peak * 1e-3))
 		return INFINITY;
 	/* what is rounded to a subnormal, and then made large: the mean, the number before its weight */
 	subnormal = 0x1p-149 * (c->op->op == TERN_NORM ? 1 + 1 / root : 1);
@@ -50,20 +65,22 @@ static double off_norm(const struct judge_case *c, const double *row, int64_t n)
 	       subnormal * w;
 }
 
+/* What an infinite weight or bias makes infinite may as well be NaN: by what it multiplies. */
 void judge_norm(struct judge_case *c)
 {
 	each_row(c, off_norm);
+	for (int64_t i = 0; i < ref_count(c->want.ne); i++)
+		c->ends[i] |= !isfinite(c->want.v[i]);
 }
 
-static double off_sum(const struct judge_case *c, const double *row, int64_t n)
+static double off_sum(const struct judge_case *c, const double *row, int64_t n, bool *ends)
 {
 	double sum = 0;
 
 	for (int64_t i = 0; i < n; i++)
 		sum += fabs(row[i]);
-	if (!(sum < 1e38)) /* in binary32, parts of it may overflow */
-		return INFINITY;
-	return sum * JUDGE_MANY / (c->op->op == TERN_MEAN ? (double)n : 1);
+	*ends = !(sum * (1 + JUDGE_MANY) <= (double)FLT_MAX); /* parts of it may be more */
+	return judge_size(sum) * JUDGE_MANY / (c->op->op == TERN_MEAN ? (double)n : 1);
 }
 
 void judge_sum(struct judge_case *c)
@@ -71,16 +88,19 @@ void judge_sum(struct judge_case *c)
 	each_row(c, off_sum);
 }
 
-static double off_soft_max(const struct judge_case *c, const double *row, int64_t n)
+/* Whatever the scores are, unless they are infinite or NaN, a result is from 0 to 1. */
+static double off_soft_max(const struct judge_case *c, const double *row, int64_t n, bool *ends)
 {
-	double peak = c->src[2].v ? judge_peak(&c->src[2]) : 0;
+	double peak = c->src[2].v ? judge_peak(&c->src[2]) : 0, mask = 0;
 
 	for (int64_t i = 0; i < n; i++)
 		peak = fmax(peak, fabs(row[i] * (double)c->op->f[0]));
 	for (int64_t i = 0; c->src[1].v && i < ref_count(c->src[1].ne); i++)
 		if (c->src[1].v[i] != -INFINITY)
-			peak = fmax(peak, fabs(c->src[1].v[i]));
-	return peak < 1e3 ? JUDGE_MANY + peak * JUDGE_FEW : INFINITY;
+			mask = fmax(mask, fabs(c->src[1].v[i]));
+	*ends = !judge_finite(peak + mask);
+	peak = fmax(peak, mask);
+	return peak < 1e3 ? JUDGE_MANY + peak * JUDGE_FEW : 1;
 }
 
 void judge_soft_max(struct judge_case *c)
@@ -98,18 +118,30 @@ static double rope_size(const struct tern_op_desc *op)
 	return size;
 }
 
-static double off_rope(const struct judge_case *c, const double *row, int64_t n)
+/* Interpolated by a share of no more than 1 an angle becomes no larger. */
+static double rope_angle(const struct judge_case *c)
 {
 	const struct tern_op_desc *op = c->op;
-	double angle = judge_peak(&c->src[1]), peak = 0, size = rope_size(op);
+	double angle = judge_peak(&c->src[1]), ext = (double)op->f[TERN_ROPE_F_EXT];
 
 	for (int64_t i = 0; c->src[2].v && i < c->src[2].ne[0]; i++)
 		angle = fmax(angle, judge_peak(&c->src[1]) / fabs(c->src[2].v[i]));
 	angle *= fmax(1, fabs((double)op->f[TERN_ROPE_F_SCALE]));
 	angle *= fmax(1, 1 / (double)op->f[TERN_ROPE_F_BASE]);
+	return ext >= 0 && ext <= 1 ? angle : angle * (1 + 2 * fabs(ext));
+}
+
+/* By whatever angle a pair is turned, it becomes no longer than sqrt(2) times the larger of the two,
+ * so two results are less than 3 of these apart. */
+static double off_rope(const struct judge_case *c, const double *row, int64_t n, bool *ends)
+{
+	double angle = rope_angle(c), peak = 0;
+
 	for (int64_t i = 0; i < n; i++)
-		peak = fabs(row[i]) <= (double)FLT_MAX ? fmax(peak, fabs(row[i])) : peak;
-	return angle < 1e4 ? (JUDGE_MANY + angle * JUDGE_FEW) * peak * fmax(1, size) : INFINITY;
+		peak = judge_finite(row[i]) ? fmax(peak, fabs(row[i])) : peak;
+	*ends = !judge_finite(angle);
+	return (angle < 1e4 ? JUDGE_MANY + angle * JUDGE_FEW : 3) * peak *
+	       fmax(1, rope_size(c->op));
 }
 
 /* With which number i is rotated. */
@@ -143,9 +175,9 @@ void judge_rope(struct judge_case *c)
 	for (int64_t r = 0; r < ref_count(c->want.ne); r += n) {
 		for (int64_t i = 0; i < n; i++) {
 			if (i < first || i >= end)
-				c->off[r + i] = 0;
+				c->off[r + i] = c->ends[r + i] = 0;
 			else
-				c->ends[r + i] = products_end(c, c->src[0].v + r, i);
+				c->ends[r + i] |= products_end(c, c->src[0].v + r, i);
 		}
 	}
 }
