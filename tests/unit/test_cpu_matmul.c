@@ -260,6 +260,8 @@ START_TEST(copy_blocks)
 
 	for (int t = 0; t < COUNT(blocks); t++) {
 		copy(blocks[t], blocks[t], a, a, 0);
+		copy(blocks[t], blocks[t], a, b, 0);
+		copy(blocks[t], blocks[t], b, a, 0);
 		copy(blocks[t], TERN_F32, a, b, 1e-13);
 		copy(blocks[t], TERN_F16, a, odd, 1e-7);
 	}

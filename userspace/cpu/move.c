@@ -2,8 +2,8 @@
 /*
  * Operators that move elements: copy and cast, concat, repeat, rows by index.
  *
- * What keeps its type and shape is moved as bytes, in units of elements or blocks. A cast
- * or a change of shape goes through a buffer of f32 (or i64), chunk by chunk of the
+ * What keeps its type is moved as bytes, in units of elements or blocks: a block that is encoded
+ * again is another. A cast goes through a buffer of f32 (or i64), chunk by chunk of the
  * destination.
  */
 #include "kernels.h"
@@ -59,25 +59,72 @@ static void bytes_piece(void *ctx, int64_t lo, int64_t hi, unsigned int worker)
 	}
 }
 
+/* A unit is an element now: of a type that tern_collapse does not divide. */
+static struct bytes in_units(const struct tern_cpu_tensor *d, const struct tern_cpu_tensor *s)
+{
+	const struct tern_layout l = tern_layout_of(d->type);
+	struct bytes b = {.t = {*d, *s}, .unit = (size_t)l.bytes};
+
+	for (int i = 0; i < 2; i++) {
+		b.t[i].ne[0] /= l.elems;
+		b.t[i].type = TERN_F32;
+	}
+	return b;
+}
+
+static void run_bytes(struct tern_cpu *cpu, struct bytes *b, tern_pool_fn piece)
+{
+	int64_t row = b->t[0].ne[0];
+
+	b->chunks = (row + CHUNK - 1) / CHUNK;
+	row = row < CHUNK ? row : CHUNK;
+	tern_cpu_for(cpu, b->chunks * tern_nrows(b->t[0].ne), (SHARE + row - 1) / row, piece, b);
+}
+
 /* d = s of the same type and shape; strides of s may be 0. */
 static void copy_bytes(struct tern_cpu *cpu, const struct tern_cpu_tensor *d,
 		       const struct tern_cpu_tensor *s)
 {
-	const struct tern_layout l = tern_layout_of(d->type);
-	struct bytes b = {.t = {*d, *s}, .unit = (size_t)l.bytes};
-	int64_t row;
+	struct bytes b = in_units(d, s);
 
-	for (int i = 0; i < 2; i++) {
-		b.t[i].ne[0] /= l.elems;
-		b.t[i].type =
-			TERN_F32; /* a unit is an element now: tern_collapse must not divide */
-	}
 	tern_collapse(b.t, 2);
-	row = b.t[0].ne[0];
-	b.chunks = (row + CHUNK - 1) / CHUNK;
-	row = row < CHUNK ? row : CHUNK;
-	tern_cpu_for(cpu, b.chunks * tern_nrows(b.t[0].ne), (SHARE + row - 1) / row, bytes_piece,
-		     &b);
+	run_bytes(cpu, &b, bytes_piece);
+}
+
+/* Runs of the source's rows, wherever in a row of the destination they begin. */
+static void reshape_piece(void *ctx, int64_t lo, int64_t hi, unsigned int worker)
+{
+	const struct bytes *b = ctx;
+	const struct tern_cpu_tensor *d = &b->t[0], *s = &b->t[1];
+
+	(void)worker;
+	for (int64_t item = lo; item < hi; item++) {
+		const int64_t number = item / b->chunks, first = item % b->chunks * CHUNK;
+		const int64_t end = d->ne[0] - first < CHUNK ? d->ne[0] : first + CHUNK;
+		int64_t i[3], j[3];
+		char *to;
+
+		tern_split(d->ne, number, i);
+		to = tern_row(d, i[0], i[1], i[2]);
+		for (int64_t at = first, n; at < end; at += n) {
+			const int64_t u = number * d->ne[0] + at, from = u % s->ne[0];
+
+			n = s->ne[0] - from < end - at ? s->ne[0] - from : end - at;
+			tern_split(s->ne, u / s->ne[0], j);
+			copy_units(to + (uint64_t)at * d->nb[0], d->nb[0],
+				   tern_row(s, j[0], j[1], j[2]) + (uint64_t)from * s->nb[0],
+				   s->nb[0], n, b->unit);
+		}
+	}
+}
+
+/* d = s of the same type, in element order. */
+static void reshape_bytes(struct tern_cpu *cpu, const struct tern_cpu_tensor *d,
+			  const struct tern_cpu_tensor *s)
+{
+	struct bytes b = in_units(d, s);
+
+	run_bytes(cpu, &b, reshape_piece);
 }
 
 /* ---- concat, repeat -------------------------------------------------------------------- */
@@ -175,7 +222,7 @@ int tern_cpu_check_copy(const struct tern_cpu_op *op)
 
 	if (s->ne[0] * tern_nrows(s->ne) != d->ne[0] * tern_nrows(d->ne))
 		return tern_cpu_refuse(op, "as many elements in the destination as in the source");
-	if (s->type == d->type && (tern_same_shape(s, d) || !tern_is(d->type, TERN_BLOCKS)))
+	if (s->type == d->type)
 		return 0;
 	if (!tern_is(d->type, TERN_FLOATS | TERN_INTEGERS | TERN_ENCODED))
 		return tern_cpu_refuse(op, "a destination in a format it can write");
@@ -287,8 +334,11 @@ int tern_cpu_copy(struct tern_cpu *cpu, const struct tern_cpu_op *op)
 		tern_collapse(&t[0], 1); /* a reshape of contiguous tensors is none */
 		tern_collapse(&t[1], 1);
 	}
-	if (t[0].type == t[1].type && tern_same_shape(&t[0], &t[1])) {
-		copy_bytes(cpu, &t[0], &t[1]);
+	if (t[0].type == t[1].type) {
+		if (tern_same_shape(&t[0], &t[1]))
+			copy_bytes(cpu, &t[0], &t[1]);
+		else
+			reshape_bytes(cpu, &t[0], &t[1]);
 		return 0;
 	}
 	/* runs of the source, then whole blocks around one of them */
