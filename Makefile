@@ -83,8 +83,8 @@ TESTS := $(patsubst tests/unit/%.c,$(B)/tests/%,$(TEST_SRC)) \
 # Of these, what guests also run, on the kernel's device (tests/unit/support/no_sim.c).
 GUESTS := $(addprefix $(B)/guest/,tern-run libggml-tern.so)
 PRELOADED := $(addprefix $(B)/guest/,note_binds.so other_driver.so small_budget.so)
-LIB_TESTS := $(addprefix $(B)/tests/,test_lib test_lib_async test_lib_report \
-	test_lib_wrap test_blob)
+LIB_TESTS := $(addprefix $(B)/tests/,test_lib test_lib_device test_lib_async \
+	test_lib_report test_lib_wrap test_blob)
 BENCHES := $(patsubst tests/bench/%.c,$(B)/bin/%,$(BENCH_SRC))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/%,$(FUZZ_SRC))
 

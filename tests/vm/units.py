@@ -10,7 +10,8 @@ from judge import sections
 
 REPO = os.path.realpath(os.path.dirname(os.path.realpath(__file__)) + "/../..")
 
-PROGRAMS = ("test_lib", "test_lib_async", "test_lib_report", "test_lib_wrap", "test_blob")
+PROGRAMS = ("test_lib", "test_lib_device", "test_lib_async", "test_lib_report", "test_lib_wrap",
+            "test_blob")
 QUEUES = ("kernel", "user")
 
 # What cannot be asked of the card: (program, test) and which of the test's turns. Not one
