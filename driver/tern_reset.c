@@ -9,7 +9,7 @@
  *
  * After a reset jobs that had not begun are still in their rings and run; saved contexts go on;
  * the one that ran without a valid save ends with -ENODATA, unless it may be restarted
- * (tern_slot.c, tern_queue.c). The queue goes on in any case.
+ * (tern_slot_reset.c, tern_queue.c). The queue goes on in any case.
  */
 #include <linux/delay.h>
 #include <linux/dma-fence.h>

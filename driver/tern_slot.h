@@ -42,25 +42,45 @@ struct tern_slots {
 	DECLARE_BITMAP(stale, TERN_NSLOTS);
 };
 
+/* tern_slot.c */
 void tern_slots_init(struct tern_device *tdev);
 void tern_slots_kick(struct tern_device *tdev);
 void tern_slots_collect(struct tern_device *tdev);
 void tern_slots_barrier(struct tern_device *tdev);
 void tern_slot_want(struct tern_runqueue *queue);
+void tern_slots_fail(struct tern_device *tdev);
+struct tern_runqueue *tern_slot_holder(struct tern_device *tdev, unsigned int slot);
+int tern_slot_bind_locked(struct tern_runqueue *queue, unsigned int slot);
+void tern_slot_leave_locked(struct tern_runqueue *queue, bool abort);
+void tern_slot_end_locked(struct tern_runqueue *queue, int error);
+
+/* tern_slot_hw.c */
+bool tern_slot_idle(struct tern_device *tdev, unsigned int slot);
+bool tern_slot_await_idle(struct tern_device *tdev, unsigned int slot);
+void tern_slot_count_cycles(struct tern_runqueue *queue);
+bool tern_slot_ran_since(struct tern_runqueue *queue);
+void tern_slot_program(struct tern_runqueue *queue, unsigned int slot);
+void tern_slot_start(struct tern_device *tdev, unsigned int slot);
+int tern_slot_stop(struct tern_device *tdev, unsigned int slot, u64 how);
+bool tern_slot_firmware_given_up(struct tern_device *tdev);
+
+static inline bool tern_slot_in_engines(enum tern_slot_state state)
+{
+	return state == TERN_SLOT_RUNNING || state == TERN_SLOT_SAVING;
+}
+
+/* tern_slot_reset.c */
 bool tern_slots_stuck(struct tern_device *tdev);
 void tern_slots_before_reset(struct tern_device *tdev, bool firmware);
 void tern_slots_before_sleep(struct tern_device *tdev);
 void tern_slots_after_reset(struct tern_device *tdev, bool firmware, bool everything);
-void tern_slots_fail(struct tern_device *tdev);
 void tern_slots_clear_stale(struct tern_device *tdev);
 void tern_slots_stop_stale(struct tern_device *tdev);
-struct tern_runqueue *tern_slot_holder(struct tern_device *tdev, unsigned int slot);
-int tern_slot_bind_locked(struct tern_runqueue *queue, unsigned int slot);
-void tern_slot_count_cycles(struct tern_runqueue *queue);
-void tern_slot_leave_locked(struct tern_runqueue *queue, bool abort);
-void tern_slot_end_locked(struct tern_runqueue *queue, int error);
+
+/* tern_fault.c */
 void tern_fault_look_locked(struct tern_runqueue *queue);
 
+/* tern_turn.c */
 void tern_turn_begin(struct tern_runqueue *queue);
 bool tern_turn_patience_over(struct tern_runqueue *queue);
 void tern_turns_look_locked(struct tern_device *tdev, bool user);

@@ -3,6 +3,7 @@
 #include "mock.h"
 
 #include "tern_reset.c"
+#include "tern_slot_reset.c"
 #include "tern_watchdog.c"
 
 /* The watchdog looks, MS of the device's time and SECONDS of the wall's after it looked last. */

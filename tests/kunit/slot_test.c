@@ -4,6 +4,7 @@
 
 #include "tern_fault.c"
 #include "tern_slot.c"
+#include "tern_slot_hw.c"
 #include "tern_turn.c"
 
 #define USER_SLOT (MOCK_SLOTS - 1)
