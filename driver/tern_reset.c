@@ -143,6 +143,7 @@ void tern_device_fail(struct tern_device *tdev)
 static int climb_from(struct tern_device *tdev, enum tern_rung rung, const char *why, bool routine)
 {
 	static const char *const names[] = { "engines", "firmware", "everything" };
+	enum tern_rung done;
 
 	for (; rung < TERN_RUNG_OFF; rung++) {
 		trace_tern_reset(tdev, rung, why);
@@ -157,8 +158,9 @@ static int climb_from(struct tern_device *tdev, enum tern_rung rung, const char 
 		tern_device_fail(tdev);
 		return -ENODEV;
 	}
-	/* What was asked for meanwhile has been done, or was about what is no more. */
-	WRITE_ONCE(tdev->reset.wanted, 0);
+	/* What was asked for meanwhile, up to here, has been done, or was about what is no more. */
+	for (done = TERN_RUNG_ENGINES; done <= rung; done++)
+		clear_bit(done, &tdev->reset.wanted);
 	tern_slots_after_reset(tdev, rung >= TERN_RUNG_FIRMWARE, rung >= TERN_RUNG_POWER);
 	return 0;
 }
@@ -224,7 +226,9 @@ static void reset_work(struct work_struct *work)
  */
 void tern_reset_request(struct tern_device *tdev, enum tern_rung rung, const char *why)
 {
-	WRITE_ONCE(tdev->reset.why, why);
+	/* What follows from something says less than what it follows from. */
+	if (!(READ_ONCE(tdev->reset.wanted) >> rung))
+		WRITE_ONCE(tdev->reset.why, why);
 	set_bit(rung, &tdev->reset.wanted);
 	queue_work(tdev->wq, &tdev->reset.work);
 }

@@ -32,7 +32,7 @@ struct tern_reset {
 	struct work_struct work;
 	/** @wanted: Bit per rung that was asked for */
 	unsigned long wanted;
-	/** @why: For the log, of the last request: a string constant */
+	/** @why: For the log, of the first request of the highest rung: a string constant */
 	const char *why;
 	/** @count: Resets since the module was loaded; for DEV_QUERY */
 	atomic_t count;

@@ -342,6 +342,30 @@ static void asleep_a_reset_stays_wanted(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_ENGINES], 0);
 }
 
+/* A slot that is taken away may need one of the engines while the firmware's is due. */
+static void a_smaller_reset_is_not_the_greater(struct kunit *test)
+{
+	mutex_lock(&mock->tdev.slots.lock);
+	tern_reset_request(&mock->tdev, TERN_RUNG_FIRMWARE, "a test asks for it");
+	tern_reset_locked(&mock->tdev, TERN_RUNG_ENGINES, "another");
+	mutex_unlock(&mock->tdev.slots.lock);
+	mock_settle();
+	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_ENGINES], 1);
+	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_MCU], 1);
+}
+
+static void what_came_first_is_told(struct kunit *test)
+{
+	struct tern_device *tdev = &mock->tdev;
+
+	tdev->pm.asleep = true;
+	tern_reset_request(tdev, TERN_RUNG_ENGINES, "a slot");
+	tern_reset_request(tdev, TERN_RUNG_FIRMWARE, "the cause");
+	tern_reset_request(tdev, TERN_RUNG_FIRMWARE, "what follows");
+	tern_reset_request(tdev, TERN_RUNG_ENGINES, "another slot");
+	KUNIT_EXPECT_STREQ(test, tdev->reset.why, "the cause");
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(a_job_that_stands_still_dies),
 	KUNIT_CASE(a_job_that_gets_on_lives),
@@ -362,6 +386,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(where_the_door_cannot_a_reset_does),
 	KUNIT_CASE(what_nothing_halts_keeps_its_memory),
 	KUNIT_CASE(asleep_a_reset_stays_wanted),
+	KUNIT_CASE(a_smaller_reset_is_not_the_greater),
+	KUNIT_CASE(what_came_first_is_told),
 	{},
 };
 
