@@ -2,7 +2,8 @@
 /*
  * Messages to the firmware and from it. Nothing it says is believed: indices and fields are
  * validated by tern_ring.c, replies must come in the order of the requests. Firmware that
- * breaks the protocol is restarted.
+ * breaks the protocol is restarted; until then it is neither heard nor asked, and whoever waits
+ * for it is told at once.
  *
  * Barriers, each with its partner in the firmware: dma_wmb() between message and index here,
  * FENCE r, r there; FENCE w, w there, dma_rmb() in tern_ring_next() here; mb() between the copy
@@ -31,13 +32,38 @@ static void write_message(struct tern_fw_message *out, u32 seq, enum tern_fw_req
 	};
 }
 
-/* Room for another request: in the ring, and in the list of those who wait. */
-static int check_room(struct tern_ipc *ipc)
+/* With the lock held. Whoever waits for a reply, or asks from now on, is told ERROR. */
+static void end_calls(struct tern_ipc *ipc, int error)
 {
+	int i;
+
+	ipc->error = error;
+	for (i = 0; i < TERN_TO_FW_COUNT; i++) {
+		if (!ipc->call[i])
+			continue;
+		ipc->call[i]->error = error;
+		complete(&ipc->call[i]->done);
+		ipc->call[i] = NULL;
+	}
+}
+
+/* With the lock held. Nothing it says is worth waiting for, and what it said before is enough. */
+static void broken(struct tern_device *tdev)
+{
+	end_calls(&tdev->ipc, -EPROTO);
+	tern_reset_request(tdev, TERN_RUNG_FIRMWARE, "the firmware broke the protocol");
+}
+
+/* Room for another request: in the ring, and in the list of those who wait. */
+static int check_room(struct tern_device *tdev)
+{
+	struct tern_ipc *ipc = &tdev->ipc;
 	u32 read = le32_to_cpu(READ_ONCE(ipc->to_fw->read));
 
-	if (!tern_ring_read_valid(ipc->write, read, TERN_TO_FW_COUNT))
+	if (!tern_ring_read_valid(ipc->write, read, TERN_TO_FW_COUNT)) {
+		broken(tdev);
 		return -EPROTO;
+	}
 	if (tern_ring_full(ipc->write, read, TERN_TO_FW_COUNT) ||
 	    tern_ring_full(ipc->write, ipc->answered, TERN_TO_FW_COUNT))
 		return -EBUSY;
@@ -49,11 +75,10 @@ static int send(struct tern_device *tdev, enum tern_fw_request type, u32 slot, u
 {
 	struct tern_ipc *ipc = &tdev->ipc;
 	unsigned long flags;
-	int ret = -ENODEV;
+	int ret;
 
 	spin_lock_irqsave(&ipc->lock, flags);
-	if (ipc->open)
-		ret = check_room(ipc);
+	ret = ipc->error ?: check_room(tdev);
 	if (!ret) {
 		write_message(slot_of(ipc, ipc->write), ipc->write, type, slot, arg0, arg1);
 		ipc->call[ipc->write & (TERN_TO_FW_COUNT - 1)] = call;
@@ -132,7 +157,8 @@ static int await_reply(struct tern_device *tdev, struct tern_ipc_call *call)
  * @arg1: As the request says
  * @reply: What the firmware answered; its status is for the caller to look at
  *
- * Return: 0, -ETIMEDOUT, -EPROTO, -EBUSY, or -ENODEV if the firmware is not up
+ * Return: 0, -ETIMEDOUT, -EPROTO, -EBUSY, or -ENODEV if the firmware is not up. On -EPROTO it is
+ * about to be reset
  */
 int tern_ipc_ask(struct tern_device *tdev, enum tern_fw_request type, u32 slot, u64 arg0,
 		 u64 arg1, struct tern_message *reply)
@@ -207,7 +233,7 @@ void tern_ipc_receive(struct tern_device *tdev)
 	unsigned long flags;
 
 	spin_lock_irqsave(&ipc->lock, flags);
-	while (ipc->open && good) {
+	while (!ipc->error && good) {
 		result = tern_ring_next(ipc->to_host, TERN_TO_HOST_COUNT, ipc->read, &message);
 		if (result != TERN_RING_MESSAGE)
 			break;
@@ -218,12 +244,11 @@ void tern_ipc_receive(struct tern_device *tdev)
 		good = handle(tdev, &message);
 	}
 	/* The firmware keeps messages back while the ring is full, until it is told. */
-	if (full && ipc->open)
+	if (full && !ipc->error)
 		tern_write(tdev, TERN_FW_REG_HOST_KICK, 1);
-	spin_unlock_irqrestore(&ipc->lock, flags);
-
 	if (result == TERN_RING_BROKEN || !good)
-		tern_reset_request(tdev, TERN_RUNG_FIRMWARE, "the firmware broke the protocol");
+		broken(tdev);
+	spin_unlock_irqrestore(&ipc->lock, flags);
 }
 
 /**
@@ -244,7 +269,7 @@ void tern_ipc_open(struct tern_device *tdev, struct tern_fw_ring *to_fw,
 	ipc->write = 0;
 	ipc->answered = 0;
 	ipc->read = 0;
-	ipc->open = true;
+	ipc->error = 0;
 	spin_unlock_irqrestore(&ipc->lock, flags);
 }
 
@@ -256,17 +281,9 @@ void tern_ipc_close(struct tern_device *tdev)
 {
 	struct tern_ipc *ipc = &tdev->ipc;
 	unsigned long flags;
-	int i;
 
 	spin_lock_irqsave(&ipc->lock, flags);
-	ipc->open = false;
-	for (i = 0; i < TERN_TO_FW_COUNT; i++) {
-		if (!ipc->call[i])
-			continue;
-		ipc->call[i]->error = -ENODEV;
-		complete(&ipc->call[i]->done);
-		ipc->call[i] = NULL;
-	}
+	end_calls(ipc, -ENODEV);
 	spin_unlock_irqrestore(&ipc->lock, flags);
 }
 
@@ -277,4 +294,5 @@ void tern_ipc_close(struct tern_device *tdev)
 void tern_ipc_init(struct tern_device *tdev)
 {
 	spin_lock_init(&tdev->ipc.lock);
+	tdev->ipc.error = -ENODEV;
 }

@@ -44,8 +44,8 @@ struct tern_ipc {
 	u32 answered;
 	/** @read: Index of the next message from the firmware */
 	u32 read;
-	/** @open: The firmware is up */
-	bool open;
+	/** @error: Why it is asked nothing: it is not up, or broke the protocol; 0: it is asked */
+	int error;
 	/** @call: Who waits for the reply to request i, at i modulo count */
 	struct tern_ipc_call *call[TERN_TO_FW_COUNT];
 	/** @may_fail: Nobody waits for reply i, and it need not say OK */

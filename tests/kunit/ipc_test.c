@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Messages: who waits for firmware that breaks the protocol, and who asks it then. */
+
+/* To the other suites mock.c is the firmware: what is tried here has names of its own. */
+#define tern_ipc_ask   tried_ipc_ask
+#define tern_ipc_send  tried_ipc_send
+#define tern_ipc_close tried_ipc_close
+#include "mock.h"
+
+#include "tern_ipc.c"
+#include "tern_ring.c"
+
+static struct tern_fw_ring *to_fw, *to_host;
+
+static int rings_init(struct kunit *test)
+{
+	int ret = mock_init(test);
+
+	if (ret)
+		return ret;
+	to_fw = kunit_kzalloc(test, struct_size(to_fw, message, TERN_TO_FW_COUNT), GFP_KERNEL);
+	to_host =
+		kunit_kzalloc(test, struct_size(to_host, message, TERN_TO_HOST_COUNT), GFP_KERNEL);
+	if (!to_fw || !to_host)
+		return -ENOMEM;
+	tern_ipc_init(&mock->tdev);
+	tern_ipc_open(&mock->tdev, to_fw, to_host);
+	return 0;
+}
+
+/* Asks, and does not wait: request 0 of each test. */
+static void asks(struct kunit *test, struct tern_ipc_call *call)
+{
+	init_completion(&call->done);
+	KUNIT_ASSERT_EQ(test, send(&mock->tdev, TERN_FW_SLOT_STOP, 0, 0, 0, call), 0);
+}
+
+/* The firmware's first message. */
+static void replies(u32 request, u64 value)
+{
+	to_host->message[0] = (struct tern_fw_message){
+		.type = cpu_to_le16(TERN_FW_EVENT_REPLY),
+		.reply_to = cpu_to_le32(request),
+		.arg = {cpu_to_le64(value)},
+	};
+	to_host->write = cpu_to_le32(1);
+	tern_ipc_receive(&mock->tdev);
+}
+
+static void expect_broken(struct kunit *test, struct tern_ipc_call *call)
+{
+	struct tern_message reply;
+
+	KUNIT_EXPECT_TRUE(test, completion_done(&call->done));
+	KUNIT_EXPECT_EQ(test, call->error, -EPROTO);
+	/* Nor is it asked anything, or believed, before it is restarted. */
+	to_fw->read = 0;
+	to_host->write = 0;
+	KUNIT_EXPECT_EQ(test, tern_ipc_ask(&mock->tdev, TERN_FW_RESUME, 0, 0, 0, &reply), -EPROTO);
+	KUNIT_EXPECT_EQ(test, to_fw->write, cpu_to_le32(1));
+	mock_settle();
+	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_MCU], 1);
+	KUNIT_EXPECT_STREQ(test, mock->tdev.reset.why, "the firmware broke the protocol");
+}
+
+static void who_asked_has_the_reply(struct kunit *test)
+{
+	struct tern_ipc_call call = {};
+
+	asks(test, &call);
+	KUNIT_EXPECT_FALSE(test, completion_done(&call.done));
+	replies(0, 42);
+	KUNIT_EXPECT_TRUE(test, completion_done(&call.done));
+	KUNIT_EXPECT_EQ(test, call.error, 0);
+	KUNIT_EXPECT_EQ(test, call.reply.arg[0], 42);
+	mock_settle();
+	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_MCU], 0);
+}
+
+static void a_write_index_that_cannot_be_ends_the_wait(struct kunit *test)
+{
+	struct tern_ipc_call call = {};
+
+	asks(test, &call);
+	to_host->write = cpu_to_le32(TERN_TO_HOST_COUNT + 1);
+	tern_ipc_receive(&mock->tdev);
+	expect_broken(test, &call);
+}
+
+static void a_reply_to_nothing_ends_the_wait(struct kunit *test)
+{
+	struct tern_ipc_call call = {};
+
+	asks(test, &call);
+	replies(1, 42);
+	expect_broken(test, &call);
+}
+
+static void a_read_index_that_cannot_be_ends_the_wait(struct kunit *test)
+{
+	struct tern_ipc_call call = {};
+
+	asks(test, &call);
+	to_fw->read = cpu_to_le32(2);
+	KUNIT_EXPECT_EQ(test, tern_ipc_send(&mock->tdev, TERN_FW_SLOT_START, 0, 0, 0), -EPROTO);
+	expect_broken(test, &call);
+}
+
+static void who_is_up_again_is_asked(struct kunit *test)
+{
+	to_host->write = cpu_to_le32(TERN_TO_HOST_COUNT + 1);
+	tern_ipc_receive(&mock->tdev);
+	mock_settle();
+	tern_ipc_close(&mock->tdev);
+	KUNIT_EXPECT_EQ(test, tern_ipc_send(&mock->tdev, TERN_FW_SLOT_START, 0, 0, 0), -ENODEV);
+	to_host->write = 0;
+	tern_ipc_open(&mock->tdev, to_fw, to_host);
+	KUNIT_EXPECT_EQ(test, tern_ipc_send(&mock->tdev, TERN_FW_SLOT_START, 0, 0, 0), 0);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(who_asked_has_the_reply),
+	KUNIT_CASE(a_write_index_that_cannot_be_ends_the_wait),
+	KUNIT_CASE(a_reply_to_nothing_ends_the_wait),
+	KUNIT_CASE(a_read_index_that_cannot_be_ends_the_wait),
+	KUNIT_CASE(who_is_up_again_is_asked),
+	{},
+};
+
+static struct kunit_suite suite = {
+	.name = "tern_ipc",
+	.init = rings_init,
+	.exit = mock_exit,
+	.test_cases = cases,
+};
+kunit_test_suite(suite);
