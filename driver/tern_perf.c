@@ -72,14 +72,14 @@ void tern_perf_ran(struct tern_runqueue *queue, u64 cycles)
  */
 void tern_perf_refresh_locked(struct tern_device *tdev, struct tern_account *account)
 {
+	struct tern_runqueue *queue;
 	unsigned int slot;
 
-	for (slot = 0; tdev->ready && !tdev->pm.asleep && slot < tdev->slots.count; slot++) {
-		struct tern_runqueue *queue = tern_slot_holder(tdev, slot);
-
-		if (queue && (!account || queue->account == account))
+	if (!tdev->ready || tdev->pm.asleep)
+		return;
+	tern_for_each_holder(tdev, slot, queue)
+		if (!account || queue->account == account)
 			tern_slot_count_cycles(queue);
-	}
 }
 
 /**

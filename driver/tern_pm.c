@@ -60,14 +60,12 @@ static int ask_resume(struct tern_device *tdev)
 /* Has a process written into a ring since the firmware looked? */
 static bool somebody_has_work(struct tern_device *tdev)
 {
-	int slot;
+	struct tern_runqueue *queue;
+	unsigned int slot;
 
-	for (slot = 0; slot < tdev->slots.count; slot++) {
-		struct tern_runqueue *queue = tern_slot_holder(tdev, slot);
-
-		if (queue && tern_queue_has_work(queue))
+	tern_for_each_holder(tdev, slot, queue)
+		if (tern_queue_has_work(queue))
 			return true;
-	}
 	return false;
 }
 
@@ -92,7 +90,7 @@ static int fall_asleep(struct tern_device *tdev, enum tern_sleep how)
 	}
 	/* Firmware that does not sleep goes on giving slots their turns. */
 	if (ret)
-		tern_slots_before_reset(tdev, true);
+		tern_slots_before_reset(tdev, TERN_RUNG_FIRMWARE);
 	else
 		tern_slots_before_sleep(tdev);
 	/* What a sleep may cost: the clocks to tell its times by, and its counters. */
@@ -150,7 +148,7 @@ static int go_on(struct tern_device *tdev)
 	if (ret)
 		return ret;
 	tern_slots_stop_stale(tdev);
-	tern_slots_after_reset(tdev, false, false);
+	tern_slots_after_reset(tdev, TERN_RUNG_ENGINES);
 	return 0;
 }
 

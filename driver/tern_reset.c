@@ -161,7 +161,7 @@ static int climb_from(struct tern_device *tdev, enum tern_rung rung, const char 
 	/* What was asked for meanwhile, up to here, has been done, or was about what is no more. */
 	for (done = TERN_RUNG_ENGINES; done <= rung; done++)
 		clear_bit(done, &tdev->reset.wanted);
-	tern_slots_after_reset(tdev, rung >= TERN_RUNG_FIRMWARE, rung >= TERN_RUNG_POWER);
+	tern_slots_after_reset(tdev, rung);
 	return 0;
 }
 
@@ -183,7 +183,7 @@ int tern_reset_locked(struct tern_device *tdev, enum tern_rung rung, const char 
 	atomic_inc(&tdev->reset.count);
 	tern_dump_reset(tdev, why);
 	tern_perf_drain(tdev);
-	tern_slots_before_reset(tdev, rung >= TERN_RUNG_FIRMWARE);
+	tern_slots_before_reset(tdev, rung);
 	return climb_from(tdev, rung, why, false);
 }
 

@@ -21,11 +21,6 @@
 #include "tern_trace.h"
 #include "tern_vm.h"
 
-static struct tern_runqueue *holder(struct tern_slots *slots, unsigned int slot)
-{
-	return rcu_dereference_protected(slots->queue[slot], lockdep_is_held(&slots->lock));
-}
-
 /**
  * tern_slot_holder() - Who has a slot
  * @tdev: Device; struct tern_slots.lock is held
@@ -35,7 +30,9 @@ static struct tern_runqueue *holder(struct tern_slots *slots, unsigned int slot)
  */
 struct tern_runqueue *tern_slot_holder(struct tern_device *tdev, unsigned int slot)
 {
-	return holder(&tdev->slots, slot);
+	struct tern_slots *slots = &tdev->slots;
+
+	return rcu_dereference_protected(slots->queue[slot], lockdep_is_held(&slots->lock));
 }
 
 /* ---- Taking a slot away ------------------------------------------------------ */
@@ -99,8 +96,7 @@ void tern_slot_leave_locked(struct tern_runqueue *queue, bool abort)
 		return;
 	}
 	queue->leaving = true; /* a reset on the way does not start it again */
-	ret = tern_slot_firmware_given_up(tdev) ? -ETIMEDOUT :
-	      tern_slot_stop(tdev, slot, abort ? TERN_FW_STOP_ABORT : TERN_FW_STOP_SAVE);
+	ret = tern_slot_stop(tdev, slot, abort ? TERN_FW_STOP_ABORT : TERN_FW_STOP_SAVE);
 	tern_slot_count_cycles(queue);
 	state = tern_slot_state(tdev, slot);
 	queue->restore = !abort && (queue->shut ? queue->restore : state == TERN_SLOT_SAVED);
@@ -169,6 +165,7 @@ int tern_slot_bind_locked(struct tern_runqueue *queue, unsigned int slot)
 static bool give_slot(struct tern_runqueue *queue)
 {
 	struct tern_device *tdev = queue->tdev;
+	struct tern_runqueue *other;
 	int slot;
 
 	if (queue->slot >= 0 || tern_queue_is_user(queue) || !tern_queue_has_work(queue))
@@ -176,9 +173,9 @@ static bool give_slot(struct tern_runqueue *queue)
 	slot = tern_turn_choose_locked(queue);
 	if (slot < 0)
 		return false;
-	if (holder(&tdev->slots, slot)) {
-		struct tern_runqueue *other = tern_queue_get(holder(&tdev->slots, slot));
-
+	other = tern_slot_holder(tdev, slot);
+	if (other) {
+		tern_queue_get(other);
 		tern_slot_leave_locked(other, false);
 		tern_slot_want(other);
 		tern_queue_put(other);
@@ -192,6 +189,21 @@ static bool give_slot(struct tern_runqueue *queue)
 
 /* ---- Who waits ----------------------------------------------------------------- */
 
+/* SINCE counts if it does not wait already. */
+static void add_waiting(struct tern_runqueue *queue, unsigned long since)
+{
+	struct tern_slots *slots = &queue->tdev->slots;
+	unsigned long flags;
+
+	spin_lock_irqsave(&slots->wait_lock, flags);
+	if (list_empty(&queue->wait_node)) {
+		tern_queue_get(queue);
+		queue->waits_since = since;
+		list_add_tail(&queue->wait_node, &slots->waiting);
+	}
+	spin_unlock_irqrestore(&slots->wait_lock, flags);
+}
+
 /**
  * tern_slot_want() - A queue has work, or is destroyed, and wants to be looked at
  * @queue: Queue
@@ -200,16 +212,7 @@ static bool give_slot(struct tern_runqueue *queue)
  */
 void tern_slot_want(struct tern_runqueue *queue)
 {
-	struct tern_slots *slots = &queue->tdev->slots;
-	unsigned long flags;
-
-	spin_lock_irqsave(&slots->wait_lock, flags);
-	if (list_empty(&queue->wait_node)) {
-		tern_queue_get(queue);
-		queue->waits_since = jiffies;
-		list_add_tail(&queue->wait_node, &slots->waiting);
-	}
-	spin_unlock_irqrestore(&slots->wait_lock, flags);
+	add_waiting(queue, jiffies);
 	tern_slots_kick(queue->tdev);
 }
 
@@ -235,18 +238,6 @@ static struct tern_runqueue *pop(struct tern_slots *slots, struct list_head *lis
 	return queue;
 }
 
-static void put_back(struct tern_slots *slots, struct tern_runqueue *queue)
-{
-	unsigned long flags;
-
-	spin_lock_irqsave(&slots->wait_lock, flags);
-	if (list_empty(&queue->wait_node)) {
-		tern_queue_get(queue);
-		list_add_tail(&queue->wait_node, &slots->waiting);
-	}
-	spin_unlock_irqrestore(&slots->wait_lock, flags);
-}
-
 static void serve_waiting(struct tern_device *tdev)
 {
 	struct tern_slots *slots = &tdev->slots;
@@ -261,9 +252,9 @@ static void serve_waiting(struct tern_device *tdev)
 		if (queue->destroyed || !tdev->ready) {
 			tern_slot_end_locked(queue, tdev->ready ? -ECANCELED : -ENODEV);
 		} else if (tdev->pm.asleep) {
-			put_back(slots, queue); /* all are looked at when it wakes */
+			add_waiting(queue, queue->waits_since); /* until it wakes */
 		} else if (!give_slot(queue)) {
-			put_back(slots, queue);
+			add_waiting(queue, queue->waits_since);
 			again = true;
 		}
 		tern_queue_put(queue);
@@ -274,14 +265,10 @@ static void serve_waiting(struct tern_device *tdev)
 
 static void look_at_holders(struct tern_device *tdev)
 {
-	struct tern_slots *slots = &tdev->slots;
+	struct tern_runqueue *queue;
 	unsigned int slot;
 
-	for (slot = 0; slot < slots->count; slot++) {
-		struct tern_runqueue *queue = holder(slots, slot);
-
-		if (!queue)
-			continue;
+	tern_for_each_holder(tdev, slot, queue) {
 		tern_queue_get(queue);
 		tern_queue_collect(queue);
 		tern_fault_look_locked(queue);
@@ -353,14 +340,11 @@ void tern_slots_collect(struct tern_device *tdev)
  */
 void tern_slots_barrier(struct tern_device *tdev)
 {
+	struct tern_runqueue *queue;
+	unsigned long flags;
 	unsigned int slot;
 
-	for (slot = 0; slot < tdev->slots.count; slot++) {
-		struct tern_runqueue *queue = holder(&tdev->slots, slot);
-		unsigned long flags;
-
-		if (!queue)
-			continue;
+	tern_for_each_holder(tdev, slot, queue) {
 		spin_lock_irqsave(&queue->lock, flags);
 		spin_unlock_irqrestore(&queue->lock, flags);
 	}
@@ -379,9 +363,8 @@ void tern_slots_fail(struct tern_device *tdev)
 
 	list_for_each_entry(queue, &tdev->objects.queues, node)
 		tern_queue_die(queue, -ENODEV, NULL);
-	for (slot = 0; slot < TERN_NSLOTS; slot++)
-		if (holder(&tdev->slots, slot))
-			forget_holder(tdev, holder(&tdev->slots, slot));
+	tern_for_each_holder(tdev, slot, queue)
+		forget_holder(tdev, queue);
 	tern_slots_kick(tdev);
 }
 

@@ -8,7 +8,11 @@
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 
+#include <drm/drm_util.h>
+
 #include <tern/hw.h>
+
+#include "tern_reset.h"
 
 struct tern_device;
 struct tern_runqueue;
@@ -42,6 +46,16 @@ struct tern_slots {
 	DECLARE_BITMAP(stale, TERN_NSLOTS);
 };
 
+/**
+ * tern_for_each_holder() - Those who have slots, by slot
+ * @tdev: Device; struct tern_slots.lock is held
+ * @slot: unsigned int, whose slot
+ * @queue: struct tern_runqueue *; without a reference
+ */
+#define tern_for_each_holder(tdev, slot, queue) \
+	for ((slot) = 0; (slot) < (tdev)->slots.count; (slot)++) \
+		for_each_if(((queue) = tern_slot_holder(tdev, slot)))
+
 /* tern_slot.c */
 void tern_slots_init(struct tern_device *tdev);
 void tern_slots_kick(struct tern_device *tdev);
@@ -62,7 +76,6 @@ bool tern_slot_ran_since(struct tern_runqueue *queue);
 void tern_slot_program(struct tern_runqueue *queue, unsigned int slot);
 void tern_slot_start(struct tern_device *tdev, unsigned int slot);
 int tern_slot_stop(struct tern_device *tdev, unsigned int slot, u64 how);
-bool tern_slot_firmware_given_up(struct tern_device *tdev);
 
 static inline bool tern_slot_in_engines(enum tern_slot_state state)
 {
@@ -71,9 +84,9 @@ static inline bool tern_slot_in_engines(enum tern_slot_state state)
 
 /* tern_slot_reset.c */
 bool tern_slots_stuck(struct tern_device *tdev);
-void tern_slots_before_reset(struct tern_device *tdev, bool firmware);
+void tern_slots_before_reset(struct tern_device *tdev, enum tern_rung rung);
 void tern_slots_before_sleep(struct tern_device *tdev);
-void tern_slots_after_reset(struct tern_device *tdev, bool firmware, bool everything);
+void tern_slots_after_reset(struct tern_device *tdev, enum tern_rung rung);
 void tern_slots_clear_stale(struct tern_device *tdev);
 void tern_slots_stop_stale(struct tern_device *tdev);
 

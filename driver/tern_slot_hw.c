@@ -134,35 +134,31 @@ void tern_slot_start(struct tern_device *tdev, unsigned int slot)
 		tern_reset_request(tdev, TERN_RUNG_FIRMWARE, "the firmware takes no messages");
 }
 
+/* Firmware that did not answer need not be asked again before it is reset: it costs seconds. */
+static bool given_up(struct tern_device *tdev)
+{
+	return READ_ONCE(tdev->reset.wanted) & ~BIT(TERN_RUNG_ENGINES);
+}
+
 /**
  * tern_slot_stop() - Have the firmware let go of a slot
  * @tdev: Device that is awake
  * @slot: Slot
  * @how: TERN_FW_STOP_*
  *
- * If it does not answer it is reset.
+ * If it does not answer it is reset, and forgets all slots.
  *
  * Return: 0 or a negative errno
  */
 int tern_slot_stop(struct tern_device *tdev, unsigned int slot, u64 how)
 {
 	struct tern_message reply;
-	int ret = tern_ipc_ask(tdev, TERN_FW_SLOT_STOP, slot, how, 0, &reply);
+	int ret;
 
+	if (given_up(tdev))
+		return -ETIMEDOUT;
+	ret = tern_ipc_ask(tdev, TERN_FW_SLOT_STOP, slot, how, 0, &reply);
 	if (ret && ret != -ENODEV)
 		tern_reset_request(tdev, TERN_RUNG_FIRMWARE, "the firmware does not answer");
 	return ret;
-}
-
-/**
- * tern_slot_firmware_given_up() - Is the firmware about to be reset?
- * @tdev: Device
- *
- * If it did not answer it need not be asked again before that: it costs seconds.
- *
- * Return: true if so
- */
-bool tern_slot_firmware_given_up(struct tern_device *tdev)
-{
-	return READ_ONCE(tdev->reset.wanted) & ~BIT(TERN_RUNG_ENGINES);
 }

@@ -23,17 +23,6 @@ void tern_slots_clear_stale(struct tern_device *tdev)
 		tern_write(tdev, tern_slot_reg(slot, TERN_SLOT_REG_CONTROL), 0);
 }
 
-/*
- * Firmware that lives on must have forgotten what it knows of a slot before that is VALID again:
- * else it may run the next binding's job, and then take the stop for it.
- */
-static bool firmware_forgets(struct tern_device *tdev, unsigned int slot)
-{
-	if (!tern_slot_firmware_given_up(tdev))
-		tern_slot_stop(tdev, slot, TERN_FW_STOP_ABORT);
-	return !tern_slot_firmware_given_up(tdev); /* else it is about to be reset, and forgets all */
-}
-
 /**
  * tern_slots_stop_stale() - And neither must its firmware
  * @tdev: Device that is awake; struct tern_slots.lock is held
@@ -43,7 +32,7 @@ void tern_slots_stop_stale(struct tern_device *tdev)
 	unsigned int slot;
 
 	for_each_set_bit(slot, tdev->slots.stale, TERN_NSLOTS)
-		firmware_forgets(tdev, slot);
+		tern_slot_stop(tdev, slot, TERN_FW_STOP_ABORT);
 	bitmap_zero(tdev->slots.stale, TERN_NSLOTS);
 }
 
@@ -116,11 +105,11 @@ static void note(struct tern_runqueue *queue)
 
 static void note_all(struct tern_device *tdev)
 {
+	struct tern_runqueue *queue;
 	unsigned int slot;
 
-	for (slot = 0; slot < tdev->slots.count; slot++)
-		if (tern_slot_holder(tdev, slot))
-			note(tern_slot_holder(tdev, slot));
+	tern_for_each_holder(tdev, slot, queue)
+		note(queue);
 }
 
 /* It was not in the engines when it was noted: what is saved is of no use if it has been since. */
@@ -135,12 +124,11 @@ static void note_if_it_got_in(struct tern_runqueue *queue)
 /* Who is found in the engines keeps others out, and so is among the last. */
 static void shut_all(struct tern_device *tdev, bool interrupted)
 {
+	struct tern_runqueue *queue;
 	unsigned int slot;
 
-	for (slot = 0; slot < tdev->slots.count; slot++) {
-		struct tern_runqueue *queue = tern_slot_holder(tdev, slot);
-
-		if (!queue || queue->leaving)
+	tern_for_each_holder(tdev, slot, queue) {
+		if (queue->leaving)
 			continue;
 		if (!queue->shut)
 			note_if_it_got_in(queue);
@@ -151,14 +139,12 @@ static void shut_all(struct tern_device *tdev, bool interrupted)
 
 static void note_who_got_in(struct tern_device *tdev)
 {
+	struct tern_runqueue *queue;
 	unsigned int slot;
 
-	for (slot = 0; slot < tdev->slots.count; slot++) {
-		struct tern_runqueue *queue = tern_slot_holder(tdev, slot);
-
-		if (queue && !queue->leaving)
+	tern_for_each_holder(tdev, slot, queue)
+		if (!queue->leaving)
 			note_if_it_got_in(queue);
-	}
 }
 
 /* If it is to be reset. What it has said can still be read. */
@@ -171,15 +157,15 @@ static void stop_firmware(struct tern_device *tdev)
 /**
  * tern_slots_before_reset() - Note which contexts are saved and who runs, take everybody's slots
  * @tdev: Device; struct tern_slots.lock is held
- * @firmware: The firmware is reset, too
+ * @rung: Where the reset begins
  *
  * Not VALID: neither firmware nor device begin a job that the reset is about to cost. Those in the
  * engines come last: as long as they are there nobody else gets in. Who did not answer is why the
  * engines are reset, and dies of it.
  */
-void tern_slots_before_reset(struct tern_device *tdev, bool firmware)
+void tern_slots_before_reset(struct tern_device *tdev, enum tern_rung rung)
 {
-	if (firmware)
+	if (rung >= TERN_RUNG_FIRMWARE)
 		stop_firmware(tdev);
 	note_all(tdev);
 	shut_all(tdev, false);
@@ -200,25 +186,29 @@ void tern_slots_before_sleep(struct tern_device *tdev)
 }
 
 /* False: the reset has not brought it out of them, and the next rung is asked for. */
-static bool out_of_engines(struct tern_runqueue *queue, bool everything)
+static bool out_of_engines(struct tern_runqueue *queue, enum tern_rung rung)
 {
 	struct tern_device *tdev = queue->tdev;
 
 	if (tern_slot_await_idle(tdev, queue->slot))
 		return true;
-	tern_reset_request(tdev, everything ? TERN_RUNG_OFF : TERN_RUNG_POWER,
+	tern_reset_request(tdev, rung < TERN_RUNG_POWER ? TERN_RUNG_POWER : TERN_RUNG_OFF,
 			   "a reset leaves a slot in the engines");
 	return false;
 }
 
-/* Not VALID, so the ring is the kernel's and the job that was lost can be counted. */
-static bool rebind(struct tern_runqueue *queue, bool firmware, bool everything)
+/*
+ * Not VALID, so the ring is the kernel's and the job that was lost can be counted. Firmware that
+ * lives on must have forgotten what it knows of a slot before that is VALID again: else it may run
+ * the next binding's job, and then take the stop for it.
+ */
+static bool rebind(struct tern_runqueue *queue, enum tern_rung rung)
 {
 	unsigned int slot = queue->slot;
 
-	if (!firmware && !firmware_forgets(queue->tdev, slot))
+	if (rung < TERN_RUNG_FIRMWARE && tern_slot_stop(queue->tdev, slot, TERN_FW_STOP_ABORT))
 		return false;
-	if (!out_of_engines(queue, everything))
+	if (!out_of_engines(queue, rung))
 		return false;
 	if (queue->interrupted)
 		tern_queue_skip_lost(queue);
@@ -229,31 +219,30 @@ static bool rebind(struct tern_runqueue *queue, bool firmware, bool everything)
 /**
  * tern_slots_after_reset() - Let everybody go on who can
  * @tdev: Device; struct tern_slots.lock is held
- * @firmware: The firmware has booted again and knows no slots
- * @everything: Slot registers were lost
+ * @rung: Of the reset: from TERN_RUNG_FIRMWARE on the firmware has booted again and knows no slots,
+ *	from TERN_RUNG_POWER on slot registers were lost
  */
-void tern_slots_after_reset(struct tern_device *tdev, bool firmware, bool everything)
+void tern_slots_after_reset(struct tern_device *tdev, enum tern_rung rung)
 {
+	struct tern_runqueue *queue;
 	unsigned int slot;
+	bool anew;
 
-	if (firmware)
+	if (rung >= TERN_RUNG_FIRMWARE)
 		bitmap_zero(tdev->slots.stale, TERN_NSLOTS);
-	for (slot = 0; slot < tdev->slots.count; slot++) {
-		struct tern_runqueue *queue = tern_slot_holder(tdev, slot);
-		bool anew;
-
-		if (!queue || queue->dead || queue->leaving)
+	tern_for_each_holder(tdev, slot, queue) {
+		if (queue->dead || queue->leaving)
 			continue;
 		tern_queue_collect(queue);
 		if (queue->unanswering) {
-			if (out_of_engines(queue, everything))
+			if (out_of_engines(queue, rung))
 				tern_queue_die(queue, -ETIMEDOUT, NULL);
 			continue; /* its slot is taken when slots are looked at */
 		}
-		anew = everything || queue->shut;
-		if (anew && !rebind(queue, firmware, everything))
+		anew = rung >= TERN_RUNG_POWER || queue->shut;
+		if (anew && !rebind(queue, rung))
 			continue; /* it is looked at again after the next rung */
-		if (anew || firmware)
+		if (anew || rung >= TERN_RUNG_FIRMWARE)
 			tern_slot_start(tdev, slot);
 		queue->restore = false;
 		queue->interrupted = false;

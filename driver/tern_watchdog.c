@@ -137,22 +137,16 @@ static bool check_queue(struct tern_runqueue *queue)
 
 static bool check_queues(struct tern_device *tdev)
 {
-	struct tern_slots *slots = &tdev->slots;
+	struct tern_runqueue *queue;
 	bool work = false;
-	int slot;
+	unsigned int slot;
 
-	for (slot = 0; slot < slots->count; slot++) {
-		struct tern_runqueue *queue =
-			rcu_dereference_protected(slots->queue[slot],
-						  lockdep_is_held(&slots->lock));
-
-		if (!queue)
-			continue;
+	tern_for_each_holder(tdev, slot, queue) {
 		tern_queue_get(queue);
 		work |= check_queue(queue);
 		tern_queue_put(queue);
 	}
-	return work || !list_empty(&slots->waiting);
+	return work || !list_empty(&tdev->slots.waiting);
 }
 
 static void watchdog_fn(struct work_struct *work)
