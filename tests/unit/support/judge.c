@@ -115,11 +115,11 @@ static double off_unary(int fn, double x, double want)
 /* Of functions with parameters: one product, or all terms, which may cancel. */
 static double off_terms(const struct tern_op_desc *op, double x)
 {
-	const double a = fabs(x), f0 = fabs((double)op->f[0]), f1 = fabs((double)op->f[1]),
+	const double a = judge_size(x), f0 = fabs((double)op->f[0]), f1 = fabs((double)op->f[1]),
 		     f2 = fabs((double)op->f[2]);
 
 	if (op->i[0] == TERN_LEAKY_RELU)
-		return judge_size(f0 * a) * JUDGE_FEW;
+		return f0 * a * JUDGE_FEW;
 	return (f0 * (1 + a) + f1 * a * a + f2 * a) * JUDGE_MANY;
 }
 

@@ -271,7 +271,7 @@ void judge_attention(struct judge_case *c)
 		const int64_t h = q[2] / (s[0].ne[2] / s[2].ne[2]);
 		const int64_t b = q[3] / (s[0].ne[3] / s[2].ne[3]);
 		double off = ok ? off_score(c, q) + mask * (s[3].v || s[4].v) : INFINITY;
-		double each = off < 0.3 ? 2 * expm1(2 * off) : 2;
+		double each = off < 0.3 ? 2 * expm1(2 * off) : 2, n = (double)s[1].ne[1];
 
 		each += off_weighting(c->type[2], s[1].ne[1]) + 0x1p-17;
 		for (int64_t i = 0; i < c->want.ne[0]; i++) {
@@ -279,7 +279,7 @@ void judge_attention(struct judge_case *c)
 			double peak;
 
 			c->ends[at] = values_end(c, i, h, b, &peak) || off == INFINITY;
-			c->off[at] = peak * each;
+			c->off[at] = peak * each + n * 0x1p-149; /* products may be subnormal */
 		}
 	}
 }
