@@ -61,8 +61,7 @@ static void define_rows(const struct tern_view *dst, const struct ref_tensor *it
  * does not pay or it is fused: one choice rounds as well as the other. */
 static bool may_slice(const struct tern_op_desc *op)
 {
-	return (op->op == TERN_MATMUL || op->op == TERN_MATMUL_ID) &&
-	       g.tensors[op->src[0]].ne[0] > SLICED;
+	return op->op == TERN_MATMUL && g.tensors[op->src[0]].ne[0] > SLICED;
 }
 
 static void define_result(uint32_t op, const int64_t *symbols, const struct ref_tensor *src)

@@ -72,6 +72,23 @@ static const struct shape shapes[] = {
 	{TERN_MXFP4, 64, 16, 5, 4, 400, true},
 };
 
+/* A dimension of one element has any stride. */
+START_TEST(one_expert_each)
+{
+	static const struct shape s = {TERN_Q8_0, 64, 24, 4, 1, 90, false};
+	static const int64_t none[1][FX_SYMBOLS];
+	struct fx f;
+	int ids, d;
+
+	build(&f, &s, &ids);
+	d = (int)f.op[0].dst;
+	f.tensor[d].nb[1] = 8 * 4;
+	for (size_t c = 0; c < sizeof(configs) / sizeof(configs[0]); c++)
+		fx_run_on(&f, configs[c], none, 1);
+	fx_end(&f);
+}
+END_TEST
+
 START_TEST(constant_weights)
 {
 	run(&shapes[_i], TERN_STORAGE_CONST);
@@ -159,6 +176,7 @@ int main(void)
 	tcase_add_loop_test(t, constant_weights, 0, n);
 	tcase_add_loop_test(t, written_weights, 0, n);
 	tcase_add_test(t, symbolic_tokens);
+	tcase_add_test(t, one_expert_each);
 	tcase_add_loop_test(t, no_such_expert, 0, 8);
 	tcase_set_timeout(t, 120);
 	suite_add_tcase(s, t);

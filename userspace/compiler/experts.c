@@ -6,53 +6,46 @@
 #include "compiler/rows.h"
 
 /* ---- shapes -------------------------------------------------------------------------- */
-/* Rows [*, used, tokens] that lie `step` rows of nb[1] bytes apart from token to token. */
-static bool rows_of(const struct tern_tensor_desc *t, int64_t used, int64_t tokens, int64_t *step,
-		    int64_t *rows)
+/* Rows [*, used, tokens] as those of a matrix. The stride of a dimension of one element means
+ * nothing. */
+static bool rows_of(const struct tern_tensor_desc *t, int64_t used, int64_t tokens,
+		    struct experts_rows *r)
 {
-	*step = 0;
-	*rows = used;
-	if (tokens == 1)
+	if (used == 1 || tokens == 1) {
+		*r = (struct experts_rows){(int64_t)t->nb[used == 1 ? 2 : 1], 1, used * tokens};
 		return true;
+	}
 	if (!t->nb[1] || t->nb[2] % t->nb[1] ||
 	    t->nb[2] / t->nb[1] > TERN_MAX_SIZE / (uint64_t)tokens)
 		return false;
-	*step = (int64_t)(t->nb[2] / t->nb[1]);
-	*rows += (tokens - 1) * *step;
+	*r = (struct experts_rows){(int64_t)t->nb[1], (int64_t)(t->nb[2] / t->nb[1]), 0};
+	r->n = (tokens - 1) * r->step + used;
 	return true;
 }
 
 static bool shape_of(const struct tern_op_desc *op, const struct tern_tensor_desc *tensors,
 		     struct experts_shape *s)
 {
-	const struct tern_tensor_desc *w = &tensors[op->src[0]], *ids = &tensors[op->src[2]],
-				      *d = &tensors[op->dst];
+	const struct tern_tensor_desc *w = &tensors[op->src[0]], *a = &tensors[op->src[1]],
+				      *ids = &tensors[op->src[2]], *d = &tensors[op->dst];
 
 	*s = (struct experts_shape){
 		.used = ids->ne[0],
 		.tokens = ids->ne[1],
 		.experts = w->ne[2],
-		.a = tensors[op->src[1]],
-		.shared = tensors[op->src[1]].ne[1] == 1,
+		.shared = a->ne[1] == 1,
 	};
-	if (s->shared) {
-		s->a.nb[1] = s->a.nb[2];
-		s->a_step = 1;
-		s->a_rows = s->tokens;
-	} else if (s->a.ne[1] != s->used ||
-		   !rows_of(&s->a, s->used, s->tokens, &s->a_step, &s->a_rows)) {
-		return false;
-	}
-	s->a.ne[1] = s->a_rows;
-	return rows_of(d, s->used, s->tokens, &s->d_step, &s->d_rows);
+	return (s->shared || a->ne[1] == s->used) && rows_of(a, a->ne[1], s->tokens, &s->a) &&
+	       rows_of(d, s->used, s->tokens, &s->d);
 }
 
 /* Of `rows` rows at a time, beside what takes `other` bytes. */
-static struct linear_need need_of(const struct experts_shape *s, const struct tern_tensor_desc *w,
-				  bool w_written, int64_t rows, uint64_t other)
+static struct linear_need need_of(const struct tern_tensor_desc *a,
+				  const struct tern_tensor_desc *w, bool w_written, int64_t rows,
+				  uint64_t other)
 {
 	return (struct linear_need){
-		.a_dtype = s->a.type,
+		.a_dtype = a->type,
 		.w_dtype = w->type,
 		.k = w->ne[0],
 		.m = rows,
@@ -102,7 +95,7 @@ static const char *sizes_refused(const struct tern_caps *caps, const struct tern
 		       "and of the next a whole number of rows apart";
 	if (!experts_chunk(caps, &s, &chunk))
 		return "a token has more experts than the scratchpad has room for";
-	need = need_of(&s, w, true /* tensors do not tell */, 1, chunk.bytes);
+	need = need_of(a, w, true /* tensors do not tell */, 1, chunk.bytes);
 	if (!linear_fit(caps, &need, &f))
 		return "a row does not fit the scratchpad";
 	return NULL;
@@ -158,7 +151,10 @@ static void declare(struct experts *e, struct tern_lower *l, uint32_t op)
 	e->ids_base = lower_base(l, o->src[2]);
 	e->tokens = lower_dim(l, e->ids, 1);
 	lower_args_done(l);
-	e->x.a = &e->s.a;
+	e->a = *e->x.a;
+	e->a.nb[1] = (uint64_t)e->s.a.stride;
+	e->x.a = &e->a;
+	e->x.d_stride[0] = e->s.d.stride;
 }
 
 /* ---- pair by pair ---------------------------------------------------------------------------- */
@@ -187,8 +183,8 @@ static void next_row(struct experts *e, int64_t a, int64_t d)
 static void by_pairs(struct experts *e)
 {
 	struct tern_lower *l = e->x.l;
-	int64_t a_row = e->s.shared ? 0 : (int64_t)e->s.a.nb[1], d_row = (int64_t)e->x.d->nb[1];
-	int64_t a_token = (e->s.shared ? 1 : e->s.a_step) * (int64_t)e->s.a.nb[1];
+	const struct experts_rows *a = &e->s.a, *d = &e->s.d;
+	int64_t a_row = e->s.shared ? 0 : a->stride;
 	uint32_t ids = lower_spm(l, (uint64_t)(4 * e->s.used * e->s.tokens));
 	unsigned int at = lower_reg(l);
 	struct tern_sync loaded = {0}, here = {0};
@@ -206,9 +202,9 @@ static void by_pairs(struct experts *e)
 	take_expert(e, at);
 	linear_row_tiles(&e->x);
 	lower_alu(l, TERN_ALU_ADD, at, at, tern_imm(4));
-	next_row(e, a_row, d_row);
+	next_row(e, a_row, d->stride);
 	lower_loop_end(l, &used);
-	next_row(e, a_token - e->s.used * a_row, (e->s.d_step - e->s.used) * d_row);
+	next_row(e, a->step * a->stride - e->s.used * a_row, (d->step - e->s.used) * d->stride);
 	lower_loop_end(l, &tokens);
 	lower_group_end(l);
 }
@@ -264,7 +260,7 @@ void experts_lower(struct tern_lower *l, uint32_t op)
 	}
 	declare(&e, l, op);
 	pairs = e.chunk.tokens == e.s.tokens && pairs_pay(l->caps, &e.s, e.w);
-	need = need_of(&e.s, e.w, !e.x.const_w, pairs ? 1 : rows_at_a_time(&e), e.chunk.bytes);
+	need = need_of(e.x.a, e.w, !e.x.const_w, pairs ? 1 : rows_at_a_time(&e), e.chunk.bytes);
 	if (!linear_fit(l->caps, &need, &e.x.f))
 		l->err = l->err ? l->err : -ENOSPC;
 	else if (pairs)

@@ -14,14 +14,17 @@ int experts_solve(const struct tern_target *t, const struct tern_op_desc *op,
 void experts_lower(struct tern_lower *l, uint32_t op);
 
 /* ---- between experts.c and experts_lists.c ------------------------------------------ */
-/* The shapes, as rows: token t's row for its u-th expert is row t * step + u of a matrix (u
- * counts only if each expert has a row of its own). */
+/* Token t's row for its u-th expert is row t * step + u, or t * step if there is but one. */
+struct experts_rows {
+	int64_t stride; /* bytes from row to row */
+	int64_t step;
+	int64_t n;
+};
+
 struct experts_shape {
 	int64_t used, tokens, experts; /* at their bounds */
-	int64_t a_step, d_step;
-	int64_t a_rows, d_rows;
-	struct tern_tensor_desc a; /* activations as that matrix */
-	bool shared;		   /* one row of activations for all experts of a token */
+	struct experts_rows a, d;
+	bool shared; /* one row of activations for all experts of a token */
 };
 
 /* Tokens that are sorted at a time, and what their lists take of the scratchpad. */
@@ -40,7 +43,8 @@ struct experts {
 	struct experts_shape s;
 	struct experts_chunk chunk;
 	const struct tern_tensor_desc *w, *ids;
-	unsigned int ids_base; /* argument registers */
+	struct tern_tensor_desc a; /* activations, one row below the other */
+	unsigned int ids_base;	   /* argument registers */
 	struct tern_dim tokens;
 };
 

@@ -61,10 +61,10 @@ static void table_program(const struct experts_shape *s, struct vprog *p)
 	vp(p, TERN_V_F2I, T, T, 0, 0);
 	vp(p, TERN_V_IMUL, U, T, V_IMM, (uint32_t)s->used);
 	vp(p, TERN_V_ISUB, U, I, U, 0);
-	number(p, ROW, T, U, s->d_step);
+	number(p, ROW, T, U, s->d.step);
 	vp(p, TERN_V_ST, 1, ROW, 0, 0);
 	if (!s->shared)
-		number(p, T, T, U, s->a_step);
+		number(p, T, T, U, s->a.step);
 	vp(p, TERN_V_ST, 0, T, 0, 0);
 	vp(p, TERN_V_ENDL, 0, 0, 0, 0);
 	vp(p, TERN_V_STOP, 0, 0, 0, 0);
@@ -117,8 +117,8 @@ static void alloc(struct lists *s)
 	e->x.list.slot = s->cons;
 	e->x.list.src = HEAD;
 	e->x.list.dst = HEAD + e->chunk.row;
-	e->x.list.src_rows = e->s.a_rows;
-	e->x.list.dst_rows = e->s.d_rows;
+	e->x.list.src_rows = e->s.a.n;
+	e->x.list.dst_rows = e->s.d.n;
 	e->x.m = (struct tern_dim){reg(s->count), e->s.used * e->chunk.tokens};
 }
 
@@ -262,8 +262,8 @@ void experts_lists(struct experts *e)
 	each_expert(&s);
 	end_chunk(&s);
 	advance(l, ids, chunk * (int64_t)e->ids->nb[1]);
-	advance(l, e->x.off[OFF_A], chunk * e->s.a_step * (int64_t)e->s.a.nb[1]);
-	advance(l, e->x.off[OFF_D], chunk * e->s.d_step * (int64_t)e->x.d->nb[1]);
+	advance(l, e->x.off[OFF_A], chunk * e->s.a.step * e->s.a.stride);
+	advance(l, e->x.off[OFF_D], chunk * e->s.d.step * e->s.d.stride);
 	lower_loop_end(l, &loop);
 	lower_group_end(l);
 }

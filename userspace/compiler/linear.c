@@ -114,8 +114,12 @@ void linear_args(struct linear *x)
 
 		x->w_base[j] = lower_base(l, w);
 		x->n[j] = lower_dim(l, tensor(x, w), 1);
-		if (j < steps_of(x->p))
-			x->d_base[j] = lower_base(l, result_tensor(g, x->p, j));
+		if (j < steps_of(x->p)) {
+			uint32_t d = result_tensor(g, x->p, j);
+
+			x->d_base[j] = lower_base(l, d);
+			x->d_stride[j] = (int64_t)tensor(x, d)->nb[1];
+		}
 		if (bias_of(x->p, j) != TERN_NO_OP)
 			x->bias[j] = lower_base(l, g->ops[o->bias].src[1]);
 		if (addend(g, x->p, j) != TERN_NO_TENSOR)

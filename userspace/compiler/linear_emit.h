@@ -38,6 +38,7 @@ struct linear {
 
 	/* argument registers */
 	unsigned int a_base, norm_w, norm_b;
+	int64_t d_stride[LINEAR_MAX]; /* bytes from row to row of a result */
 	unsigned int w_base[LINEAR_MAX], d_base[LINEAR_MAX], bias[LINEAR_MAX], res[LINEAR_MAX];
 	struct tern_dim n[LINEAR_MAX];
 

@@ -309,9 +309,9 @@ void linear_columns(struct linear *x, uint32_t j)
 
 	lower_mov(l, x->nleft, x->n[j].v);
 	lower_mov(l, x->w_off, reg(x->off[OFF_W]));
-	result_rows(x, (int64_t)d->nb[1]);
+	result_rows(x, x->d_stride[j]);
 	lower_alu(l, TERN_ALU_ADD, x->d_off, x->d_off, reg(x->off[OFF_D]));
-	lower_set_field(l, x->t_d, TERN_TILE_STRIDE0 + 1, tern_imm((int64_t)d->nb[1]));
+	lower_set_field(l, x->t_d, TERN_TILE_STRIDE0 + 1, tern_imm(x->d_stride[j]));
 	lower_mov(l, x->b_off, tern_imm(0));
 	loop = lower_loop_begin(l, count);
 	lower_alu(l, TERN_ALU_MIN, x->ncur, x->nleft, tern_imm(f->nt));
