@@ -11,6 +11,8 @@
 static bool rows_of(const struct tern_tensor_desc *t, int64_t used, int64_t tokens,
 		    struct experts_rows *r)
 {
+	if (used > TERN_MAX_SIZE / tokens)
+		return false;
 	if (used == 1 || tokens == 1) {
 		*r = (struct experts_rows){(int64_t)t->nb[used == 1 ? 2 : 1], 1, used * tokens};
 		return true;
@@ -93,7 +95,7 @@ static const char *sizes_refused(const struct tern_caps *caps, const struct tern
 	if (!shape_of(op, tensors, &s))
 		return "activations must be one row a token or one an expert, and rows of a token "
 		       "and of the next a whole number of rows apart";
-	if (!experts_chunk(caps, &s, &chunk))
+	if (!experts_chunk(caps, &s, 1, &chunk))
 		return "a token has more experts than the scratchpad has room for";
 	need = need_of(a, w, true /* tensors do not tell */, 1, chunk.bytes);
 	if (!linear_fit(caps, &need, &f))
@@ -210,8 +212,14 @@ static void by_pairs(struct experts *e)
 }
 
 /* ---- the choice ------------------------------------------------------------------------- */
-/* Cycles of a list, from runs on ref in both forms. */
-enum { LIST = 80 };
+/* Cycles of a pair and of a list at least, whatever their matrices and lengths, and what VECTOR
+ * does with `lanes` pairs of a list; from runs on ref in both forms. */
+enum { PAIR = 200, LIST = 64, LIST_STEP = 8 };
+
+static double at_least(double a, double b)
+{
+	return a > b ? a : b;
+}
 
 /* Matrices that are read if each token's experts are as good as drawn by lot. */
 static double experts_met(const struct experts_shape *s)
@@ -227,20 +235,65 @@ static double experts_met(const struct experts_shape *s)
 static bool pairs_pay(const struct tern_caps *caps, const struct experts_shape *s,
 		      const struct tern_tensor_desc *w)
 {
+	double pairs = (double)s->used * (double)s->tokens;
 	double matrix = (double)tern_type_row_bytes(w->type, (uint64_t)w->ne[0]) *
 			(double)w->ne[1] * 256 / caps->dram_x256;
+	double list = at_least(LIST, pairs * LIST_STEP / caps->vector_lanes);
 
-	return (double)(s->used * s->tokens) * matrix <
-	       experts_met(s) * matrix + (double)s->experts * LIST;
+	return pairs * at_least(matrix, PAIR) < experts_met(s) * matrix + (double)s->experts * list;
 }
 
-/* Rows for which tiles are made: an expert's even share, four times over. More are further tiles,
- * which read the weights again; fewer leave a tall tile's room in the scratchpad unused. */
-static int64_t rows_at_a_time(const struct experts *e)
+/* Rows of an expert if all have as many. */
+static int64_t even_share(const struct experts_shape *s, int64_t tokens)
 {
-	int64_t share = (e->s.used * e->chunk.tokens + e->s.experts - 1) / e->s.experts;
+	return (s->used * tokens + s->experts - 1) / s->experts;
+}
 
-	return 4 * share < e->chunk.tokens ? 4 * share : e->chunk.tokens;
+/* Tiles are made for four times the even share. Further rows are further tiles, which read the
+ * weights again; fewer leave a tall tile's room in the scratchpad unused. */
+static int64_t rows_at_a_time(const struct experts_shape *s, int64_t tokens)
+{
+	int64_t rows = 4 * even_share(s, tokens);
+
+	return rows < tokens ? rows : tokens;
+}
+
+/* The chunk with which each matrix is read least often: lists of more tokens leave less room for
+ * their rows. */
+static bool fit_lists(struct experts *e, struct linear_fit *best)
+{
+	const struct experts_shape *s = &e->s;
+	struct experts_chunk c;
+	int64_t fewest = 0;
+
+	for (int64_t most = s->tokens; most > 0; most = c.tokens / 2) {
+		struct linear_need need;
+		struct linear_fit f;
+		int64_t reads;
+
+		if (!experts_chunk(e->x.l->caps, s, most, &c))
+			break;
+		need = need_of(e->x.a, e->w, !e->x.const_w, rows_at_a_time(s, c.tokens), c.bytes);
+		if (!linear_fit(e->x.l->caps, &need, &f))
+			continue;
+		reads = (s->tokens + c.tokens - 1) / c.tokens *
+			((even_share(s, c.tokens) + f.mt - 1) / f.mt);
+		if (!fewest || reads < fewest) {
+			fewest = reads;
+			e->chunk = c;
+			*best = f;
+		}
+	}
+	return fewest > 0;
+}
+
+/* All numbers at once, one row at a time. */
+static bool fit_pairs(struct experts *e, struct linear_fit *f)
+{
+	const struct linear_need need =
+		need_of(e->x.a, e->w, !e->x.const_w, 1, (uint64_t)(4 * e->s.used * e->s.tokens));
+
+	return pairs_pay(e->x.l->caps, &e->s, e->w) && linear_fit(e->x.l->caps, &need, f);
 }
 
 void experts_lower(struct tern_lower *l, uint32_t op)
@@ -249,22 +302,17 @@ void experts_lower(struct tern_lower *l, uint32_t op)
 		.plan = {.norm = TERN_NO_OP, .glu = TERN_NO_OP, .nout = 1},
 		.x = {.l = l, .p = &e.plan},
 	};
-	struct linear_need need;
-	bool pairs;
 
 	e.plan.out[0] = (struct linear_out){op, TERN_NO_OP, TERN_NO_OP};
-	if (!shape_of(&l->g->ops[op], l->g->tensors, &e.s) ||
-	    !experts_chunk(l->caps, &e.s, &e.chunk)) {
+	if (!shape_of(&l->g->ops[op], l->g->tensors, &e.s)) {
 		l->err = l->err ? l->err : -EOPNOTSUPP;
 		return;
 	}
 	declare(&e, l, op);
-	pairs = e.chunk.tokens == e.s.tokens && pairs_pay(l->caps, &e.s, e.w);
-	need = need_of(e.x.a, e.w, !e.x.const_w, pairs ? 1 : rows_at_a_time(&e), e.chunk.bytes);
-	if (!linear_fit(l->caps, &need, &e.x.f))
-		l->err = l->err ? l->err : -ENOSPC;
-	else if (pairs)
+	if (fit_pairs(&e, &e.x.f))
 		by_pairs(&e);
-	else
+	else if (fit_lists(&e, &e.x.f))
 		experts_lists(&e);
+	else
+		l->err = l->err ? l->err : -ENOSPC;
 }

@@ -33,8 +33,8 @@ struct experts_chunk {
 	uint32_t row;	/* bytes of a number per pair, to a boundary of 64 */
 	uint64_t bytes; /* of all lists */
 };
-/* false: the pairs of one token do not fit. */
-bool experts_chunk(const struct tern_caps *caps, const struct experts_shape *s,
+/* Of at most so many tokens. false: the pairs of one do not fit. */
+bool experts_chunk(const struct tern_caps *caps, const struct experts_shape *s, int64_t most,
 		   struct experts_chunk *out);
 
 struct experts {

@@ -25,15 +25,15 @@ struct lists {
 	uint8_t t_ids, t_src, t_dst, t_list_src, t_list_dst, t_count;
 };
 
-bool experts_chunk(const struct tern_caps *caps, const struct experts_shape *s,
+bool experts_chunk(const struct tern_caps *caps, const struct experts_shape *s, int64_t most,
 		   struct experts_chunk *out)
 {
 	const int64_t rows = 2 + 2 + 2 * LISTS; /* ids, twice; both tables; two rows a slot */
 	int64_t row = (lower_spm_local(caps) / SPM_SHARE - LISTS * HEAD) / rows / 64 * 64;
 
 	out->tokens = row / (4 * s->used);
-	if (out->tokens > s->tokens)
-		out->tokens = s->tokens;
+	if (out->tokens > most)
+		out->tokens = most;
 	out->row = (uint32_t)((4 * s->used * out->tokens + 63) / 64 * 64);
 	out->bytes = (uint64_t)rows * out->row + LISTS * HEAD;
 	return out->tokens > 0;
