@@ -12,15 +12,15 @@
 #include "selftest_userptr.h"
 
 static struct context c;
+static uint32_t handle; /* of what was given, until a job has run */
+static bool writable;
 
 /* Of a page; a job writes the word behind the first. */
 static void give(void *map, uint32_t flags)
 {
-	uint32_t handle;
-
+	writable = !flags;
 	EQUAL(try_user(c.fd, map, PAGE, flags, &handle), 0);
-	bind(c.fd, c.vm, handle, USER_VA, PAGE, flags ? 0 : DRM_TERN_BIND_WRITE);
-	close_handle(c.fd, handle);
+	bind(c.fd, c.vm, handle, USER_VA, PAGE, writable ? DRM_TERN_BIND_WRITE : 0);
 }
 
 static volatile uint64_t *given(void)
@@ -33,10 +33,17 @@ static volatile uint64_t *given(void)
 	return map;
 }
 
+/* Where the device sees a copy, what it wrote is fetched from there. */
 static void write_runs(void)
 {
+	struct drm_tern_bo_sync sync = {
+		.handle = handle, .flags = DRM_TERN_SYNC_FROM_DEVICE, .size = PAGE};
+
 	run_writer(&c);
 	EQUAL(queue_state(c.fd, c.queue).error, 0);
+	if (writable)
+		do_ioctl(c.fd, DRM_IOCTL_TERN_BO_SYNC, &sync);
+	close_handle(c.fd, handle);
 }
 
 /* The copies are the child's. */
@@ -140,7 +147,6 @@ static void private_ones_are_copies(void)
 static void seals_hold(void)
 {
 	int file = memory_file(DATA_VA + 8), other = memory_file(USER_VA + 8);
-	uint32_t handle;
 	void *map;
 
 	context_open(&c);
