@@ -86,7 +86,7 @@ static void define_result(uint32_t op, const int64_t *symbols, const struct ref_
 /* The source that says which rows or experts; -1: none does. */
 static int index_source(const struct tern_op_desc *op)
 {
-	if (op->op == TERN_MATMUL_ID)
+	if (op->op == TERN_MATMUL_ID || op->op == TERN_ADD_ID)
 		return 2;
 	return op->op == TERN_GET_ROWS || op->op == TERN_SET_ROWS ? 1 : -1;
 }
@@ -138,16 +138,32 @@ static bool duplicates(const struct ref_tensor *it)
 
 enum verdict { FINE, OUT_OF_RANGE, UNDEFINED };
 
+static int64_t index_limit(const struct tern_op_desc *op, const struct ref_tensor *src,
+			   const struct ref_tensor *dst)
+{
+	switch (op->op) {
+	case TERN_SET_ROWS:
+		return dst->ne[1];
+	case TERN_MATMUL_ID:
+		return src[0].ne[2];
+	case TERN_ADD_ID:
+		return src[1].ne[1];
+	default:
+		return src[0].ne[1];
+	}
+}
+
 /* Rows and experts that do not exist; rows written twice, of which any may win. */
 static enum verdict look_at_indices(const struct tern_op_desc *op, const struct ref_tensor *src,
 				    const struct ref_tensor *dst)
 {
-	const struct ref_tensor *of = op->op == TERN_SET_ROWS ? dst : &src[0], *it;
-	int64_t limit = of->ne[op->op == TERN_MATMUL_ID ? 2 : 1];
+	const struct ref_tensor *it;
+	int64_t limit;
 
 	if (index_source(op) < 0)
 		return FINE;
 	it = &src[index_source(op)];
+	limit = index_limit(op, src, dst);
 	for (int64_t i = 0; i < ref_count(it->ne); i++)
 		if (it->v[i] < 0 || it->v[i] >= (double)limit)
 			return OUT_OF_RANGE;

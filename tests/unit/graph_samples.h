@@ -43,6 +43,7 @@ static const struct sample samples[] = {
 	{TERN_TOP_K, {{F, {64, 3, 1, 1}}, [5] = {I, {8, 3, 1, 1}}}, {0}, {0}},
 	{TERN_ARGSORT, {{F, {64, 3, 1, 1}}, [5] = {I, {64, 3, 1, 1}}}, {1}, {0}},
 	{TERN_MATMUL_ID, {{TERN_Q4_0, {64, 5, 6, 1}}, {F, {64, 2, 3, 1}}, {I, {4, 3, 1, 1}}, [5] = {F, {5, 4, 3, 1}}}, {0}, {0}},
+	{TERN_ADD_ID, {{F, {64, 4, 3, 1}}, {F, {64, 6, 1, 1}}, {I, {4, 3, 1, 1}}, [5] = {F, {64, 4, 3, 1}}}, {0}, {0}},
 };
 /* clang-format on */
 #define NSAMPLES ((int)(sizeof(samples) / sizeof(samples[0])))

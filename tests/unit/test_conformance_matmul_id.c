@@ -24,6 +24,31 @@ static void shapes(void)
 	CONF_RUN(cases);
 }
 
+/* A bias of each of u experts of e for t tokens. */
+#define BIASED(set, how, n, e, u, t, ...)                                                          \
+	{                                                                                          \
+		.op = TERN_ADD_ID, .s[0].ne = {n, u, t}, .s[1].ne = {n, e}, .s[2].type = TERN_I32, \
+		.s[2].ne = {u, t}, .s[2].fill = FILL_##how, .s[2].arg = e, .d.ne = {n, u, t},      \
+		.types = CONF_##set, __VA_ARGS__                                                   \
+	}
+
+static void biases(void)
+{
+	static const struct conf_case cases[] = {
+		BIASED(FLOATS, SCATTER, 64, 8, 2, 1),
+		BIASED(FLOATS, SCATTER, 33, 8, 4, 17),
+		BIASED(FLOATS, SCATTER, 2880, 32, 4, 40),
+		BIASED(FLOATS, ROWS, 1, 3, 5, 9),
+		BIASED(FLOATS, ROWS, 70000, 2, 1, 3),
+		BIASED(FLOATS, ROWS, 100, 1, 1, 300),
+		BIASED(FLOATS, ROWS, 64, 8, 2, 7, .s[0].layout = PADDED, .d.layout = PADDED),
+		BIASED(FLOATS, ROWS, 64, 8, 2, 7, .s[1].layout = PADDED, .s[2].layout = PADDED),
+		BIASED(FLOATS, ROWS, 64, 8, 3, 7, .s[0].layout = SWAP12),
+	};
+
+	CONF_RUN(cases);
+}
+
 /* Columns that are no multiple of anything; block types do not have them. */
 static void odd_columns(void)
 {
@@ -241,17 +266,12 @@ static void instruction_sets(void)
 int main(void)
 {
 	static const struct conf_test tests[] = {
-		{"shapes", shapes},
-		{"odd columns", odd_columns},
-		{"choices", choices},
-		{"large", large},
-		{"views", views},
-		{"transposed", transposed},
-		{"other types", other_types},
-		{"tokens", tokens},
-		{"dynamic weights", dynamic_weights},
-		{"mixture", mixture},
-		{"instruction sets", instruction_sets},
+		{"shapes", shapes},	    {"odd columns", odd_columns},
+		{"biases", biases},	    {"choices", choices},
+		{"large", large},	    {"views", views},
+		{"transposed", transposed}, {"other types", other_types},
+		{"tokens", tokens},	    {"dynamic weights", dynamic_weights},
+		{"mixture", mixture},	    {"instruction sets", instruction_sets},
 	};
 
 	return conf_main("MATMUL_ID", tests, CONF_COUNT(tests));

@@ -223,6 +223,22 @@ START_TEST(index_out_of_range)
 }
 END_TEST
 
+START_TEST(no_such_bias)
+{
+	const double bad[] = {-1, 5, 1e9};
+
+	struct cpu_case c = {.op.op = TERN_ADD_ID,
+			     .src = {tensor(TERN_F32, REF_GAPS, 32, 2, 3, 1),
+				     tensor(TERN_F32, REF_GAPS, 32, 5, 1, 1),
+				     ref_memory(TERN_I32, (const int64_t[]){2, 3, 1, 1},
+						REF_CONTIGUOUS, &seed, 5)},
+			     .dst = tensor(TERN_F32, REF_GAPS, 32, 2, 3, 1)};
+
+	put_index(&c.src[2], bad[_i]);
+	cpu_case_expect_error(&c, -EINVAL);
+}
+END_TEST
+
 /* ---- casts ------------------------------------------------------------------------------------ */
 static void copy(enum tern_dtype from, enum tern_dtype to, const int64_t a[4], const int64_t b[4],
 		 double nmse)
@@ -304,6 +320,7 @@ static Suite *suite(void)
 	tcase_add_test(t, get_every_type);
 	tcase_add_test(t, set_every_type);
 	tcase_add_test(t, index_out_of_range);
+	tcase_add_loop_test(t, no_such_bias, 0, 3);
 	tcase_add_test(t, copy_plain);
 	tcase_add_test(t, copy_blocks);
 	tcase_add_test(t, copy_integers);

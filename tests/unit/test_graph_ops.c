@@ -152,6 +152,13 @@ static const struct {
 	{TERN_MATMUL_ID, 1, TYPE, TERN_Q8_0, "source's type"},
 	{TERN_MATMUL_ID, 2, TYPE, TERN_I64, "source's type"},
 	{TERN_MATMUL_ID, 5, TYPE, TERN_I32, "destination's type"},
+	{TERN_ADD_ID, 0, NE1, 3, "s0's shape"},
+	{TERN_ADD_ID, 1, NE0, 32, "same ne0"},
+	{TERN_ADD_ID, 1, NE2, 2, "two dimensions"},
+	{TERN_ADD_ID, 2, NE2, 2, "two dimensions"},
+	{TERN_ADD_ID, 2, NE0, 3, "an index for each row"},
+	{TERN_ADD_ID, 2, NE1, 2, "an index for each row"},
+	{TERN_ADD_ID, 2, TYPE, TERN_I64, "source's type"},
 };
 
 /* clang-format on */

@@ -252,6 +252,14 @@ static void binary_body(struct vprog *p, const struct row_kernel *k, bool reside
 	end(p, k);
 }
 
+static void add_body(struct vprog *p, const struct row_kernel *k, bool resident)
+{
+	(void)resident;
+	begin(p, k);
+	vp(p, TERN_V_ADD, 0, 0, 4, 0);
+	end(p, k);
+}
+
 static void scale_body(struct vprog *p, const struct row_kernel *k, bool resident)
 {
 	(void)resident;
@@ -308,6 +316,19 @@ static int binary_kernel(const struct tern_op_desc *op, const struct tern_tensor
 	return 0;
 }
 
+/* A row of the second source by its number. */
+static int add_id_kernel(const struct tern_op_desc *op, const struct tern_tensor_desc *ts,
+			 struct row_kernel *k)
+{
+	row_init(k, op, &ts[op->dst]);
+	row_in(k, &ts[op->src[0]], op->src[0]);
+	row_index(k, row_in(k, &ts[op->src[1]], op->src[1]), &ts[op->src[2]], op->src[2]);
+	row_out(k, &ts[op->dst], op->dst);
+	row_step(k, add_body);
+	row_finish(k);
+	return 0;
+}
+
 /* Both halves of one source, or two sources. */
 static int glu_kernel(const struct tern_op_desc *op, const struct tern_tensor_desc *ts,
 		      struct row_kernel *k)
@@ -333,4 +354,5 @@ static int glu_kernel(const struct tern_op_desc *op, const struct tern_tensor_de
 
 ROW_OPERATOR(map)
 ROW_OPERATOR(binary)
+ROW_OPERATOR(add_id)
 ROW_OPERATOR(glu)

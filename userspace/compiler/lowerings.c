@@ -15,7 +15,7 @@ static const struct tern_lowering lowerings[TERN_OP_COUNT] = {
 	ROW(SCALE, map),       ROW(CLAMP, map),		ROW(COPY, copy),
 	ROW(CONCAT, concat),   ROW(REPEAT, repeat),	ROW(SUM_ROWS, reduce),
 	ROW(MEAN, reduce),     ROW(ARGMAX, argmax),	ROW(TOP_K, top_k),
-	ROW(ARGSORT, argsort), ROW(MATMUL_ID, experts),
+	ROW(ARGSORT, argsort), ROW(MATMUL_ID, experts), ROW(ADD_ID, add_id),
 };
 
 const struct tern_lowering *tern_lowering(enum tern_opcode op)

@@ -12,6 +12,7 @@
 
 ROW_DECLARE(map);
 ROW_DECLARE(binary);
+ROW_DECLARE(add_id);
 ROW_DECLARE(glu);
 ROW_DECLARE(norm);
 ROW_DECLARE(rope);

@@ -203,6 +203,7 @@ static void index_dim(struct row_kernel *k, struct row_operand *o, unsigned int 
 		o->d[d].nb = (int64_t)o->t->nb[1];
 		o->d[d].inb = (int64_t)it->nb[0];
 	} else if (from > 1 && (it->ne[from - 1] > k->unit[d] || it->ne_sym[from - 1])) {
+		o->d[d].on = true; /* other indices, other rows, even of the same matrix */
 		o->d[d].inb = times(k, (int64_t)it->nb[from - 1], k->unit[d]);
 	}
 }

@@ -50,6 +50,7 @@ static const struct row rows[TERN_OP_COUNT] = {
 	ROW(TOP_K,     argsort,   TERN_BIT(I32),	 1, F),
 	ROW(ARGSORT,   argsort,   TERN_BIT(I32),	 1, F),
 	ROW(MATMUL_ID, matmul_id, F,			 3, W, F, TERN_BIT(I32)),
+	ROW(ADD_ID,    add_id,    F,			 3, F, F, TERN_BIT(I32)),
 #undef ROW
 };
 /* clang-format on */

@@ -16,10 +16,21 @@ struct map {
 	const struct tern_op_desc *op;
 	struct tern_cpu_tensor t[3]; /* destination, sources; the second may repeat to cover it */
 	int n;			     /* of t */
-	int64_t chunks;		     /* per row */
+	const struct tern_cpu_tensor *ids; /* which row of the second; NULL: as it repeats */
+	int64_t chunks;			   /* per row */
 	void (*fn)(const struct map *map, const float *a, const float *b, float *y, int64_t n);
 	struct tern_scratch scratch;
 };
+
+static char *second_row(const struct map *m, const int64_t i[3])
+{
+	const struct tern_cpu_tensor *t = &m->t[2];
+
+	if (m->ids)
+		return tern_row(t, tern_load_index(m->ids, tern_row(m->ids, i[1], 0, 0), i[0]), 0,
+				0);
+	return tern_row_wrap(t, i[0], i[1], i[2]);
+}
 
 static void map_chunk(const struct map *m, int64_t item, float *tmp)
 {
@@ -36,8 +47,7 @@ static void map_chunk(const struct map *m, int64_t item, float *tmp)
 	row = tern_row(d, i[0], i[1], i[2]);
 	a = tern_load(simd, &m->t[1], tern_row(&m->t[1], i[0], i[1], i[2]), at, n, tmp);
 	if (m->n > 2)
-		b = tern_load_wrap(simd, &m->t[2], tern_row_wrap(&m->t[2], i[0], i[1], i[2]), at, n,
-				   tmp + CHUNK);
+		b = tern_load_wrap(simd, &m->t[2], second_row(m, i), at, n, tmp + CHUNK);
 	y = tern_target(d, row, at, tmp + 2 * CHUNK);
 	m->fn(m, a, b, y, n);
 	tern_store(simd, d, row, at, n, y);
@@ -59,7 +69,7 @@ static int run_map(struct map *m)
 
 	if (rc)
 		return rc;
-	if (m->n < 3 || tern_same_shape(&m->t[0], &m->t[2]))
+	if (m->n < 3 || (!m->ids && tern_same_shape(&m->t[0], &m->t[2])))
 		tern_collapse(m->t, m->n);
 	m->chunks = (m->t[0].ne[0] + CHUNK - 1) / CHUNK;
 	per_item = m->t[0].ne[0] < CHUNK ? m->t[0].ne[0] : CHUNK;
@@ -155,6 +165,36 @@ int tern_cpu_binary(struct tern_cpu *cpu, const struct tern_cpu_op *op)
 			.fn = binary};
 
 	return run_map(&m);
+}
+
+int tern_cpu_check_add_id(const struct tern_cpu_op *op)
+{
+	const struct tern_cpu_tensor *b = &op->src[1], *ids = &op->src[2], *d = op->dst;
+
+	if (b->ne[0] != d->ne[0] || b->ne[2] != 1 || b->ne[3] != 1)
+		return tern_cpu_refuse(op, "rows of the first source's length to choose from");
+	if (ids->ne[0] != d->ne[1] || ids->ne[1] != d->ne[2] || ids->ne[2] != 1 ||
+	    ids->ne[3] != 1 || d->ne[3] != 1)
+		return tern_cpu_refuse(op, "an index for each row");
+	return check_one(op);
+}
+
+static void add(const struct map *m, const float *a, const float *b, float *y, int64_t n)
+{
+	m->cpu->vec->binary[TERN_ADD](a, b, y, n);
+}
+
+int tern_cpu_add_id(struct tern_cpu *cpu, const struct tern_cpu_op *op)
+{
+	struct map m = {.cpu = cpu,
+			.op = op->op,
+			.t = {*op->dst, op->src[0], op->src[1]},
+			.n = 3,
+			.ids = &op->src[2],
+			.fn = add};
+	int rc = tern_check_indices(m.ids, op->src[1].ne[1]);
+
+	return rc ? rc : run_map(&m);
 }
 
 static void glu(const struct map *m, const float *a, const float *b, float *y, int64_t n)

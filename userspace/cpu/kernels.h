@@ -132,6 +132,7 @@ void tern_collapse(struct tern_cpu_tensor *t, int n);
 	int tern_cpu_check_##name(const struct tern_cpu_op *op)
 TERN_CPU_KERNEL(matmul);
 TERN_CPU_KERNEL(matmul_id);
+TERN_CPU_KERNEL(add_id);
 TERN_CPU_KERNEL(get_rows);
 TERN_CPU_KERNEL(set_rows);
 TERN_CPU_KERNEL(norm); /* all three */

@@ -63,6 +63,7 @@ static const struct row rows[] = {
 	     {'f', 2, TERN_ATTENTION_F_SOFTCAP}}),
 	NORM(RMS_NORM), NORM(NORM), NORM(L2_NORM),
 	BINARY(ADD), BINARY(SUB), BINARY(MUL), BINARY(DIV),
+	ROW("ADD_ID",	ADD_ID,	  0, 3, AS_IS, {{0}}),
 	ROW("ADD1",	BINARY,	  TERN_ADD, 2, AS_IS, {{0}}),
 	ROW("SCALE",	SCALE,	  0, 1, AS_IS, {{'f', 0, 0}, {'f', 1, 1}}),
 	ROW("CLAMP",	CLAMP,	  0, 1, AS_IS, {{'f', 0, 0}, {'f', 1, 1}}),

@@ -49,6 +49,7 @@ static const struct tern_op_rule rules[TERN_OP_COUNT] = {
 	ROW(TOP_K,	1, 1,	false,	   top_k,     I32,	   FLOAT),
 	ROW(ARGSORT,	1, 1,	false,	   argsort,   I32,	   FLOAT),
 	ROW(MATMUL_ID,	3, 3,	false,	   matmul_id, FLOAT,	   WEIGHT, FLOAT, I32),
+	ROW(ADD_ID,	3, 3,	IN_PLACE,  add_id,    FLOAT,	   FLOAT, FLOAT, I32),
 #undef ROW
 };
 /* clang-format on */

@@ -393,3 +393,19 @@ TERN_SHAPE(matmul_id)
 		return "the destination must be [s0's ne1, s2's ne0, ne1, 1]";
 	return fixed_but_tokens(w, ids) ? NULL : "only the tokens may be symbolic";
 }
+
+TERN_SHAPE(add_id)
+{
+	tensor_t b = s[1], ids = s[2];
+
+	(void)op;
+	if (!same_shape(d, s[0]))
+		return "the destination must have s0's shape";
+	if (!same(b, 0, d, 0))
+		return "s0 and s1 must have the same ne0";
+	if (!is_one(b, 2) || !is_one(b, 3) || !is_one(ids, 2) || !is_one(ids, 3) || !is_one(d, 3))
+		return "s1 and s2 must have two dimensions, s0 three";
+	if (!same(ids, 0, d, 1) || !same(ids, 1, d, 2))
+		return "s2 must have an index for each row of s0";
+	return NULL;
+}

@@ -29,5 +29,6 @@ TERN_SHAPE(argmax);
 TERN_SHAPE(top_k);
 TERN_SHAPE(argsort);
 TERN_SHAPE(matmul_id);
+TERN_SHAPE(add_id);
 
 #endif

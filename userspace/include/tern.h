@@ -157,7 +157,8 @@ TERN_API uint64_t tern_dtype_row_bytes(enum tern_dtype type, uint64_t n);
 	X(ARGMAX,  "s0", "d[i] (i32) = index of the first maximum of row i") \
 	X(TOP_K,   "s0", "d[0..k) (i32) = indices of the k largest of each row, largest first; equal ones in any order") \
 	X(ARGSORT, "s0", "d (i32) = permutation that sorts each row, equal ones in any order; i[0] 0 ascending, 1 descending") \
-	X(MATMUL_ID, "s0 s1 s2", "d[n,u,t] = sum_k s0[k,n,s2[u,t]] * s1[k,u % s1.ne1,t]; s0 weights of experts [k,n,e], s1 activations, s2 (i32) which expert, each below e")
+	X(MATMUL_ID, "s0 s1 s2", "d[n,u,t] = sum_k s0[k,n,s2[u,t]] * s1[k,u % s1.ne1,t]; s0 weights of experts [k,n,e], s1 activations, s2 (i32) which expert, each below e") \
+	X(ADD_ID, "s0 s1 s2", "d[n,u,t] = s0[n,u,t] + s1[n,s2[u,t]]; s1 biases of experts [n,e], s2 (i32) which expert, each below e")
 enum tern_opcode {
 #define X(name, sources, text) TERN_##name,
 	TERN_OPS(X)

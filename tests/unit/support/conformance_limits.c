@@ -78,6 +78,7 @@ double conf_limit(const struct tern_op_desc *op, const struct tern_tensor_desc *
 		return 0;
 	case TERN_UNARY:
 	case TERN_BINARY:
+	case TERN_ADD_ID:
 	case TERN_GLU:
 	case TERN_SCALE:
 	case TERN_CLAMP:

@@ -51,6 +51,7 @@ static const uint64_t must[TERN_OP_COUNT] = {
 	[TERN_TOP_K] = CONF_FLOATS,
 	[TERN_ARGSORT] = CONF_FLOATS,
 	[TERN_MATMUL_ID] = CONF_WEIGHTS,
+	[TERN_ADD_ID] = CONF_FLOATS,
 };
 
 static enum tern_dtype type_of(const struct tern_op_desc *op, const struct tern_tensor_desc *t)

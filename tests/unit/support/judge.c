@@ -265,6 +265,7 @@ static const judge_fn table[TERN_OP_COUNT] = {
 	[TERN_TOP_K] = judge_sort,
 	[TERN_ARGSORT] = judge_sort,
 	[TERN_MATMUL_ID] = judge_matmul_id,
+	[TERN_ADD_ID] = judge_binary,
 };
 
 static bool parameters_finite(const struct tern_op_desc *op)

@@ -30,13 +30,22 @@ bool make_matmul(struct rg_maker *m, struct tern_op_desc *op, uint32_t x)
 	return done(m, op, rg_dest(m, &d, RG_FLOAT, NONE), s0, x, NONE) && s0 != NONE;
 }
 
+static const int64_t expert_counts[] = {4, 1, 2, 3, 8, 16};
+
 /* Indices are those of an earlier result, or new ones; of a few, one names no expert. */
+static uint32_t expert_indices(struct rg_maker *m, const struct rg_shape *it, unsigned int how,
+			       int64_t *experts)
+{
+	uint32_t ids = how & 2 ? rg_first_indices(m, it, experts) : NONE;
+
+	return ids == NONE ? rg_indices(m, it, *experts + (how > 13), false) : ids;
+}
+
 bool make_matmul_id(struct rg_maker *m, struct tern_op_desc *op, uint32_t x)
 {
-	static const int64_t counts[] = {4, 1, 2, 3, 8, 16};
 	unsigned int how = rg_take(&m->in, 16);
-	int64_t experts = counts[rg_take(&m->in, 6)], n = rg_size(m);
-	uint32_t s1 = rg_by_token(m, x, how & 1), s2 = NONE, s0;
+	int64_t experts = expert_counts[rg_take(&m->in, 6)], n = rg_size(m);
+	uint32_t s1 = rg_by_token(m, x, how & 1), s2, s0;
 	struct rg_shape a, it, w, d;
 
 	if (s1 == NONE)
@@ -46,13 +55,27 @@ bool make_matmul_id(struct rg_maker *m, struct tern_op_desc *op, uint32_t x)
 	d = (struct rg_shape){{n, it.ne[0], it.ne[1], 1}, {0, 0, it.sym[1]}};
 	if (a.ne[0] * n * it.ne[0] * it.ne[1] > MAX_WORK)
 		return false;
-	if (how & 2)
-		s2 = rg_first_indices(m, &it, &experts);
-	if (s2 == NONE)
-		s2 = rg_indices(m, &it, experts + (how > 13), false);
+	s2 = expert_indices(m, &it, how, &experts);
 	w = (struct rg_shape){{a.ne[0], n, experts, 1}, {a.sym[0]}};
 	s0 = rg_source(m, &w, RG_WEIGHT);
 	return done(m, op, rg_dest(m, &d, RG_FLOAT, NONE), s0, s1, s2) && s2 != NONE;
+}
+
+bool make_add_id(struct rg_maker *m, struct tern_op_desc *op, uint32_t x)
+{
+	unsigned int how = rg_take(&m->in, 16);
+	int64_t experts = expert_counts[rg_take(&m->in, 6)];
+	uint32_t s0 = rg_by_token(m, x, how & 1), s1, s2;
+	struct rg_shape a, it, b;
+
+	if (s0 == NONE)
+		return false;
+	a = rg_shape_of(tensor(m, s0));
+	it = (struct rg_shape){{a.ne[1], a.ne[2], 1, 1}, {0, a.sym[2]}};
+	s2 = expert_indices(m, &it, how, &experts);
+	b = (struct rg_shape){{a.ne[0], experts, 1, 1}, {a.sym[0]}};
+	s1 = rg_source(m, &b, RG_FLOAT);
+	return done(m, op, rg_dest(m, &a, RG_FLOAT, s0), s0, s1, s2) && s1 != NONE && s2 != NONE;
 }
 
 bool make_attention(struct rg_maker *m, struct tern_op_desc *op, uint32_t q)

@@ -159,7 +159,7 @@ static const struct {
 	{TERN_MEAN, make_reduce},	  {TERN_ARGMAX, make_argmax},
 	{TERN_TOP_K, make_sort},	  {TERN_ARGSORT, make_sort},
 	{TERN_MATMUL_ID, make_matmul_id}, {TERN_MATMUL, make_matmul},
-	{TERN_BINARY, make_binary},	  {TERN_BINARY, make_binary},
+	{TERN_BINARY, make_binary},	  {TERN_ADD_ID, make_add_id},
 	{TERN_RMS_NORM, make_norm},	  {TERN_GLU, make_glu},
 	{TERN_ROPE, make_rope},		  {TERN_SET_ROWS, make_set_rows},
 	{TERN_ATTENTION, make_attention}, {TERN_MATMUL, make_matmul},

@@ -9,6 +9,7 @@
 typedef bool (*make_fn)(struct rg_maker *m, struct tern_op_desc *op, uint32_t x);
 bool make_matmul(struct rg_maker *m, struct tern_op_desc *op, uint32_t x);
 bool make_matmul_id(struct rg_maker *m, struct tern_op_desc *op, uint32_t x);
+bool make_add_id(struct rg_maker *m, struct tern_op_desc *op, uint32_t x);
 bool make_attention(struct rg_maker *m, struct tern_op_desc *op, uint32_t x);
 bool make_get_rows(struct rg_maker *m, struct tern_op_desc *op, uint32_t x);
 bool make_set_rows(struct rg_maker *m, struct tern_op_desc *op, uint32_t x);

@@ -170,6 +170,18 @@ static void binary(const struct tern_op_desc *op, const struct ref_tensor *s, st
 	}
 }
 
+static void add_id(const struct tern_op_desc *op, const struct ref_tensor *s, struct ref_tensor *d)
+{
+	(void)op;
+	REF_EACH(i, d->ne)
+	{
+		int64_t expert = (int64_t)*ref_at(&s[2], i[1], i[2], 0, 0);
+
+		*ref_at(d, i[0], i[1], i[2], 0) =
+			*ref_at(&s[0], i[0], i[1], i[2], 0) + *ref_at(&s[1], i[0], expert, 0, 0);
+	}
+}
+
 static void scale(const struct tern_op_desc *op, const struct ref_tensor *s, struct ref_tensor *d)
 {
 	for (int64_t i = 0; i < ref_count(d->ne); i++)
@@ -316,6 +328,7 @@ static const ref_fn table[TERN_OP_COUNT] = {
 	[TERN_TOP_K] = argsort,
 	[TERN_ARGSORT] = argsort,
 	[TERN_MATMUL_ID] = ref_matmul_id,
+	[TERN_ADD_ID] = add_id,
 };
 
 void ref_run(const struct tern_op_desc *op, const struct ref_tensor *src, struct ref_tensor *dst)
