@@ -46,7 +46,7 @@ NOT_OURS = re.compile(
 # The same, of what loads modules where others were: KASAN goes on to know their red zones, which the loader
 # touches as it fills in the next one. It goes on to report, too, but lockdep is off from then on.
 STALE = re.compile(
-    r"BUG: KASAN: global-out-of-bounds in (load_module\+|memcmp\+.*\n"
+    r"BUG: KASAN: global-out-of-bounds in ((?:load_module|apply_relocate_add)\+|memcmp\+.*\n"
     r"(?:(?!BUG).*\n){0,60}?.*\] apply_relocate_add\+)")
 
 

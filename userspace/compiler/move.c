@@ -319,6 +319,13 @@ static bool symbolic(const struct tern_tensor_desc *t)
 	return t->ne_sym[0] || t->ne_sym[1] || t->ne_sym[2] || t->ne_sym[3];
 }
 
+/* VECTOR's integers have 32 bits: it reads the low half of I64, and saturates at I32's ends. */
+static bool loses_half(const struct tern_tensor_desc *from, const struct tern_tensor_desc *to)
+{
+	return (from->type == TERN_I64 && !is_int(to->type)) ||
+	       (to->type == TERN_I64 && !is_int(from->type));
+}
+
 /* Kernels of a copy: one, or two through scratch at `at`; 0 with the reason told. */
 static unsigned int copy_kernels(const struct tern_op_desc *op, const struct tern_tensor_desc *ts,
 				 struct row_kernel k[2], struct copy_scratch *s, uint64_t at)
@@ -328,6 +335,10 @@ static unsigned int copy_kernels(const struct tern_op_desc *op, const struct ter
 	s->bytes = 0;
 	if (!row_sizes_ok(from) || !row_sizes_ok(to)) {
 		row_bad_sizes(op);
+		return 0;
+	}
+	if (loses_half(from, to)) {
+		tern_fail(-EOPNOTSUPP, "COPY: VECTOR's integers have 32 bits, not I64's");
 		return 0;
 	}
 	if (copy_kernel(&k[0], op, from, to))
