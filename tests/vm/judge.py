@@ -44,10 +44,11 @@ NOT_OURS = re.compile(
     r"WARNING: suspicious RCU usage\n(?:.*\n){0,4}?lib/maple_tree\.c:\d+ suspicious .*\n"
     r"(?:(?!WARNING).*\n){0,60}?.*\] flush_tlb_mm\+")
 # The same, of what loads modules where others were: KASAN goes on to know their red zones, which the loader
-# touches as it fills in the next one. It goes on to report, too, but lockdep is off from then on.
+# touches as it fills in the next one, by itself or by what it calls, but not by the module's own code. It goes
+# on to report, too, but lockdep is off from then on.
 STALE = re.compile(
-    r"BUG: KASAN: global-out-of-bounds in ((?:load_module|apply_relocate_add)\+|memcmp\+.*\n"
-    r"(?:(?!BUG).*\n){0,60}?.*\] apply_relocate_add\+)")
+    r"BUG: KASAN: global-out-of-bounds in .*\n"
+    r"(?:(?!.*(?:BUG|do_init_module|\[tern)).*\n){0,60}?.*\] load_module\+")
 
 
 class Total:
