@@ -37,7 +37,7 @@ static void work_goes_on(const char *fault)
 		saves = work_saves(&w, w.c.queue);
 		usleep(10000);
 	}
-	EQUAL(saves, 1);
+	CHECK(saves > 0);
 	work_forget_begin(&w, RESUMED);
 	work_forget_begin(&w, RESTARTED);
 	host_ask("%s", fault);
