@@ -59,27 +59,6 @@ static struct linear_need need_of(const struct tern_tensor_desc *a,
 }
 
 /* ---- solver ---------------------------------------------------------------------------- */
-static bool float_type(unsigned int type)
-{
-	return type == TERN_F32 || type == TERN_F16 || type == TERN_BF16;
-}
-
-static const char *types_refused(const struct tern_tensor_desc *w, const struct tern_tensor_desc *a,
-				 const struct tern_tensor_desc *d)
-{
-	const struct tern_type_info *wt = tern_type_info(w->type);
-
-	if (!wt || (wt->kind != TERN_KIND_BLOCK && !float_type(w->type)))
-		return "LOAD decodes no weights of this type";
-	if (!float_type(a->type) || !float_type(d->type))
-		return "activations and result must be F32, F16 or BF16";
-	if (wt->kind == TERN_KIND_PLAIN && w->nb[0] != wt->bytes)
-		return "weight rows must be contiguous";
-	if (d->nb[0] != tern_type_info(d->type)->bytes)
-		return "rows of the result must be contiguous";
-	return NULL;
-}
-
 static const char *sizes_refused(const struct tern_caps *caps, const struct tern_op_desc *op,
 				 const struct tern_tensor_desc *tensors)
 {
@@ -112,7 +91,7 @@ int experts_solve(const struct tern_target *t, const struct tern_op_desc *op,
 
 	if (!row_sizes_ok(w) || !row_sizes_ok(a) || !row_sizes_ok(ids) || !row_sizes_ok(d))
 		return row_bad_sizes(op);
-	why = types_refused(w, a, d);
+	why = linear_refused(w, a, d);
 	if (!why)
 		why = sizes_refused(&t->caps, op, tensors);
 	if (!why &&

@@ -53,12 +53,28 @@ static bool float_type(unsigned int type)
 	return type == TERN_F32 || type == TERN_F16 || type == TERN_BF16;
 }
 
+const char *linear_refused(const struct tern_tensor_desc *w, const struct tern_tensor_desc *a,
+			   const struct tern_tensor_desc *d)
+{
+	const struct tern_type_info *wt = tern_type_info(w->type);
+
+	if (!wt || (wt->kind != TERN_KIND_BLOCK && !float_type(w->type)))
+		return "LOAD decodes no weights of this type";
+	if (!float_type(a->type) || !float_type(d->type))
+		return "activations and result must be F32, F16 or BF16";
+	if (wt->kind == TERN_KIND_PLAIN && w->nb[0] != wt->bytes)
+		return "weight rows must be contiguous";
+	if (d->nb[0] != tern_type_info(d->type)->bytes)
+		return "rows of the result must be contiguous";
+	return NULL;
+}
+
 int linear_solve(const struct tern_target *t, const struct tern_op_desc *op,
 		 const struct tern_tensor_desc *tensors)
 {
 	const struct tern_tensor_desc *w = &tensors[op->src[0]], *a = &tensors[op->src[1]],
 				      *d = &tensors[op->dst];
-	const struct tern_type_info *wt = tern_type_info(w->type);
+	const char *why;
 	struct linear_need need = {.a_dtype = a->type,
 				   .w_dtype = w->type,
 				   .k = w->ne[0],
@@ -69,17 +85,11 @@ int linear_solve(const struct tern_target *t, const struct tern_op_desc *op,
 
 	if (!row_sizes_ok(w) || !row_sizes_ok(a) || !row_sizes_ok(d))
 		return row_bad_sizes(op);
-	if (!wt || (wt->kind != TERN_KIND_BLOCK && !float_type(w->type)))
-		return tern_fail(-EOPNOTSUPP, "MATMUL: LOAD decodes no weights of this type");
-	if (!float_type(a->type) || !float_type(d->type))
-		return tern_fail(-EOPNOTSUPP,
-				 "MATMUL: activations and result must be F32, F16 or BF16");
+	why = linear_refused(w, a, d);
+	if (why)
+		return tern_fail(-EOPNOTSUPP, "MATMUL: %s", why);
 	if (w->ne_sym[0] || a->ne_sym[2] || a->ne_sym[3] || w->ne_sym[2] || w->ne_sym[3])
 		return tern_fail(-EOPNOTSUPP, "MATMUL: depth and batch must not be symbolic");
-	if (wt->kind == TERN_KIND_PLAIN && w->nb[0] != wt->bytes)
-		return tern_fail(-EOPNOTSUPP, "MATMUL: weight rows must be contiguous");
-	if (d->nb[0] != tern_type_info(d->type)->bytes)
-		return tern_fail(-EOPNOTSUPP, "MATMUL: rows of the result must be contiguous");
 	if (w->ne[0] > MAX_DEPTH)
 		return tern_fail(-EOPNOTSUPP, "MATMUL: rows of %lld are longer than %d",
 				 (long long)w->ne[0], MAX_DEPTH);

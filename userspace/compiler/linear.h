@@ -27,6 +27,10 @@ struct linear_plan {
 	int64_t k0, klen;
 };
 
+/* Why no product has tensors of these types and strides; NULL: it may. */
+const char *linear_refused(const struct tern_tensor_desc *w, const struct tern_tensor_desc *a,
+			   const struct tern_tensor_desc *d);
+
 /* MATMUL alone. */
 int linear_solve(const struct tern_target *t, const struct tern_op_desc *op,
 		 const struct tern_tensor_desc *tensors);
