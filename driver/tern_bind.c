@@ -64,10 +64,32 @@ struct bind_call {
 
 /* ---- Release ----------------------------------------------------------------- */
 
-static void bind_free(struct tern_bind *bind)
+static void free_tables(struct tern_bind *bind)
 {
 	struct tern_device *tdev = to_tern_device(bind->vm->base.drm);
 
+	tern_tables_free(tdev, bind->freed);
+	bind->freed = NULL;
+	tern_stock_empty(tdev, &bind->stock);
+}
+
+/**
+ * tern_binds_detach() - The device has left: so do the tables of operations that are queued
+ * @vm: Address space; struct tern_vm.table_lock is held
+ *
+ * One may wait for whatever a process likes, and longer than the device is there.
+ */
+void tern_binds_detach(struct tern_vm *vm)
+{
+	struct tern_bind *bind;
+
+	lockdep_assert_held(&vm->table_lock);
+	list_for_each_entry(bind, &vm->binds, node)
+		free_tables(bind);
+}
+
+static void bind_free(struct tern_bind *bind)
+{
 	if (bind->inited)
 		drm_sched_job_cleanup(&bind->base);
 	if (bind->seqno)
@@ -75,8 +97,11 @@ static void bind_free(struct tern_bind *bind)
 	else
 		tern_fence_free(bind->fence);
 	tern_bind_forget(bind);
-	tern_tables_free(tdev, bind->freed);
-	tern_stock_empty(tdev, &bind->stock);
+	/* One step, so that a device that leaves meanwhile finds all of it or nothing. */
+	mutex_lock(&bind->vm->table_lock);
+	list_del(&bind->node);
+	free_tables(bind);
+	mutex_unlock(&bind->vm->table_lock);
 	if (bind->bo)
 		drm_gem_object_put(&bind->bo->base.base);
 	tern_vm_put(bind->vm);
@@ -235,6 +260,7 @@ static struct tern_bind *bind_alloc(struct tern_vm *vm, const struct drm_tern_vm
 	bind->offset = op->bo_offset;
 	bind->flags = (op->flags & DRM_TERN_BIND_WRITE ? TERN_PTE_WRITE : 0) |
 		      (op->flags & DRM_TERN_BIND_EXEC ? TERN_PTE_EXEC : 0);
+	INIT_LIST_HEAD(&bind->node);
 	INIT_LIST_HEAD(&bind->spare);
 	INIT_LIST_HEAD(&bind->dead);
 	INIT_WORK(&bind->cleanup, cleanup_fn);
@@ -348,6 +374,9 @@ static void push(struct bind_call *call, struct tern_bind *bind)
 {
 	struct tern_vm *vm = call->vm;
 
+	mutex_lock(&vm->table_lock);
+	list_add_tail(&bind->node, &vm->binds);
+	mutex_unlock(&vm->table_lock);
 	bind->seqno = ++vm->queued;
 	tern_fence_init(bind->fence, vm->fence_context, bind->seqno);
 	drm_sched_job_arm(&bind->base);

@@ -37,6 +37,8 @@ struct tern_bind {
 	u64 offset;
 	/** @flags: Of its entries, TERN_PTE_* */
 	u64 flags;
+	/** @node: In struct tern_vm.binds, once it is queued */
+	struct list_head node;
 	/** @bo: Buffer; a reference, or NULL */
 	struct tern_bo *bo;
 	/** @place: Where the device finds @offset of it */
@@ -61,6 +63,7 @@ extern const struct drm_sched_backend_ops tern_bind_sched_ops;
 
 int tern_bind_commit(struct tern_bind *bind);
 void tern_bind_forget(struct tern_bind *bind);
+void tern_binds_detach(struct tern_vm *vm);
 void tern_vm_unbind_all(struct tern_vm *vm);
 int tern_ioctl_vm_bind(struct drm_device *drm, void *data, struct drm_file *file);
 

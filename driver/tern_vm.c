@@ -28,6 +28,7 @@ static void drop_number(struct tern_device *tdev, struct tern_vm *vm)
 static void free_tables(struct tern_device *tdev, struct tern_vm *vm)
 {
 	mutex_lock(&vm->table_lock);
+	tern_binds_detach(vm);
 	tern_space_fini(tdev, &vm->space);
 	mutex_unlock(&vm->table_lock);
 }
@@ -166,6 +167,7 @@ static struct tern_vm *vm_alloc(void)
 	INIT_WORK(&vm->release, vm_release);
 	mutex_init(&vm->lock);
 	mutex_init(&vm->table_lock);
+	INIT_LIST_HEAD(&vm->binds);
 	init_waitqueue_head(&vm->wait);
 	vm->fence_context = dma_fence_context_alloc(1);
 	return vm;

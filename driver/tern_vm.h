@@ -37,10 +37,12 @@ struct tern_vm {
 
 	/** @lock: Orders changes of @base, and makes one of them the next into the scheduler */
 	struct mutex lock;
-	/** @table_lock: Protects the page tables; in the way of fences */
+	/** @table_lock: Protects the page tables, and @binds; in the way of fences */
 	struct mutex table_lock;
 	/** @space: Page tables */
 	struct tern_space space;
+	/** @binds: Asynchronous operations that have tables in stock, or yet to be freed */
+	struct list_head binds;
 	/** @error: Why it can be used no more; 0 if it can */
 	int error;
 	/** @mapped: Bytes in @base; with @lock */

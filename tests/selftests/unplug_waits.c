@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "selftest_unplug.h"
+#include "selftest_vgem.h"
 
 static struct context c;
 
@@ -136,6 +137,34 @@ static void a_bind_that_waits_for_another(void)
 	bind_driver();
 }
 
+/* Another driver's fence is none that our leaving ends; no memory may be the device's by then. */
+static void a_bind_that_waits_longer(void)
+{
+	struct drm_tern_sync sync[2] = {{0}, {.flags = DRM_TERN_SYNC_SIGNAL}};
+	struct drm_tern_vm_bind_op op = {
+		.va = 0x50000000, .size = PAGE, .syncs = DRM_TERN_ARRAY(2, sync)};
+	struct drm_tern_vm_bind late = {.flags = DRM_TERN_VM_BIND_ASYNC,
+					.ops = DRM_TERN_ARRAY(1, &op)};
+	struct drm_syncobj_handle file = {.flags = DRM_SYNCOBJ_HANDLE_TO_FD_FLAGS_EXPORT_SYNC_FILE};
+	struct pollfd done = {.events = POLLIN};
+
+	find_device();
+	context_open(&c);
+	sync[0].handle = fence_of_vgem(c.fd);
+	sync[1].handle = file.handle = make_syncobj(c.fd);
+	op.bo_handle = c.data.handle;
+	late.vm_id = c.vm;
+	do_ioctl(c.fd, DRM_IOCTL_TERN_VM_BIND, &late);
+	do_ioctl(c.fd, DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD, &file);
+	unbind_driver();
+	done.fd = file.fd;
+	EQUAL(poll(&done, 1, 0), 0);
+	let_go();
+	EQUAL(poll(&done, 1, 60000), 1);
+	close(file.fd);
+	bind_driver();
+}
+
 static void *makes_a_buffer(void *page)
 {
 	struct drm_tern_bo_from_userptr call = {.address = (uintptr_t)page, .size = PAGE};
@@ -187,6 +216,7 @@ static void a_page_that_does_not_come(void)
 
 static const struct test tests[] = {
 	{"a bind that waits for another", a_bind_that_waits_for_another},
+	{"a bind that waits longer than the device is there", a_bind_that_waits_longer},
 	{"a page that does not come", a_page_that_does_not_come},
 };
 
