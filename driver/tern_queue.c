@@ -31,6 +31,8 @@
 #include "tern_user.h"
 #include "tern_vm.h"
 
+#define MAX_RESTARTS 8 /* DRM_TERN_JOB_RESTARTABLE says so */
+
 /* ---- Jobs end -------------------------------------------------------------- */
 
 /* With the lock held. */
@@ -147,7 +149,8 @@ static void skip_user_job(struct tern_runqueue *queue)
  * tern_queue_skip_lost() - The device forgot the job it ran: count it, so that it goes on behind it
  * @queue: Queue whose slot is not VALID, so that the ring is the kernel's
  *
- * A job that may be restarted stays where it is.
+ * A job that may be restarted stays where it is, unless it was so often that it may be what brings
+ * the resets about.
  */
 void tern_queue_skip_lost(struct tern_runqueue *queue)
 {
@@ -165,7 +168,7 @@ void tern_queue_skip_lost(struct tern_runqueue *queue)
 		bool begun = le64_to_cpu(READ_ONCE(ring->fetched)) > queue->collected;
 
 		task = first_pending(queue);
-		if (task && begun && !task->restartable) {
+		if (task && begun && (!task->restartable || task->restarts++ == MAX_RESTARTS)) {
 			queue->collected++;
 			end_task(queue, task, -ENODATA);
 		}

@@ -137,14 +137,20 @@ void tern_slot_end_locked(struct tern_runqueue *queue, int error)
  * @queue: Queue without slot; struct tern_slots.lock is held, the device is awake
  * @slot: A free one
  *
- * Return: 0 or a negative errno
+ * Firmware that is about to be reset may have a STOP of the slot yet, and take it for the new
+ * holder's.
+ *
+ * Return: 0; -EAGAIN if the firmware is reset first; or another negative errno
  */
 int tern_slot_bind_locked(struct tern_runqueue *queue, unsigned int slot)
 {
 	struct tern_device *tdev = queue->tdev;
 	unsigned long flags;
-	int asid = tern_asid_get(tdev, &queue->vm->space);
+	int asid;
 
+	if (tern_firmware_given_up(tdev))
+		return -EAGAIN;
+	asid = tern_asid_get(tdev, &queue->vm->space);
 	if (asid < 0)
 		return asid;
 	tern_perf_bound(queue, slot);

@@ -75,6 +75,7 @@ void tern_slot_count_cycles(struct tern_runqueue *queue);
 bool tern_slot_ran_since(struct tern_runqueue *queue);
 void tern_slot_program(struct tern_runqueue *queue, unsigned int slot);
 void tern_slot_start(struct tern_device *tdev, unsigned int slot);
+bool tern_firmware_given_up(struct tern_device *tdev);
 int tern_slot_stop(struct tern_device *tdev, unsigned int slot, u64 how);
 
 static inline bool tern_slot_in_engines(enum tern_slot_state state)

@@ -134,8 +134,15 @@ void tern_slot_start(struct tern_device *tdev, unsigned int slot)
 		tern_reset_request(tdev, TERN_RUNG_FIRMWARE, "the firmware takes no messages");
 }
 
-/* Firmware that did not answer need not be asked again before it is reset: it costs seconds. */
-static bool given_up(struct tern_device *tdev)
+/**
+ * tern_firmware_given_up() - Is the firmware about to be reset?
+ * @tdev: Device
+ *
+ * If it did not answer it need not be asked again before that: it costs seconds.
+ *
+ * Return: true if so
+ */
+bool tern_firmware_given_up(struct tern_device *tdev)
 {
 	return READ_ONCE(tdev->reset.wanted) & ~BIT(TERN_RUNG_ENGINES);
 }
@@ -155,7 +162,7 @@ int tern_slot_stop(struct tern_device *tdev, unsigned int slot, u64 how)
 	struct tern_message reply;
 	int ret;
 
-	if (given_up(tdev))
+	if (tern_firmware_given_up(tdev))
 		return -ETIMEDOUT;
 	ret = tern_ipc_ask(tdev, TERN_FW_SLOT_STOP, slot, how, 0, &reply);
 	if (ret && ret != -ENODEV)

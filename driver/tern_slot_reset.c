@@ -246,7 +246,6 @@ void tern_slots_after_reset(struct tern_device *tdev, enum tern_rung rung)
 			tern_slot_start(tdev, slot);
 		queue->restore = false;
 		queue->interrupted = false;
-		tern_since_now(tdev, &queue->stuck);
 	}
 	tern_slots_kick(tdev);
 }

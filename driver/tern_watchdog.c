@@ -192,6 +192,22 @@ void tern_watchdog_restart(struct tern_device *tdev)
 }
 
 /**
+ * tern_watchdog_awake() - What stood still in a sleep has done so by no fault of its own
+ * @tdev: Device that is awake again; struct tern_slots.lock is held
+ *
+ * Not so in a reset: else firmware that needs one after the other would keep jobs for ever.
+ */
+void tern_watchdog_awake(struct tern_device *tdev)
+{
+	struct tern_runqueue *queue;
+	unsigned int slot;
+
+	tern_for_each_holder(tdev, slot, queue)
+		tern_since_now(tdev, &queue->stuck);
+	tern_watchdog_arm(tdev);
+}
+
+/**
  * tern_watchdog_init() - Before anything else of this file
  * @tdev: Device
  */

@@ -32,6 +32,7 @@ struct tern_watchdog {
 void tern_watchdog_init(struct tern_device *tdev);
 void tern_watchdog_arm(struct tern_device *tdev);
 void tern_watchdog_restart(struct tern_device *tdev);
+void tern_watchdog_awake(struct tern_device *tdev);
 void tern_since_now(struct tern_device *tdev, struct tern_since *since);
 bool tern_longer_than(struct tern_device *tdev, struct tern_since *since, unsigned int ms);
 

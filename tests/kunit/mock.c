@@ -159,6 +159,8 @@ int tern_ipc_ask(struct tern_device *tdev, enum tern_fw_request type, u32 slot, 
 int tern_ipc_send(struct tern_device *tdev, enum tern_fw_request type, u32 slot, u64 arg0, u64 arg1)
 {
 	mock->started[slot] += type == TERN_FW_SLOT_START;
+	if (mock->breaks)
+		tern_reset_request(tdev, TERN_RUNG_FIRMWARE, "the firmware broke the protocol");
 	return 0;
 }
 

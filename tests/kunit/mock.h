@@ -46,6 +46,7 @@ struct mock {
 	unsigned int leaves; /* slot + 1 that leaves them when any is not VALID any more */
 	unsigned long deaf;  /* bit per value of RESET after which it does not come back */
 	bool boots;	     /* the firmware, when it is asked to */
+	bool breaks;	     /* it breaks the protocol whenever a slot is started */
 	int halts;	     /* what the door says that is asked to halt it */
 	/* Whose process writes into its ring when the firmware has looked for the last time. */
 	struct mock_queue *writes_meanwhile;

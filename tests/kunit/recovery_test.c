@@ -366,7 +366,38 @@ static void what_came_first_is_told(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, tdev->reset.why, "the cause");
 }
 
+/* Whatever the firmware does, with a reset after the other, a job has its limit. */
+static void look_until_it_dies(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < 100 && !mock->queue[0].died; i++)
+		look_after(500, 1);
+}
+
+static void firmware_that_stands_still_costs_the_job(struct kunit *test)
+{
+	mock_hold(0, 0, 0);
+	look_until_it_dies();
+	KUNIT_EXPECT_GT(test, mock->resets[TERN_RESET_MCU], 1);
+	KUNIT_EXPECT_EQ(test, mock->queue[0].died, -ETIMEDOUT);
+}
+
+static void firmware_that_breaks_at_each_start_costs_the_job(struct kunit *test)
+{
+	mock_hold(0, 0, 0);
+	beat();
+	mock->breaks = true;
+	reset_from(TERN_RUNG_FIRMWARE);
+	look_until_it_dies();
+	mock->breaks = false;
+	KUNIT_EXPECT_GT(test, mock->resets[TERN_RESET_MCU], 1);
+	KUNIT_EXPECT_EQ(test, mock->queue[0].died, -ETIMEDOUT);
+}
+
 static struct kunit_case cases[] = {
+	KUNIT_CASE(firmware_that_stands_still_costs_the_job),
+	KUNIT_CASE(firmware_that_breaks_at_each_start_costs_the_job),
 	KUNIT_CASE(a_job_that_stands_still_dies),
 	KUNIT_CASE(a_job_that_gets_on_lives),
 	KUNIT_CASE(progress_counts_only_where_it_is_made),

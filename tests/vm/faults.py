@@ -70,6 +70,7 @@ FAULTS = {
     "fault_resets": {
         "work and a reset of everything": [EVERYTHING],
         "work and a reset of the firmware": [STOPPED],
+        "restarted, but not for ever": [EVERYTHING] * 9,
         "waiters": [EVERYTHING],
         "waiters of user-owned queues": [EVERYTHING],
         "opened while others wait": [],

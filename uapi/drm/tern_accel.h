@@ -713,7 +713,7 @@ struct drm_tern_event {
 
 /**
  * DRM_TERN_JOB_RESTARTABLE - May be run again from its start if a reset interrupts it: it
- * overwrites nothing it reads. Without it such a job ends with -ENODATA.
+ * overwrites nothing it reads. Without it, or the ninth time, such a job ends with -ENODATA.
  */
 #define DRM_TERN_JOB_RESTARTABLE (1u << 0)
 
