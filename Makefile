@@ -61,7 +61,7 @@ BENCH_SRC := $(call sources,tests/bench/*.c)
 FUZZ_SRC := $(call sources,tests/fuzz/fuzz_*.c)
 IOCTL_FUZZ_SRC := $(call sources,tests/fuzz/ioctl/*.c)
 # What of the driver judges others: pure, so that fuzzers can have it.
-DRIVER_PURE_SRC := $(patsubst %,driver/tern_%.c,fw_image fw_log pt ring uapi_check)
+DRIVER_PURE_SRC := $(patsubst %,driver/tern_%.c,fw_image fw_log pt report ring uapi_check)
 # The model as a PCI device, and programs that play its driver.
 DEVICE_TEST_SRC := $(call sources,tests/device/test_*.c)
 DEVICE_SRC := $(filter-out $(DEVICE_TEST_SRC),$(call sources,tests/device/*.c))

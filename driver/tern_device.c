@@ -15,6 +15,7 @@
 #include "tern_gem.h"
 #include "tern_info.h"
 #include "tern_queue.h"
+#include "tern_report.h"
 #include "tern_vm.h"
 
 /**
@@ -91,14 +92,12 @@ static int check_caps(struct tern_device *tdev)
 {
 	u32 stride = tdev->caps.doorbell_stride;
 
-	if (!is_power_of_2(stride) || stride < PAGE_SIZE ||
-	    (u64)stride * TERN_NSLOTS > tdev->bar_size[TERN_REGION_DOORBELL]) {
+	if (!tern_report_doorbells(stride, PAGE_SIZE, tdev->bar_size[TERN_REGION_DOORBELL])) {
 		drm_err(&tdev->drm, "doorbells %u bytes apart do not fit pages of %lu and a region of %pa\n",
 			stride, PAGE_SIZE, &tdev->bar_size[TERN_REGION_DOORBELL]);
 		return -EINVAL;
 	}
-	if (tdev->caps.save_bytes < sizeof(struct tern_save_area) ||
-	    tdev->caps.save_bytes > SZ_256M || !tdev->timestamp_khz) {
+	if (!tern_report_caps(&tdev->caps) || !tdev->timestamp_khz) {
 		drm_err(&tdev->drm, "capabilities make no sense\n");
 		return -EINVAL;
 	}

@@ -2,6 +2,7 @@
 /* Faults of a context: the device's record of one, and what its queue is told. */
 #include "tern_device.h"
 #include "tern_queue.h"
+#include "tern_report.h"
 #include "tern_trace.h"
 
 static int error_of(const struct drm_tern_fault *fault)
@@ -16,31 +17,14 @@ static int error_of(const struct drm_tern_fault *fault)
 	}
 }
 
-/* Copied once, and only what the table knows is passed on. */
+/* The device may write there while we look. */
 static bool read_fault(struct tern_runqueue *queue, struct drm_tern_fault *out)
 {
-	static const u8 class_of[] = {
-#define X(name, code, class, text) [code] = TERN_CLASS_##class,
-		TERN_HW_FAULTS(X)
-#undef X
-	};
 	struct tern_fault in;
 
 	dma_rmb(); /* STATE before the record */
 	memcpy(&in, &tern_queue_memory(queue)->fault, sizeof(in));
-	*out = (struct drm_tern_fault) {
-		.code = le16_to_cpu(in.code),
-		.queue = in.queue,
-		.word = le32_to_cpu(in.word),
-		.addr = le64_to_cpu(in.addr),
-		.info = le64_to_cpu(in.info),
-		.cycle = le64_to_cpu(in.cycle),
-		.mark = le32_to_cpu(in.mark),
-	};
-	if (out->code >= ARRAY_SIZE(class_of) || !class_of[out->code] || out->queue >= 8)
-		return false;
-	out->class_ = class_of[out->code];
-	return true;
+	return tern_report_fault(&in, out);
 }
 
 /**

@@ -22,6 +22,7 @@
 
 #include "tern_device.h"
 #include "tern_fw_image.h"
+#include "tern_report.h"
 
 static char *firmware = TERN_FW_NAME;
 module_param(firmware, charp, 0444);
@@ -395,20 +396,18 @@ static int read_info(struct tern_device *tdev)
 {
 	struct tern_fw_info info;
 	struct tern_fw *fw = &tdev->fw;
+	const char *what;
 
 	dma_rmb(); /* BOOT_STATUS before what it announces */
 	memcpy(&info, area(tdev, AREA_INFO), sizeof(info));
-	if (le16_to_cpu(info.major) != TERN_FW_MAJOR)
-		return misfit(tdev, &info, "another major version");
+	what = tern_report_info(&info, OFFERED);
+	if (what)
+		return misfit(tdev, &info, what);
 	fw->minor = le16_to_cpu(info.minor);
 	if (fw->minor > TERN_FW_MINOR)
 		fw->minor = TERN_FW_MINOR;
 	fw->features = le64_to_cpu(info.features);
 	fw->slots = le32_to_cpu(info.slots);
-	if (fw->features & ~(u64)OFFERED)
-		return misfit(tdev, &info, "it takes features that were not offered");
-	if (!fw->slots || fw->slots > TERN_NSLOTS)
-		return misfit(tdev, &info, "a number of slots that cannot be");
 	tern_text_clean(fw->version, sizeof(fw->version), info.version, sizeof(info.version));
 	tern_text_clean(fw->build, sizeof(fw->build), info.build, sizeof(info.build));
 	return 0;

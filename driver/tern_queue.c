@@ -26,6 +26,7 @@
 #include "tern_gem.h"
 #include "tern_job.h"
 #include "tern_queue.h"
+#include "tern_report.h"
 #include "tern_trace.h"
 #include "tern_uapi_check.h"
 #include "tern_user.h"
@@ -62,7 +63,7 @@ static bool collect_locked(struct tern_runqueue *queue)
 	u64 done = le64_to_cpu(READ_ONCE(tern_queue_ring(queue)->done));
 	struct tern_task *task;
 
-	if (done < queue->collected || done > queue->write)
+	if (!tern_report_done(done, queue->collected, queue->write))
 		return false;
 	dma_rmb(); /* `done` before what the job wrote */
 	for (; queue->collected < done; queue->collected++) {

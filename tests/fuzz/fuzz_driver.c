@@ -14,6 +14,7 @@
 #include "driver/tern_fw_image.h"
 #include "driver/tern_fw_log.h"
 #include "driver/tern_pt.h"
+#include "driver/tern_report.h"
 #include "driver/tern_ring.h"
 #include "driver/tern_uapi_check.h"
 
@@ -158,6 +159,74 @@ static void stream(struct input *in)
 	/* Nothing comes twice, and nothing is forgotten. */
 	MUST(reader.next == s->write && read + reader.lost == s->write - first);
 	free(s);
+}
+
+/* ---- Reports ---- */
+static void info(struct input *in)
+{
+	struct tern_fw_info said;
+	uint64_t offered = take(in, 1);
+
+	take_bytes(in, &said, sizeof(said));
+	said.major %= 4;
+	said.features &= 15;
+	said.slots %= 128;
+	if (tern_report_info(&said, offered))
+		return;
+	MUST(said.major == TERN_FW_MAJOR && (said.features | offered) == offered);
+	MUST(said.slots >= 1 && said.slots <= TERN_NSLOTS);
+}
+
+static void caps(struct input *in)
+{
+	struct tern_caps said;
+	uint64_t page = 4096ull << take(in, 1) % 5;
+	uint32_t stride = (1u << take(in, 1) % 32) + (uint32_t)take(in, 1) % 16 / 8;
+	uint64_t region = (uint64_t)stride * (take(in, 1) % 128) + take(in, 1);
+
+	take_bytes(in, &said, sizeof(said));
+	if (tern_report_caps(&said))
+		MUST(said.save_bytes / sizeof(struct tern_save_area) && said.save_bytes <= 1 << 28);
+	if (tern_report_doorbells(stride, page, region))
+		for (uint64_t slot = 0; slot < TERN_NSLOTS; slot++)
+			MUST(!(slot * stride % page) && within(slot * stride, page, region));
+}
+
+/* However often it is asked, no job ends twice, none that was not begun, none is left out. */
+static void done(struct input *in)
+{
+	uint64_t collected = take(in, 8), write = collected, ended = collected;
+
+	while (in->left) {
+		uint64_t said = collected + (uint64_t)(int8_t)take(in, 1);
+
+		if (write < UINT64_MAX - 256)
+			write += take(in, 1);
+		if (!tern_report_done(said, collected, write))
+			continue;
+		for (; collected < said; collected++)
+			MUST(ended++ < write);
+	}
+	MUST(collected == ended && ended <= write);
+}
+
+static void fault(struct input *in)
+{
+	static const char *const known[] = {
+#define X(name, code, class, text) [code] = text,
+		TERN_HW_FAULTS(X)
+#undef X
+	};
+	struct drm_tern_fault told;
+	struct tern_fault said;
+
+	take_bytes(in, &said, sizeof(said));
+	said.code %= 80;
+	if (!tern_report_fault(&said, &told))
+		return;
+	MUST(said.code < sizeof(known) / sizeof(known[0]) && known[said.code]);
+	MUST(told.code == said.code && told.class_ && told.queue < 8 && !told.pad);
+	MUST(told.addr == said.addr && told.info == said.info && told.word == said.word);
 }
 
 /* ---- Processes ---- */
@@ -385,7 +454,8 @@ static void page_tables(struct input *in)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static void (*const judges[])(struct input *) = {
-		image, ring, stream, bind_op, queue, wait, submit, buffers, perf, page_tables,
+		image,	 ring, stream,	    bind_op, queue, wait, submit,
+		buffers, perf, page_tables, info,    caps,  done, fault,
 	};
 	struct input in = {data, size};
 

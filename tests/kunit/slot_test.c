@@ -3,6 +3,7 @@
 #include "mock.h"
 
 #include "tern_fault.c"
+#include "tern_report.c"
 #include "tern_slot.c"
 #include "tern_slot_hw.c"
 #include "tern_turn.c"
