@@ -134,6 +134,15 @@ static inline unsigned int env_run(struct env *e)
 	return env_start(e);
 }
 
+/* The same, of a program that must not fault. */
+static inline void env_ok(struct env *e)
+{
+	unsigned int code = env_run(e);
+
+	ck_assert_msg(!code, "%s at word %u: %llx %llx", tern_fault_name(code), e->run.fault.word,
+		      (unsigned long long)e->run.fault.addr, (unsigned long long)e->run.fault.info);
+}
+
 static inline void *env_at(struct env *e, uint64_t offset)
 {
 	return e->mem + DATA_OFF + offset;
