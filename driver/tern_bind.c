@@ -88,6 +88,19 @@ void tern_binds_detach(struct tern_vm *vm)
 		free_tables(bind);
 }
 
+/* Of one that was queued in one step: a device that leaves meanwhile finds all of it or nothing. */
+static void drop_tables(struct tern_bind *bind)
+{
+	bool queued = !list_empty(&bind->node);
+
+	if (queued)
+		mutex_lock(&bind->vm->table_lock);
+	list_del_init(&bind->node);
+	free_tables(bind);
+	if (queued)
+		mutex_unlock(&bind->vm->table_lock);
+}
+
 static void bind_free(struct tern_bind *bind)
 {
 	if (bind->inited)
@@ -97,11 +110,7 @@ static void bind_free(struct tern_bind *bind)
 	else
 		tern_fence_free(bind->fence);
 	tern_bind_forget(bind);
-	/* One step, so that a device that leaves meanwhile finds all of it or nothing. */
-	mutex_lock(&bind->vm->table_lock);
-	list_del(&bind->node);
-	free_tables(bind);
-	mutex_unlock(&bind->vm->table_lock);
+	drop_tables(bind);
 	if (bind->bo)
 		drm_gem_object_put(&bind->bo->base.base);
 	tern_vm_put(bind->vm);

@@ -173,7 +173,7 @@ static int wake_locked(struct tern_device *tdev)
 	if (ret && tdev->ready)
 		ret = lost ? tern_restart_locked(tdev) :
 			     tern_reset_locked(tdev, TERN_RUNG_POWER, why_not(tdev));
-	tern_watchdog_awake(tdev);
+	tern_watchdog_arm(tdev);
 	tern_user_awake(tdev);
 	if (READ_ONCE(tdev->reset.wanted))
 		queue_work(tdev->wq, &tdev->reset.work); /* asked for before the sleep */

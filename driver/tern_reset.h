@@ -34,6 +34,12 @@ struct tern_reset {
 	unsigned long wanted;
 	/** @why: For the log, of the first request of the highest rung: a string constant */
 	const char *why;
+	/** @helped: Some queue has got on since the last but one. With struct tern_slots.lock */
+	bool helped;
+	/** @vain: Resets, one soon after the other, that did not help. With the same */
+	unsigned int vain;
+	/** @ended: When the last was over, in jiffies */
+	unsigned long ended;
 	/** @count: Resets since the module was loaded; for DEV_QUERY */
 	atomic_t count;
 };

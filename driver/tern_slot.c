@@ -137,10 +137,8 @@ void tern_slot_end_locked(struct tern_runqueue *queue, int error)
  * @queue: Queue without slot; struct tern_slots.lock is held, the device is awake
  * @slot: A free one
  *
- * Firmware that is about to be reset may have a STOP of the slot yet, and take it for the new
- * holder's.
- *
- * Return: 0; -EAGAIN if the firmware is reset first; or another negative errno
+ * Return: 0; -EAGAIN if the firmware is reset first: it may yet take the STOP of who had the slot
+ * for one of who has it; or another negative errno
  */
 int tern_slot_bind_locked(struct tern_runqueue *queue, unsigned int slot)
 {
@@ -148,7 +146,7 @@ int tern_slot_bind_locked(struct tern_runqueue *queue, unsigned int slot)
 	unsigned long flags;
 	int asid;
 
-	if (tern_firmware_given_up(tdev))
+	if (test_bit(slot, tdev->slots.unstopped))
 		return -EAGAIN;
 	asid = tern_asid_get(tdev, &queue->vm->space);
 	if (asid < 0)
@@ -160,7 +158,7 @@ int tern_slot_bind_locked(struct tern_runqueue *queue, unsigned int slot)
 	queue->slot = slot;
 	spin_unlock_irqrestore(&queue->lock, flags);
 	tern_turn_begin(queue);
-	tern_since_now(tdev, &queue->stuck);
+	tern_patience_anew(queue);
 	tern_perf_changes_hands(tdev, slot);
 	rcu_assign_pointer(tdev->slots.queue[slot], tern_queue_get(queue));
 	tern_slot_start(tdev, slot);
@@ -195,8 +193,19 @@ static bool give_slot(struct tern_runqueue *queue)
 
 /* ---- Who waits ----------------------------------------------------------------- */
 
-/* SINCE counts if it does not wait already. */
-static void add_waiting(struct tern_runqueue *queue, unsigned long since)
+/* The last in the list, and so before its head, is who came last. */
+static struct list_head *place_of(struct tern_slots *slots, unsigned long since)
+{
+	struct tern_runqueue *queue;
+
+	list_for_each_entry(queue, &slots->waiting, wait_node)
+		if (!time_before(queue->waits_since, since))
+			return &queue->wait_node;
+	return &slots->waiting;
+}
+
+/* AGAIN: it has waited before, and is not behind those who came since. */
+static void add_waiting(struct tern_runqueue *queue, bool again)
 {
 	struct tern_slots *slots = &queue->tdev->slots;
 	unsigned long flags;
@@ -204,8 +213,10 @@ static void add_waiting(struct tern_runqueue *queue, unsigned long since)
 	spin_lock_irqsave(&slots->wait_lock, flags);
 	if (list_empty(&queue->wait_node)) {
 		tern_queue_get(queue);
-		queue->waits_since = since;
-		list_add_tail(&queue->wait_node, &slots->waiting);
+		if (!again)
+			queue->waits_since = jiffies;
+		list_add_tail(&queue->wait_node, again ? place_of(slots, queue->waits_since) :
+							 &slots->waiting);
 	}
 	spin_unlock_irqrestore(&slots->wait_lock, flags);
 }
@@ -218,7 +229,7 @@ static void add_waiting(struct tern_runqueue *queue, unsigned long since)
  */
 void tern_slot_want(struct tern_runqueue *queue)
 {
-	add_waiting(queue, jiffies);
+	add_waiting(queue, false);
 	tern_slots_kick(queue->tdev);
 }
 
@@ -258,9 +269,9 @@ static void serve_waiting(struct tern_device *tdev)
 		if (queue->destroyed || !tdev->ready) {
 			tern_slot_end_locked(queue, tdev->ready ? -ECANCELED : -ENODEV);
 		} else if (tdev->pm.asleep) {
-			add_waiting(queue, queue->waits_since); /* until it wakes */
+			add_waiting(queue, true); /* until it wakes */
 		} else if (!give_slot(queue)) {
-			add_waiting(queue, queue->waits_since);
+			add_waiting(queue, true);
 			again = true;
 		}
 		tern_queue_put(queue);

@@ -42,6 +42,8 @@ struct tern_slots {
 	struct delayed_work turn;
 	/** @stuck: Slots of which the firmware says that they do not leave the engines */
 	DECLARE_BITMAP(stuck, TERN_NSLOTS);
+	/** @unstopped: Slots that the firmware did not let go of when asked: it is reset first */
+	DECLARE_BITMAP(unstopped, TERN_NSLOTS);
 	/** @stale: Slots that were taken away while the device slept, and does not know of it */
 	DECLARE_BITMAP(stale, TERN_NSLOTS);
 };
@@ -75,7 +77,6 @@ void tern_slot_count_cycles(struct tern_runqueue *queue);
 bool tern_slot_ran_since(struct tern_runqueue *queue);
 void tern_slot_program(struct tern_runqueue *queue, unsigned int slot);
 void tern_slot_start(struct tern_device *tdev, unsigned int slot);
-bool tern_firmware_given_up(struct tern_device *tdev);
 int tern_slot_stop(struct tern_device *tdev, unsigned int slot, u64 how);
 
 static inline bool tern_slot_in_engines(enum tern_slot_state state)

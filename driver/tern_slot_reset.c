@@ -147,6 +147,18 @@ static void note_who_got_in(struct tern_device *tdev)
 			note_if_it_got_in(queue);
 }
 
+/* Whom the firmware has served in its life, and whom not. */
+static void count_all(struct tern_device *tdev)
+{
+	struct tern_runqueue *queue;
+	unsigned int slot;
+
+	tern_for_each_holder(tdev, slot, queue) {
+		tern_slot_count_cycles(queue); /* as it has left the engines they are known */
+		tern_patience_reset(queue);
+	}
+}
+
 /* If it is to be reset. What it has said can still be read. */
 static void stop_firmware(struct tern_device *tdev)
 {
@@ -171,6 +183,8 @@ void tern_slots_before_reset(struct tern_device *tdev, enum tern_rung rung)
 	shut_all(tdev, false);
 	shut_all(tdev, true);
 	note_who_got_in(tdev);
+	if (rung >= TERN_RUNG_FIRMWARE)
+		count_all(tdev);
 }
 
 /**
@@ -216,6 +230,14 @@ static bool rebind(struct tern_runqueue *queue, enum tern_rung rung)
 	return true;
 }
 
+/* What a reset, or a sleep, took is not of its time. */
+static void begins_anew(struct tern_runqueue *queue)
+{
+	tern_patience_anew(queue);
+	if (!queue->ran)
+		tern_since_now(queue->tdev, &queue->turn);
+}
+
 /**
  * tern_slots_after_reset() - Let everybody go on who can
  * @tdev: Device; struct tern_slots.lock is held
@@ -228,13 +250,16 @@ void tern_slots_after_reset(struct tern_device *tdev, enum tern_rung rung)
 	unsigned int slot;
 	bool anew;
 
-	if (rung >= TERN_RUNG_FIRMWARE)
+	if (rung >= TERN_RUNG_FIRMWARE) {
 		bitmap_zero(tdev->slots.stale, TERN_NSLOTS);
+		bitmap_zero(tdev->slots.unstopped, TERN_NSLOTS);
+	}
 	tern_for_each_holder(tdev, slot, queue) {
 		if (queue->dead || queue->leaving)
 			continue;
 		tern_queue_collect(queue);
-		if (queue->unanswering) {
+		begins_anew(queue);
+		if (queue->unanswering || tern_patience_over(queue)) {
 			if (out_of_engines(queue, rung))
 				tern_queue_die(queue, -ETIMEDOUT, NULL);
 			continue; /* its slot is taken when slots are looked at */

@@ -204,6 +204,7 @@ static void done(struct input *in)
 			write += take(in, 1);
 		if (!tern_report_done(said, collected, write))
 			continue;
+		MUST(said >= collected);
 		for (; collected < said; collected++)
 			MUST(ended++ < write);
 	}

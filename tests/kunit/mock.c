@@ -311,7 +311,7 @@ void mock_hold(unsigned int i, unsigned int slot, long ms_ago)
 	mutex_lock(&slots->lock);
 	WARN_ON(tern_slot_bind_locked(mock_queue(i), slot));
 	mutex_unlock(&slots->lock);
-	mock_queue(i)->turn_at = jiffies - ms_ago * HZ / 1000;
+	mock_queue(i)->turn.at = jiffies - ms_ago * HZ / 1000;
 	mock_queue(i)->ran = true;
 	mock->started[slot] = 0;
 }

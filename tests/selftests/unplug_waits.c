@@ -2,6 +2,7 @@
 /* The device leaves while ioctls sleep for as long as a process likes: it does not wait with them. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sync_file.h>
 #include <linux/userfaultfd.h>
 #include <poll.h>
 #include <pthread.h>
@@ -146,6 +147,7 @@ static void a_bind_that_waits_longer(void)
 	struct drm_tern_vm_bind late = {.flags = DRM_TERN_VM_BIND_ASYNC,
 					.ops = DRM_TERN_ARRAY(1, &op)};
 	struct drm_syncobj_handle file = {.flags = DRM_SYNCOBJ_HANDLE_TO_FD_FLAGS_EXPORT_SYNC_FILE};
+	struct sync_file_info info = {0};
 	struct pollfd done = {.events = POLLIN};
 
 	find_device();
@@ -161,6 +163,8 @@ static void a_bind_that_waits_longer(void)
 	EQUAL(poll(&done, 1, 0), 0);
 	let_go();
 	EQUAL(poll(&done, 1, 60000), 1);
+	do_ioctl(file.fd, SYNC_IOC_FILE_INFO, &info);
+	EQUAL(info.status, -ENODEV);
 	close(file.fd);
 	bind_driver();
 }
