@@ -104,20 +104,27 @@ struct rope {
 };
 
 static const struct rope ropes[] = {
-	{64, 0, 1, 0, 1, false},       {64, 2, 1, 0, 1, false},	      {40, 0, 0.5f, 0, 1, true},
-	{40, 2, 0.25f, 1, 1.2f, true}, {64, 0, 0.1f, 0.7f, 1, false}, {2, 2, 1, 0, 1, false},
+	{64, 0, 1, 0, 1, false},
+	{64, 2, 1, 0, 1, false},
+	{40, 0, 0.5f, 0, 1, true},
+	{40, 2, 0.25f, 1, 1.2f, true},
+	{64, 0, 0.1f, 0.7f, 1, false},
+	{2, 2, 1, 0, 1, false},
+	/* angles far beyond 2^53 that the reference has, too: they are exact */
+	{2, 2, 0x1p60f, 0, 1, false},
+	{2, 8, 0x1p60f, 0, 1, false},
 };
 
 static void rope_case(const struct rope *r, enum tern_dtype type, enum ref_layout layout,
 		      int64_t limit)
 {
-	const int64_t ne[] = {64, 6, 9, 2};
+	const int64_t ne[] = {64, 6, 9, 2}, components = r->mode < 8 ? 1 : 4;
 	struct cpu_case c = {
 		.op = {.op = TERN_ROPE,
-		       .i = {r->dims, r->mode, 2048},
+		       .i = {r->dims, r->mode, 2048, 1, 1, 1, 1},
 		       .f = {10000, r->scale, r->ext, r->attn, 32, 1}},
-		.src = {tensor(type, layout, ne),
-			ref_memory(TERN_I32, NE(9, 1, 1, 1), REF_CONTIGUOUS, &seed, limit)},
+		.src = {tensor(type, layout, ne), ref_memory(TERN_I32, NE(9, components, 1, 1),
+							     REF_CONTIGUOUS, &seed, limit)},
 		.in_place = layout & 1,
 		.nmse = cpu_case_allowed(type) * 10};
 

@@ -16,6 +16,7 @@ struct rows {
 	const struct tern_cpu_op *op;
 	struct tern_scratch scratch;
 	double *rate; /* ROPE: angle per position, of each pair */
+	double most;  /* ROPE: the largest magnitude of these */
 	float size;   /* ROPE: what cos and sin are multiplied by */
 };
 
@@ -224,6 +225,7 @@ static void rope_rates(struct rows *r)
 			divisor =
 				*tern_load(r->cpu->simd, divisors, divisors->data, p, 1, &divisor);
 		r->rate[p] = tern_rope_rate(r->op->op, p) / (double)divisor;
+		r->most = fmax(r->most, fabs(r->rate[p]));
 	}
 }
 
@@ -246,24 +248,59 @@ static void rope_row(const struct rows *r, const int64_t i[3], const float *cosi
 	tern_store(r->cpu->simd, d, out, 0, n, y);
 }
 
+/*
+ * Of larger angles vec->angles() has no place within a turn: what whole turns leave is rounding,
+ * however large. No position is so far at one radian each.
+ */
+#define FAR 0x1p32
+
+static void far_angles(const struct rows *r, const double *rate, double position, float *cosine,
+		       float *sine)
+{
+	for (int64_t p = 0; p < tern_rope_pairs(r->op->op); p++) {
+		const double angle = position * rate[p];
+
+		if (!(fabs(angle) > FAR))
+			continue;
+		cosine[p] = (float)cos(angle) * r->size;
+		sine[p] = (float)sin(angle) * r->size;
+	}
+}
+
+/* Angles of a token whose position has components; returns the largest of these. */
+static double section_angles(const struct rows *r, int64_t token, double *angle)
+{
+	const struct tern_cpu_tensor *pos = &r->op->src[1];
+	double at[TERN_ROPE_POSITIONS], farthest = 0;
+
+	for (int i = 0; i < TERN_ROPE_POSITIONS; i++) {
+		at[i] = (double)tern_load_index(pos, tern_row(pos, i, 0, 0), token);
+		farthest = fmax(farthest, fabs(at[i]));
+	}
+	for (int64_t p = 0; p < tern_rope_pairs(r->op->op); p++)
+		angle[p] = r->rate[p] * at[tern_rope_section(r->op->op, p)];
+	return farthest;
+}
+
 /* Cosines and sines of a token. `angle` has room for one per pair. */
 static void rope_angles(const struct rows *r, int64_t token, float *cosine, float *sine,
 			double *angle)
 {
 	const struct tern_cpu_tensor *pos = &r->op->src[1];
-	const int64_t pairs = tern_rope_pairs(r->op->op);
-	double at[TERN_ROPE_POSITIONS];
+	const double *rate = r->rate;
+	double position, farthest;
 
-	if (!tern_rope_sections(r->op->op)) {
-		r->cpu->vec->angles(r->rate, (double)tern_load_index(pos, pos->data, token),
-				    r->size, cosine, sine, pairs);
-		return;
+	if (tern_rope_sections(r->op->op)) {
+		farthest = section_angles(r, token, angle);
+		rate = angle;
+		position = 1;
+	} else {
+		position = (double)tern_load_index(pos, pos->data, token);
+		farthest = fabs(position);
 	}
-	for (int i = 0; i < TERN_ROPE_POSITIONS; i++)
-		at[i] = (double)tern_load_index(pos, tern_row(pos, i, 0, 0), token);
-	for (int64_t p = 0; p < pairs; p++)
-		angle[p] = r->rate[p] * at[tern_rope_section(r->op->op, p)];
-	r->cpu->vec->angles(angle, 1, r->size, cosine, sine, pairs);
+	r->cpu->vec->angles(rate, position, r->size, cosine, sine, tern_rope_pairs(r->op->op));
+	if (r->most * farthest > FAR)
+		far_angles(r, rate, position, cosine, sine);
 }
 
 /* Items are tokens of all batches: the heads of one share its angles. */
