@@ -148,6 +148,8 @@ struct tern_runqueue {
 	unsigned long waits_since;
 	/** @turn: When it got its slot, was found to run there, or a reset was over */
 	struct tern_since turn;
+	/** @tenure: How many had got one before, and itself: who was there first begins first */
+	u64 tenure;
 	/** @ran: It has been in the engines since, or never will be. With struct tern_slots.lock */
 	bool ran;
 	/** @waited_long: When it got its slot its priority did not count any more */
@@ -192,6 +194,7 @@ void tern_queue_destroy(struct tern_runqueue *queue);
 void tern_queue_push(struct tern_runqueue *queue, struct tern_task *task);
 void tern_queue_collect(struct tern_runqueue *queue);
 void tern_queue_die(struct tern_runqueue *queue, int error, const struct drm_tern_fault *fault);
+bool tern_queue_has_begun(struct tern_runqueue *queue);
 void tern_queue_skip_lost(struct tern_runqueue *queue);
 void tern_queues_detach(struct tern_device *tdev);
 bool tern_queue_has_work(struct tern_runqueue *queue);

@@ -130,6 +130,21 @@ static void skip_user_job(struct tern_runqueue *queue)
 }
 
 /**
+ * tern_queue_has_begun() - Has the device fetched a job that is not done?
+ * @queue: Queue whose slot is not VALID, so that the ring is the kernel's
+ *
+ * Return: true if so
+ */
+bool tern_queue_has_begun(struct tern_runqueue *queue)
+{
+	struct tern_ring *ring = tern_queue_ring(queue);
+
+	if (tern_queue_is_user(queue))
+		return true; /* it says what it likes, and nobody waits for a fence of it */
+	return le64_to_cpu(READ_ONCE(ring->fetched)) > queue->collected;
+}
+
+/**
  * tern_queue_skip_lost() - The device forgot the job it ran: count it, so that it goes on behind it
  * @queue: Queue whose slot is not VALID, so that the ring is the kernel's
  *

@@ -167,8 +167,9 @@ static int climb_from(struct tern_device *tdev, enum tern_rung rung, const char 
 	/* What was asked for meanwhile, up to here, has been done, or was about what is no more. */
 	for (done = TERN_RUNG_ENGINES; done <= rung; done++)
 		clear_bit(done, &tdev->reset.wanted);
+	if (rung >= TERN_RUNG_FIRMWARE)
+		tern_turns_anew_locked(tdev);
 	tern_slots_after_reset(tdev, rung);
-	tdev->reset.ended = jiffies;
 	return 0;
 }
 
@@ -199,6 +200,8 @@ static enum tern_rung first_rung(struct tern_reset *reset, enum tern_rung asked)
  */
 int tern_reset_locked(struct tern_device *tdev, enum tern_rung rung, const char *why)
 {
+	int ret;
+
 	lockdep_assert_held(&tdev->slots.lock);
 	if (!tdev->ready)
 		return -ENODEV;
@@ -209,7 +212,10 @@ int tern_reset_locked(struct tern_device *tdev, enum tern_rung rung, const char 
 	tern_dump_reset(tdev, why);
 	tern_perf_drain(tdev);
 	tern_slots_before_reset(tdev, rung);
-	return climb_from(tdev, rung, why, false);
+	ret = climb_from(tdev, rung, why, false);
+	if (rung >= TERN_RUNG_FIRMWARE)
+		tdev->reset.ended = jiffies;
+	return ret;
 }
 
 /**

@@ -96,6 +96,7 @@ void tern_slot_leave_locked(struct tern_runqueue *queue, bool abort)
 		return;
 	}
 	queue->leaving = true; /* a reset on the way does not start it again */
+	tern_patience_pause(queue);
 	ret = tern_slot_stop(tdev, slot, abort ? TERN_FW_STOP_ABORT : TERN_FW_STOP_SAVE);
 	tern_slot_count_cycles(queue);
 	state = tern_slot_state(tdev, slot);
@@ -157,8 +158,9 @@ int tern_slot_bind_locked(struct tern_runqueue *queue, unsigned int slot)
 	spin_lock_irqsave(&queue->lock, flags);
 	queue->slot = slot;
 	spin_unlock_irqrestore(&queue->lock, flags);
+	queue->tenure = ++tdev->slots.tenures;
 	tern_turn_begin(queue);
-	tern_patience_anew(queue);
+	tern_patience_begin(queue);
 	tern_perf_changes_hands(tdev, slot);
 	rcu_assign_pointer(tdev->slots.queue[slot], tern_queue_get(queue));
 	tern_slot_start(tdev, slot);
@@ -193,13 +195,13 @@ static bool give_slot(struct tern_runqueue *queue)
 
 /* ---- Who waits ----------------------------------------------------------------- */
 
-/* The last in the list, and so before its head, is who came last. */
+/* Behind which entry: almost always the last one, and that of the list if none came before. */
 static struct list_head *place_of(struct tern_slots *slots, unsigned long since)
 {
 	struct tern_runqueue *queue;
 
-	list_for_each_entry(queue, &slots->waiting, wait_node)
-		if (!time_before(queue->waits_since, since))
+	list_for_each_entry_reverse(queue, &slots->waiting, wait_node)
+		if (time_before(queue->waits_since, since))
 			return &queue->wait_node;
 	return &slots->waiting;
 }
@@ -215,8 +217,8 @@ static void add_waiting(struct tern_runqueue *queue, bool again)
 		tern_queue_get(queue);
 		if (!again)
 			queue->waits_since = jiffies;
-		list_add_tail(&queue->wait_node, again ? place_of(slots, queue->waits_since) :
-							 &slots->waiting);
+		list_add(&queue->wait_node, again ? place_of(slots, queue->waits_since) :
+						    slots->waiting.prev);
 	}
 	spin_unlock_irqrestore(&slots->wait_lock, flags);
 }

@@ -65,6 +65,20 @@ static void look(struct tern_runqueue *queue)
 	}
 }
 
+/**
+ * tern_turns_anew_locked() - The device was away: turns of those who have not run begin now
+ * @tdev: Device whose firmware has booted, or is awake again; struct tern_slots.lock is held
+ */
+void tern_turns_anew_locked(struct tern_device *tdev)
+{
+	struct tern_runqueue *queue;
+	unsigned int slot;
+
+	tern_for_each_holder(tdev, slot, queue)
+		if (!queue->ran)
+			tern_since_now(tdev, &queue->turn);
+}
+
 /* Slots for queues that are user-owned or are not: [first_slot(), end_slot()) */
 static unsigned int first_slot(struct tern_slots *slots, bool user)
 {

@@ -8,11 +8,11 @@
  * queue that has a slot and work, whether a job ended or the one that runs got on. A queue
  * that stood still for job_timeout_ms dies, and its job ends with -ETIMEDOUT.
  *
- * Time counts from one look to the next, and only if there was work at both, in the same slot and
- * without reset or sleep in between: nobody pays for what others, or a reset, took. It adds up over
- * all slots that a queue has until it gets on, so that taking turns keeps no job for ever. Nor do
- * resets: a queue whose work gets on in none of MAX_RESETS lives of the firmware dies of the next,
- * and a device on which nothing gets on is off in the end (tern_reset.c).
+ * Time counts while a queue has a slot and had work when it was looked at last, and stands still in
+ * resets and sleeps: nobody pays for those, or for waiting. It adds up over all slots that a queue
+ * has until it gets on, so that taking turns keeps no job for ever. Nor do resets: a queue whose
+ * work gets on in none of MAX_RESETS lives of the firmware dies of the next, and a device on which
+ * nothing gets on is off in the end (tern_reset.c).
  *
  * A job that does get on but never ends uses up its step budget. One that waits its turn stands
  * still, but not for long: the firmware gives every started slot a slice at least each
@@ -101,12 +101,33 @@ static u64 progress(struct tern_runqueue *queue)
 /* ---- Patience ------------------------------------------------------------------ */
 
 /**
- * tern_patience_anew() - What passes until it is looked at next is not its time
- * @queue: Queue that has got a slot, or on a device that was reset or slept
+ * tern_patience_begin() - Its time counts from now on, if it has work
+ * @queue: Queue that has a slot, on a device that is awake; struct tern_slots.lock is held
  */
-void tern_patience_anew(struct tern_runqueue *queue)
+void tern_patience_begin(struct tern_runqueue *queue)
 {
-	queue->patience.watched = false;
+	tern_since_now(queue->tdev, &queue->patience.at);
+	queue->patience.watched = tern_queue_has_work(queue);
+}
+
+/**
+ * tern_patience_pause() - Its time has counted until now, and goes on with tern_patience_begin()
+ * @queue: Queue that has a slot, on a device that is awake; struct tern_slots.lock is held
+ *
+ * A device whose CLOCK goes back is late, and no more; and one that is gone says all ones.
+ */
+void tern_patience_pause(struct tern_runqueue *queue)
+{
+	struct tern_patience *patience = &queue->patience;
+	struct tern_since now;
+
+	if (!patience->watched)
+		return;
+	patience->watched = false;
+	tern_since_now(queue->tdev, &now);
+	patience->stood.at += now.at - patience->at.at;
+	if (now.clock > patience->at.clock && now.clock != U64_MAX)
+		patience->stood.clock += now.clock - patience->at.clock;
 }
 
 /**
@@ -133,41 +154,31 @@ static void see_progress(struct tern_runqueue *queue)
 {
 	u64 now = progress(queue);
 
-	if (now != queue->patience.progress)
+	if (now != queue->patience.progress && now != U64_MAX) /* a device that is gone */
 		tern_patience_got_on(queue);
 	queue->patience.progress = now;
-}
-
-/* From the look before to this one. A device whose CLOCK goes back is late, and no more. */
-static void stood_still(struct tern_patience *patience, const struct tern_since *before)
-{
-	patience->stood.at += patience->at.at - before->at;
-	if (patience->at.clock > before->clock)
-		patience->stood.clock += patience->at.clock - before->clock;
 }
 
 /* True: it has stood still for too long. */
 static bool is_stuck(struct tern_runqueue *queue)
 {
 	struct tern_patience *patience = &queue->patience;
-	bool work = tern_queue_has_work(queue), watched = patience->watched;
-	struct tern_since before = patience->at;
 
-	tern_since_now(queue->tdev, &patience->at);
-	patience->watched = work;
-	if (work && watched)
-		stood_still(patience, &before);
+	if (tern_queue_has_work(queue))
+		tern_patience_pause(queue);
+	else
+		patience->stood = (struct tern_since) {};
 	see_done(queue);
 	see_progress(queue);
-	if (!work)
-		patience->stood = (struct tern_since) {};
+	tern_patience_begin(queue);
 	return patience->stood.clock > (u64)job_timeout_ms * queue->tdev->timestamp_khz ||
 	       patience->stood.at > msecs_to_jiffies(job_timeout_ms) * PATIENCE;
 }
 
 /**
  * tern_patience_reset() - The firmware is about to be reset
- * @queue: Queue with a slot, whose cycles were counted; struct tern_slots.lock is held
+ * @queue: Queue with a slot, whose cycles were counted and which was noted to run, or not; struct
+ *	tern_slots.lock is held
  */
 void tern_patience_reset(struct tern_runqueue *queue)
 {
@@ -175,6 +186,8 @@ void tern_patience_reset(struct tern_runqueue *queue)
 
 	tern_queue_collect(queue);
 	see_done(queue);
+	if (queue->interrupted && tern_queue_has_begun(queue))
+		tern_patience_got_on(queue); /* its cycles may be counted later */
 	if (!tern_queue_has_work(queue))
 		patience->resets = 0;
 	else if (patience->resets <= MAX_RESETS)
@@ -189,7 +202,8 @@ void tern_patience_reset(struct tern_runqueue *queue)
  */
 bool tern_patience_over(struct tern_runqueue *queue)
 {
-	return queue->patience.resets > MAX_RESETS;
+	see_done(queue);
+	return queue->patience.resets > MAX_RESETS && tern_queue_has_work(queue);
 }
 
 /* ---- Looking ------------------------------------------------------------------- */

@@ -26,13 +26,13 @@ struct tern_patience {
 	u64 done;
 	/** @progress: How far its slot had got then */
 	u64 progress;
-	/** @at: When that was */
+	/** @at: From when on time counts */
 	struct tern_since at;
-	/** @watched: It had work then, and neither its slot nor the device has begun anew since */
+	/** @watched: It does */
 	bool watched;
 	/** @resets: Of the firmware that it had work in, one after the other, without getting on */
 	u8 resets;
-	/** @stood: For how long it stood still while it was watched: ticks of CLOCK, jiffies */
+	/** @stood: What has counted since it got on: ticks of CLOCK, jiffies */
 	struct tern_since stood;
 };
 
@@ -51,7 +51,8 @@ struct tern_watchdog {
 void tern_watchdog_init(struct tern_device *tdev);
 void tern_watchdog_arm(struct tern_device *tdev);
 void tern_watchdog_restart(struct tern_device *tdev);
-void tern_patience_anew(struct tern_runqueue *queue);
+void tern_patience_begin(struct tern_runqueue *queue);
+void tern_patience_pause(struct tern_runqueue *queue);
 void tern_patience_got_on(struct tern_runqueue *queue);
 void tern_patience_reset(struct tern_runqueue *queue);
 bool tern_patience_over(struct tern_runqueue *queue);

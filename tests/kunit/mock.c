@@ -158,7 +158,10 @@ int tern_ipc_ask(struct tern_device *tdev, enum tern_fw_request type, u32 slot, 
 
 int tern_ipc_send(struct tern_device *tdev, enum tern_fw_request type, u32 slot, u64 arg0, u64 arg1)
 {
-	mock->started[slot] += type == TERN_FW_SLOT_START;
+	if (type == TERN_FW_SLOT_START) {
+		mock->started[slot]++;
+		mock->started_as[slot] = ++mock->starts;
+	}
 	if (mock->breaks)
 		tern_reset_request(tdev, TERN_RUNG_FIRMWARE, "the firmware broke the protocol");
 	return 0;
@@ -167,6 +170,7 @@ int tern_ipc_send(struct tern_device *tdev, enum tern_fw_request type, u32 slot,
 int tern_fw_boot(struct tern_device *tdev)
 {
 	mock->boots_seen++;
+	mock_set64(TERN_FW_REG_CLOCK, tern_read64(tdev, TERN_FW_REG_CLOCK) + mock->boot_takes);
 	return mock->boots ? 0 : -EIO;
 }
 
@@ -201,6 +205,11 @@ void tern_queue_die(struct tern_runqueue *queue, int error, const struct drm_ter
 	if (!queue->dead && fault)
 		queue->fault = *fault;
 	queue->dead = true;
+}
+
+bool tern_queue_has_begun(struct tern_runqueue *queue)
+{
+	return true;
 }
 
 void tern_queue_skip_lost(struct tern_runqueue *queue)

@@ -402,6 +402,57 @@ static void take_away(unsigned int i)
 	mutex_unlock(&mock->tdev.slots.lock);
 }
 
+static void time_passes(unsigned int ms)
+{
+	u64 now = tern_read64(&mock->tdev, TERN_FW_REG_CLOCK);
+
+	mock_set64(TERN_FW_REG_CLOCK, now + (u64)ms * mock->tdev.timestamp_khz);
+}
+
+/* What others have the engines reset for, however often, does not make a job live for ever. */
+static void resets_of_engines_do_not_keep_a_job(struct kunit *test)
+{
+	unsigned int i;
+
+	mock_hold(0, 0, 0);
+	for (i = 0; i < 100 && !mock->queue[0].died; i++) {
+		beat();
+		time_passes(400);
+		reset_from(TERN_RUNG_ENGINES);
+		look_after(0, 0);
+	}
+	KUNIT_EXPECT_EQ(test, mock->queue[0].died, -ETIMEDOUT);
+	KUNIT_EXPECT_GE(test, i, job_timeout_ms / 400);
+}
+
+static void who_was_there_first_begins_first(struct kunit *test)
+{
+	mock_hold(0, 2, 0);
+	mock_hold(1, 0, 0);
+	mock_hold(2, 1, 0);
+	reset_from(TERN_RUNG_ENGINES);
+	KUNIT_EXPECT_LT(test, mock->started_as[2], mock->started_as[0]);
+	KUNIT_EXPECT_LT(test, mock->started_as[0], mock->started_as[1]);
+}
+
+/* Nobody has looked while it had a slot. */
+static void slots_that_are_soon_lost_count_too(struct kunit *test)
+{
+	unsigned int turns;
+
+	for (turns = 0; turns < job_timeout_ms / 100; turns++) {
+		mock_hold(0, 0, 0);
+		time_passes(100);
+		take_away(0);
+	}
+	mock_hold(0, 0, 0);
+	beat();
+	look_after(0, 0);
+	KUNIT_EXPECT_EQ(test, mock->queue[0].died, 0);
+	look_after(1, 0);
+	KUNIT_EXPECT_EQ(test, mock->queue[0].died, -ETIMEDOUT);
+}
+
 /* Taking turns with others it never has a slot for as long as a job may take. */
 static void slots_that_are_of_no_use_are_not_taken_for_ever(struct kunit *test)
 {
@@ -444,13 +495,13 @@ static void what_a_reset_takes_is_not_the_jobs_time(struct kunit *test)
 	look_after(1, 0);
 	beat();
 	look_after(job_timeout_ms - 100, 0);
-	mock_set64(TERN_FW_REG_CLOCK, 100ull * job_timeout_ms * mock->tdev.timestamp_khz);
+	mock->boot_takes = 100ull * job_timeout_ms * mock->tdev.timestamp_khz;
 	reset_from(TERN_RUNG_FIRMWARE);
 	beat();
-	look_after(500, 1);
+	look_after(50, 1);
 	KUNIT_EXPECT_EQ(test, mock->queue[0].died, 0);
 	beat();
-	look_after(101, 0); /* what it took before is */
+	look_after(50, 0); /* what it took before is */
 	KUNIT_EXPECT_EQ(test, mock->queue[0].died, -ETIMEDOUT);
 }
 
@@ -534,6 +585,9 @@ static void rare_resets_go_on(struct kunit *test)
 }
 
 static struct kunit_case cases[] = {
+	KUNIT_CASE(resets_of_engines_do_not_keep_a_job),
+	KUNIT_CASE(who_was_there_first_begins_first),
+	KUNIT_CASE(slots_that_are_soon_lost_count_too),
 	KUNIT_CASE(slots_that_are_of_no_use_are_not_taken_for_ever),
 	KUNIT_CASE(who_runs_in_its_turns_lives),
 	KUNIT_CASE(what_a_reset_takes_is_not_the_jobs_time),
