@@ -14,7 +14,7 @@
 #define CLASSES	 "/sys/class"
 #define PATIENCE 100 /* tenths of a second: until a dump is written */
 
-static bool links_to_device(const char *path, const char *device)
+static bool links_to(const char *path, const char *name)
 {
 	char target[256];
 	ssize_t n = readlink(path, target, sizeof(target) - 1);
@@ -22,7 +22,7 @@ static bool links_to_device(const char *path, const char *device)
 	if (n <= 0)
 		return false;
 	target[n] = 0;
-	return !strcmp(strrchr(target, '/') ? strrchr(target, '/') + 1 : target, device);
+	return !strcmp(strrchr(target, '/') ? strrchr(target, '/') + 1 : target, name);
 }
 
 const char *sibling(const char *class_, const char *back_link)
@@ -40,7 +40,7 @@ const char *sibling(const char *class_, const char *back_link)
 		return NULL;
 	while (!found && (entry = readdir(dir))) {
 		snprintf(path, sizeof(path), CLASSES "/%s/%s/%s", class_, entry->d_name, back_link);
-		found = links_to_device(path, device);
+		found = links_to(path, device);
 		if (found)
 			snprintf(name, sizeof(name), "%s", entry->d_name);
 	}
@@ -69,29 +69,27 @@ static bool dump_awaited(void)
 }
 
 /* The device's link to it goes last, and until then the kernel minds another. */
-static bool dump_left(const char *path, const char *link)
+static bool dump_left(const char *path, const char *link, const char *name)
 {
-	char target[8];
-
-	return !access(path, F_OK) || readlink(link, target, sizeof(target)) >= 0;
+	return !access(path, F_OK) || links_to(link, name);
 }
 
 /* That one; another may follow at once. */
 static void dump_remove(void)
 {
-	char path[320], device[PATH_MAX], link[PATH_MAX + 16];
+	char path[320], device[PATH_MAX], link[PATH_MAX + 16], name[256];
 	FILE *file;
 
-	snprintf(path, sizeof(path), CLASSES "/devcoredump/%s/failing_device",
-		 sibling("devcoredump", "failing_device"));
+	snprintf(name, sizeof(name), "%s", sibling("devcoredump", "failing_device"));
+	snprintf(path, sizeof(path), CLASSES "/devcoredump/%s/failing_device", name);
 	CHECK(realpath(path, device));
 	snprintf(link, sizeof(link), "%s/devcoredump", device);
 	snprintf(path, sizeof(path), "%s", dump_path());
 	file = fopen(path, "w");
 	CHECK(file && fputs("0", file) >= 0 && !fclose(file));
-	for (int i = 0; i < PATIENCE && dump_left(path, link); i++)
+	for (int i = 0; i < PATIENCE && dump_left(path, link, name); i++)
 		usleep(100000);
-	CHECK(!dump_left(path, link));
+	CHECK(!dump_left(path, link, name));
 }
 
 static const char *dump_read(void)
