@@ -15,7 +15,6 @@
 #define RING_VA	  0x300000ull
 #define RESUMED	  0 /* jobs of the work */
 #define RESTARTED 1
-#define RESTARTS  8 /* at most, as DRM_TERN_JOB_RESTARTABLE says */
 
 static struct scene s;
 static struct work w;
@@ -61,27 +60,6 @@ static void work_and_a_reset_of_everything(void)
 static void work_and_a_reset_of_the_firmware(void)
 {
 	work_goes_on("fw-silent 1");
-}
-
-/* A job that is there at each reset may be why there are so many. */
-static void restarted_but_not_for_ever(void)
-{
-	uint64_t job;
-
-	work_open(&w);
-	job = work_start(&w, w.c.queue, RESTARTED, DRM_TERN_JOB_RESTARTABLE);
-	for (int i = 0; i <= RESTARTS; i++) {
-		uint32_t before = resets(w.c.fd);
-
-		EQUAL(queue_state(w.c.fd, w.c.queue).lost, 0);
-		work_await_begin(&w, RESTARTED);
-		work_forget_begin(&w, RESTARTED);
-		host_ask("ecc fatal");
-		await_reset(w.c.fd, before);
-	}
-	EQUAL(wait_job(w.c.fd, w.c.queue, job, 60000), 0);
-	EQUAL(queue_state(w.c.fd, w.c.queue).lost, 1);
-	work_close(&w);
 }
 
 /* Whoever waits for the job that is lost is told that it ended, others that one was lost. */
@@ -179,7 +157,6 @@ static void opened_while_others_wait(void)
 static const struct test tests[] = {
 	{"work and a reset of everything", work_and_a_reset_of_everything},
 	{"work and a reset of the firmware", work_and_a_reset_of_the_firmware},
-	{"restarted, but not for ever", restarted_but_not_for_ever},
 	{"waiters", waiters},
 	{"waiters of user-owned queues", waiters_of_user_owned_queues},
 	{"opened while others wait", opened_while_others_wait},
