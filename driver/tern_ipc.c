@@ -78,6 +78,9 @@ static int send(struct tern_device *tdev, enum tern_fw_request type, u32 slot, u
 	int ret;
 
 	spin_lock_irqsave(&ipc->lock, flags);
+	/* A reset that ended just when it was asked for, or could not begin, has forgotten it. */
+	if (ipc->error == -EPROTO)
+		broken(tdev);
 	ret = ipc->error ?: check_room(tdev);
 	if (!ret) {
 		write_message(slot_of(ipc, ipc->write), ipc->write, type, slot, arg0, arg1);

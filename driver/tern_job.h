@@ -32,6 +32,8 @@ struct tern_task {
 	struct tern_job entry;
 	/** @restartable: May be begun anew after a reset */
 	bool restartable;
+	/** @restarts: How often it was */
+	u8 restarts;
 	/** @awake: It holds the device awake */
 	bool awake;
 	/** @inited: @base has been, and needs cleaning up */

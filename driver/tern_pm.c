@@ -89,10 +89,12 @@ static int fall_asleep(struct tern_device *tdev, enum tern_sleep how)
 		return -EBUSY;
 	}
 	/* Firmware that does not sleep goes on giving slots their turns. */
-	if (ret)
+	if (ret) {
 		tern_slots_before_reset(tdev, TERN_RUNG_FIRMWARE);
-	else
+	} else {
 		tern_slots_before_sleep(tdev);
+		tdev->reset.helped = true; /* if there was one: it does what it is told */
+	}
 	/* What a sleep may cost: the clocks to tell its times by, and its counters. */
 	tern_perf_drain(tdev);
 	tern_perf_note_busy(tdev);
@@ -148,6 +150,7 @@ static int go_on(struct tern_device *tdev)
 	if (ret)
 		return ret;
 	tern_slots_stop_stale(tdev);
+	tern_turns_anew_locked(tdev);
 	tern_slots_after_reset(tdev, TERN_RUNG_ENGINES);
 	return 0;
 }

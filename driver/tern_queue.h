@@ -16,6 +16,7 @@
 
 #include "tern_mmu.h"
 #include "tern_perf.h"
+#include "tern_watchdog.h"
 
 struct drm_file;
 struct tern_account;
@@ -145,8 +146,10 @@ struct tern_runqueue {
 	struct list_head wait_node;
 	/** @waits_since: When it began to want one, in jiffies */
 	unsigned long waits_since;
-	/** @turn_at: When it got its slot, or was found to run there, in jiffies */
-	unsigned long turn_at;
+	/** @turn: When it got its slot, was found to run there, or a reset was over */
+	struct tern_since turn;
+	/** @tenure: How many had got one before, and itself: who was there first begins first */
+	u64 tenure;
 	/** @ran: It has been in the engines since, or never will be. With struct tern_slots.lock */
 	bool ran;
 	/** @waited_long: When it got its slot its priority did not count any more */
@@ -164,12 +167,8 @@ struct tern_runqueue {
 
 	/** @counted: Cycles of the slot it has that @account knows. With struct tern_slots.lock */
 	u64 counted;
-	/** @seen_done: Jobs ended when the watchdog looked last */
-	u64 seen_done;
-	/** @seen_progress: How far it had got then */
-	u64 seen_progress;
-	/** @stuck: When that was */
-	struct tern_since stuck;
+	/** @patience: For how long it has stood still */
+	struct tern_patience patience;
 };
 
 static inline bool tern_queue_is_user(const struct tern_runqueue *queue)
@@ -195,6 +194,7 @@ void tern_queue_destroy(struct tern_runqueue *queue);
 void tern_queue_push(struct tern_runqueue *queue, struct tern_task *task);
 void tern_queue_collect(struct tern_runqueue *queue);
 void tern_queue_die(struct tern_runqueue *queue, int error, const struct drm_tern_fault *fault);
+bool tern_queue_has_begun(struct tern_runqueue *queue);
 void tern_queue_skip_lost(struct tern_runqueue *queue);
 void tern_queues_detach(struct tern_device *tdev);
 bool tern_queue_has_work(struct tern_runqueue *queue);

@@ -15,6 +15,8 @@
 #include "tern_trace.h"
 #include "tern_user.h"
 
+#define MAX_RESTARTS 8 /* DRM_TERN_JOB_RESTARTABLE says so */
+
 /* ---- They end ------------------------------------------------------------------ */
 
 /* With the lock held. */
@@ -128,10 +130,26 @@ static void skip_user_job(struct tern_runqueue *queue)
 }
 
 /**
+ * tern_queue_has_begun() - Has the device fetched a job that is not done?
+ * @queue: Queue whose slot is not VALID, so that the ring is the kernel's
+ *
+ * Return: true if so
+ */
+bool tern_queue_has_begun(struct tern_runqueue *queue)
+{
+	struct tern_ring *ring = tern_queue_ring(queue);
+
+	if (tern_queue_is_user(queue))
+		return true; /* it says what it likes, and nobody waits for a fence of it */
+	return le64_to_cpu(READ_ONCE(ring->fetched)) > queue->collected;
+}
+
+/**
  * tern_queue_skip_lost() - The device forgot the job it ran: count it, so that it goes on behind it
  * @queue: Queue whose slot is not VALID, so that the ring is the kernel's
  *
- * A job that may be restarted stays where it is.
+ * A job that may be restarted stays where it is, unless it was so often that it may be what brings
+ * the resets about.
  */
 void tern_queue_skip_lost(struct tern_runqueue *queue)
 {
@@ -149,7 +167,7 @@ void tern_queue_skip_lost(struct tern_runqueue *queue)
 		bool begun = le64_to_cpu(READ_ONCE(ring->fetched)) > queue->collected;
 
 		task = first_pending(queue);
-		if (task && begun && !task->restartable) {
+		if (task && begun && (!task->restartable || task->restarts++ == MAX_RESTARTS)) {
 			queue->collected++;
 			end_task(queue, task, -ENODATA);
 		}

@@ -4,12 +4,14 @@
  *
  * A ladder, with a bound on each rung: a job (the firmware aborts it), its context (its slot is
  * taken away), the engines, the firmware, power; and off, when not even that helps. A rung that
- * fails is followed by the next at once. All of it runs with struct tern_slots.lock held,
- * in the way of fences: nothing is allocated.
+ * fails is followed by the next at once; one that succeeds again and again and helps nobody, by the
+ * next in the end. All of it runs with struct tern_slots.lock held, in the way of fences: nothing
+ * is allocated.
  *
  * After a reset jobs that had not begun are still in their rings and run; saved contexts go on;
  * the one that ran without a valid save ends with -ENODATA, unless it may be restarted
- * (tern_slot_reset.c, tern_queue.c). The queue goes on in any case.
+ * (tern_slot_reset.c, tern_queue_jobs.c). The queue goes on, unless it has not got on in so many
+ * resets that none will help it (tern_watchdog.c).
  */
 #include <linux/delay.h>
 #include <linux/dma-fence.h>
@@ -19,6 +21,10 @@
 
 #define RESET_TIMEOUT_US 1000000
 #define IDLE_TIMEOUT_US 1000000
+
+/* Resets in vain, one soon after the other, before the next begin at a higher rung. */
+#define VAIN_MOST 8
+#define SOON_MS 60000
 
 static int reset_register(struct tern_device *tdev, u32 what)
 {
@@ -161,8 +167,27 @@ static int climb_from(struct tern_device *tdev, enum tern_rung rung, const char 
 	/* What was asked for meanwhile, up to here, has been done, or was about what is no more. */
 	for (done = TERN_RUNG_ENGINES; done <= rung; done++)
 		clear_bit(done, &tdev->reset.wanted);
+	if (rung >= TERN_RUNG_FIRMWARE)
+		tern_turns_anew_locked(tdev);
 	tern_slots_after_reset(tdev, rung);
 	return 0;
+}
+
+/*
+ * Where to begin: higher when what was tried so far helped nobody. Engines are reset for a queue
+ * that dies of it, so that ends by itself.
+ */
+static enum tern_rung first_rung(struct tern_reset *reset, enum tern_rung asked)
+{
+	if (asked < TERN_RUNG_FIRMWARE)
+		return asked;
+	if (reset->helped || time_after(jiffies, reset->ended + msecs_to_jiffies(SOON_MS)))
+		reset->vain = 0;
+	reset->helped = false;
+	reset->vain++;
+	if (reset->vain > 2 * VAIN_MOST)
+		return TERN_RUNG_OFF;
+	return reset->vain > VAIN_MOST ? max(asked, TERN_RUNG_POWER) : asked;
 }
 
 /**
@@ -175,16 +200,22 @@ static int climb_from(struct tern_device *tdev, enum tern_rung rung, const char 
  */
 int tern_reset_locked(struct tern_device *tdev, enum tern_rung rung, const char *why)
 {
+	int ret;
+
 	lockdep_assert_held(&tdev->slots.lock);
 	if (!tdev->ready)
 		return -ENODEV;
 	if (tdev->pm.asleep)
 		return 0; /* it will be looked at when it wakes */
+	rung = first_rung(&tdev->reset, rung);
 	atomic_inc(&tdev->reset.count);
 	tern_dump_reset(tdev, why);
 	tern_perf_drain(tdev);
 	tern_slots_before_reset(tdev, rung);
-	return climb_from(tdev, rung, why, false);
+	ret = climb_from(tdev, rung, why, false);
+	if (rung >= TERN_RUNG_FIRMWARE)
+		tdev->reset.ended = jiffies;
+	return ret;
 }
 
 /**

@@ -34,6 +34,15 @@ struct tern_reset {
 	unsigned long wanted;
 	/** @why: For the log, of the first request of the highest rung: a string constant */
 	const char *why;
+	/** @helped: Since the last but one some queue got on, or the device slept as it should */
+	bool helped;
+	/**
+	 * @vain: Resets of the firmware or more, one soon after the other, that did not help. Like
+	 * @helped with struct tern_slots.lock
+	 */
+	unsigned int vain;
+	/** @ended: When the last of these was over, in jiffies */
+	unsigned long ended;
 	/** @count: Resets since the module was loaded; for DEV_QUERY */
 	atomic_t count;
 };

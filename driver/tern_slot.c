@@ -96,6 +96,7 @@ void tern_slot_leave_locked(struct tern_runqueue *queue, bool abort)
 		return;
 	}
 	queue->leaving = true; /* a reset on the way does not start it again */
+	tern_patience_pause(queue);
 	ret = tern_slot_stop(tdev, slot, abort ? TERN_FW_STOP_ABORT : TERN_FW_STOP_SAVE);
 	tern_slot_count_cycles(queue);
 	state = tern_slot_state(tdev, slot);
@@ -137,14 +138,18 @@ void tern_slot_end_locked(struct tern_runqueue *queue, int error)
  * @queue: Queue without slot; struct tern_slots.lock is held, the device is awake
  * @slot: A free one
  *
- * Return: 0 or a negative errno
+ * Return: 0; -EAGAIN if the firmware is reset first: it may yet take the STOP of who had the slot
+ * for one of who has it; or another negative errno
  */
 int tern_slot_bind_locked(struct tern_runqueue *queue, unsigned int slot)
 {
 	struct tern_device *tdev = queue->tdev;
 	unsigned long flags;
-	int asid = tern_asid_get(tdev, &queue->vm->space);
+	int asid;
 
+	if (test_bit(slot, tdev->slots.unstopped))
+		return -EAGAIN;
+	asid = tern_asid_get(tdev, &queue->vm->space);
 	if (asid < 0)
 		return asid;
 	tern_perf_bound(queue, slot);
@@ -153,8 +158,9 @@ int tern_slot_bind_locked(struct tern_runqueue *queue, unsigned int slot)
 	spin_lock_irqsave(&queue->lock, flags);
 	queue->slot = slot;
 	spin_unlock_irqrestore(&queue->lock, flags);
+	queue->tenure = ++tdev->slots.tenures;
 	tern_turn_begin(queue);
-	tern_since_now(tdev, &queue->stuck);
+	tern_patience_begin(queue);
 	tern_perf_changes_hands(tdev, slot);
 	rcu_assign_pointer(tdev->slots.queue[slot], tern_queue_get(queue));
 	tern_slot_start(tdev, slot);
@@ -189,8 +195,19 @@ static bool give_slot(struct tern_runqueue *queue)
 
 /* ---- Who waits ----------------------------------------------------------------- */
 
-/* SINCE counts if it does not wait already. */
-static void add_waiting(struct tern_runqueue *queue, unsigned long since)
+/* Behind which entry: almost always the last one, and that of the list if none came before. */
+static struct list_head *place_of(struct tern_slots *slots, unsigned long since)
+{
+	struct tern_runqueue *queue;
+
+	list_for_each_entry_reverse(queue, &slots->waiting, wait_node)
+		if (time_before(queue->waits_since, since))
+			return &queue->wait_node;
+	return &slots->waiting;
+}
+
+/* AGAIN: it has waited before, and is not behind those who came since. */
+static void add_waiting(struct tern_runqueue *queue, bool again)
 {
 	struct tern_slots *slots = &queue->tdev->slots;
 	unsigned long flags;
@@ -198,8 +215,10 @@ static void add_waiting(struct tern_runqueue *queue, unsigned long since)
 	spin_lock_irqsave(&slots->wait_lock, flags);
 	if (list_empty(&queue->wait_node)) {
 		tern_queue_get(queue);
-		queue->waits_since = since;
-		list_add_tail(&queue->wait_node, &slots->waiting);
+		if (!again)
+			queue->waits_since = jiffies;
+		list_add(&queue->wait_node, again ? place_of(slots, queue->waits_since) :
+						    slots->waiting.prev);
 	}
 	spin_unlock_irqrestore(&slots->wait_lock, flags);
 }
@@ -212,7 +231,7 @@ static void add_waiting(struct tern_runqueue *queue, unsigned long since)
  */
 void tern_slot_want(struct tern_runqueue *queue)
 {
-	add_waiting(queue, jiffies);
+	add_waiting(queue, false);
 	tern_slots_kick(queue->tdev);
 }
 
@@ -252,9 +271,9 @@ static void serve_waiting(struct tern_device *tdev)
 		if (queue->destroyed || !tdev->ready) {
 			tern_slot_end_locked(queue, tdev->ready ? -ECANCELED : -ENODEV);
 		} else if (tdev->pm.asleep) {
-			add_waiting(queue, queue->waits_since); /* until it wakes */
+			add_waiting(queue, true); /* until it wakes */
 		} else if (!give_slot(queue)) {
-			add_waiting(queue, queue->waits_since);
+			add_waiting(queue, true);
 			again = true;
 		}
 		tern_queue_put(queue);

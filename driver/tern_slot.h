@@ -32,6 +32,8 @@ struct tern_slots {
 	unsigned int count;
 	/** @user_first: The first of those that are for user-owned queues */
 	unsigned int user_first;
+	/** @tenures: Slots given so far */
+	u64 tenures;
 	/** @wait_lock: Protects @waiting */
 	spinlock_t wait_lock;
 	/** @waiting: Queues that have work and no slot, in the order they came */
@@ -42,6 +44,8 @@ struct tern_slots {
 	struct delayed_work turn;
 	/** @stuck: Slots of which the firmware says that they do not leave the engines */
 	DECLARE_BITMAP(stuck, TERN_NSLOTS);
+	/** @unstopped: Slots that the firmware did not let go of when asked: it is reset first */
+	DECLARE_BITMAP(unstopped, TERN_NSLOTS);
 	/** @stale: Slots that were taken away while the device slept, and does not know of it */
 	DECLARE_BITMAP(stale, TERN_NSLOTS);
 };
@@ -96,6 +100,7 @@ void tern_fault_look_locked(struct tern_runqueue *queue);
 /* tern_turn.c */
 void tern_turn_begin(struct tern_runqueue *queue);
 bool tern_turn_patience_over(struct tern_runqueue *queue);
+void tern_turns_anew_locked(struct tern_device *tdev);
 void tern_turns_look_locked(struct tern_device *tdev, bool user);
 int tern_turn_choose_locked(struct tern_runqueue *queue);
 

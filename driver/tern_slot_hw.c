@@ -61,8 +61,10 @@ void tern_slot_count_cycles(struct tern_runqueue *queue)
 	u64 now = tern_read64(queue->tdev, tern_slot_reg(queue->slot, TERN_SLOT_REG_CYCLES));
 
 	/* It never goes back while a slot is VALID; a device that is gone says all ones. */
-	if (now > queue->counted && now != U64_MAX)
+	if (now > queue->counted && now != U64_MAX) {
 		tern_perf_ran(queue, now - queue->counted);
+		tern_patience_got_on(queue);
+	}
 	queue->counted = now;
 }
 
@@ -112,6 +114,7 @@ void tern_slot_program(struct tern_runqueue *queue, unsigned int slot)
 	tern_write(tdev, tern_slot_reg(slot, TERN_SLOT_REG_CONTROL),
 		   control_of(queue, queue->vm->space.asid));
 	queue->counted = 0;
+	queue->patience.progress = 0; /* CYCLES begins anew */
 	queue->shut = false;
 	/* A message is memory, and may overtake a posted write: the slot is VALID before it. */
 	tern_read(tdev, tern_slot_reg(slot, TERN_SLOT_REG_CONTROL));
@@ -140,17 +143,7 @@ static bool given_up(struct tern_device *tdev)
 	return READ_ONCE(tdev->reset.wanted) & ~BIT(TERN_RUNG_ENGINES);
 }
 
-/**
- * tern_slot_stop() - Have the firmware let go of a slot
- * @tdev: Device that is awake
- * @slot: Slot
- * @how: TERN_FW_STOP_*
- *
- * If it does not answer it is reset, and forgets all slots.
- *
- * Return: 0 or a negative errno
- */
-int tern_slot_stop(struct tern_device *tdev, unsigned int slot, u64 how)
+static int ask_to_stop(struct tern_device *tdev, unsigned int slot, u64 how)
 {
 	struct tern_message reply;
 	int ret;
@@ -160,5 +153,24 @@ int tern_slot_stop(struct tern_device *tdev, unsigned int slot, u64 how)
 	ret = tern_ipc_ask(tdev, TERN_FW_SLOT_STOP, slot, how, 0, &reply);
 	if (ret && ret != -ENODEV)
 		tern_reset_request(tdev, TERN_RUNG_FIRMWARE, "the firmware does not answer");
+	return ret;
+}
+
+/**
+ * tern_slot_stop() - Have the firmware let go of a slot
+ * @tdev: Device that is awake; struct tern_slots.lock is held
+ * @slot: Slot
+ * @how: TERN_FW_STOP_*
+ *
+ * If it does not answer it is reset, and forgets all slots; nobody gets this one before that.
+ *
+ * Return: 0 or a negative errno
+ */
+int tern_slot_stop(struct tern_device *tdev, unsigned int slot, u64 how)
+{
+	int ret = ask_to_stop(tdev, slot, how);
+
+	if (ret)
+		__set_bit(slot, tdev->slots.unstopped);
 	return ret;
 }

@@ -147,6 +147,25 @@ static void note_who_got_in(struct tern_device *tdev)
 			note_if_it_got_in(queue);
 }
 
+/* Whom the firmware has served in its life, and whom not. */
+static void count_all(struct tern_device *tdev)
+{
+	struct tern_runqueue *queue;
+	unsigned int slot;
+
+	tern_for_each_holder(tdev, slot, queue)
+		tern_patience_reset(queue);
+}
+
+static void pause_all(struct tern_device *tdev)
+{
+	struct tern_runqueue *queue;
+	unsigned int slot;
+
+	tern_for_each_holder(tdev, slot, queue)
+		tern_patience_pause(queue);
+}
+
 /* If it is to be reset. What it has said can still be read. */
 static void stop_firmware(struct tern_device *tdev)
 {
@@ -167,10 +186,13 @@ void tern_slots_before_reset(struct tern_device *tdev, enum tern_rung rung)
 {
 	if (rung >= TERN_RUNG_FIRMWARE)
 		stop_firmware(tdev);
+	pause_all(tdev);
 	note_all(tdev);
 	shut_all(tdev, false);
 	shut_all(tdev, true);
 	note_who_got_in(tdev);
+	if (rung >= TERN_RUNG_FIRMWARE)
+		count_all(tdev);
 }
 
 /**
@@ -181,6 +203,7 @@ void tern_slots_before_reset(struct tern_device *tdev, enum tern_rung rung)
  */
 void tern_slots_before_sleep(struct tern_device *tdev)
 {
+	pause_all(tdev);
 	note_all(tdev);
 	shut_all(tdev, true);
 }
@@ -216,37 +239,68 @@ static bool rebind(struct tern_runqueue *queue, enum tern_rung rung)
 	return true;
 }
 
+/* False: it is to be looked at again, after the next rung or when slots are. */
+static bool goes_on(struct tern_runqueue *queue, enum tern_rung rung)
+{
+	bool anew = rung >= TERN_RUNG_POWER || queue->shut;
+
+	tern_queue_collect(queue);
+	if (queue->unanswering || (rung >= TERN_RUNG_FIRMWARE && tern_patience_over(queue))) {
+		if (out_of_engines(queue, rung))
+			tern_queue_die(queue, -ETIMEDOUT, NULL);
+		return false;
+	}
+	if (anew && !rebind(queue, rung))
+		return false;
+	if (anew || rung >= TERN_RUNG_FIRMWARE)
+		tern_slot_start(queue->tdev, queue->slot);
+	return true;
+}
+
+static void go_on(struct tern_runqueue *queue, enum tern_rung rung)
+{
+	if (queue->dead || queue->leaving)
+		return;
+	if (goes_on(queue, rung)) {
+		queue->restore = false;
+		queue->interrupted = false;
+	}
+	tern_patience_begin(queue);
+}
+
+/* Of those who have slots since after AFTER, who got it first. */
+static struct tern_runqueue *next_by_tenure(struct tern_device *tdev, u64 after)
+{
+	struct tern_runqueue *queue, *next = NULL;
+	unsigned int slot;
+
+	tern_for_each_holder(tdev, slot, queue)
+		if (queue->tenure > after && (!next || queue->tenure < next->tenure))
+			next = queue;
+	return next;
+}
+
 /**
  * tern_slots_after_reset() - Let everybody go on who can
  * @tdev: Device; struct tern_slots.lock is held
  * @rung: Of the reset: from TERN_RUNG_FIRMWARE on the firmware has booted again and knows no slots,
  *	from TERN_RUNG_POWER on slot registers were lost
+ *
+ * In the order in which they got their slots: the firmware begins with who is started first, and
+ * whoever costs one reset after the other is not always before those who have not run yet.
  */
 void tern_slots_after_reset(struct tern_device *tdev, enum tern_rung rung)
 {
 	struct tern_runqueue *queue;
-	unsigned int slot;
-	bool anew;
+	u64 tenure = 0;
 
-	if (rung >= TERN_RUNG_FIRMWARE)
+	if (rung >= TERN_RUNG_FIRMWARE) {
 		bitmap_zero(tdev->slots.stale, TERN_NSLOTS);
-	tern_for_each_holder(tdev, slot, queue) {
-		if (queue->dead || queue->leaving)
-			continue;
-		tern_queue_collect(queue);
-		if (queue->unanswering) {
-			if (out_of_engines(queue, rung))
-				tern_queue_die(queue, -ETIMEDOUT, NULL);
-			continue; /* its slot is taken when slots are looked at */
-		}
-		anew = rung >= TERN_RUNG_POWER || queue->shut;
-		if (anew && !rebind(queue, rung))
-			continue; /* it is looked at again after the next rung */
-		if (anew || rung >= TERN_RUNG_FIRMWARE)
-			tern_slot_start(tdev, slot);
-		queue->restore = false;
-		queue->interrupted = false;
-		tern_since_now(tdev, &queue->stuck);
+		bitmap_zero(tdev->slots.unstopped, TERN_NSLOTS);
+	}
+	while ((queue = next_by_tenure(tdev, tenure))) {
+		tenure = queue->tenure;
+		go_on(queue, rung);
 	}
 	tern_slots_kick(tdev);
 }

@@ -41,14 +41,14 @@ bool tern_turn_patience_over(struct tern_runqueue *queue)
  */
 void tern_turn_begin(struct tern_runqueue *queue)
 {
-	queue->turn_at = jiffies;
+	tern_since_now(queue->tdev, &queue->turn);
 	queue->ran = false;
 	queue->waited_long = tern_turn_patience_over(queue);
 }
 
 static bool older_than(struct tern_runqueue *queue, unsigned int ms)
 {
-	return time_after_eq(jiffies, queue->turn_at + msecs_to_jiffies(ms));
+	return time_after_eq(jiffies, queue->turn.at + msecs_to_jiffies(ms));
 }
 
 /* A device may count cycles as late as when a job leaves the engines: who is in them begins now. */
@@ -59,10 +59,24 @@ static void look(struct tern_runqueue *queue)
 		queue->ran = true;
 	} else if (tern_slot_state(queue->tdev, queue->slot) == TERN_SLOT_RUNNING) {
 		queue->ran = true;
-		queue->turn_at = jiffies;
+		tern_since_now(queue->tdev, &queue->turn);
 	} else if (older_than(queue, UNUSED_MS)) { /* by the wall; CLOCK is no faster */
-		queue->ran = tern_longer_than(queue->tdev, &queue->stuck, UNUSED_MS);
+		queue->ran = tern_longer_than(queue->tdev, &queue->turn, UNUSED_MS);
 	}
+}
+
+/**
+ * tern_turns_anew_locked() - The device was away: turns of those who have not run begin now
+ * @tdev: Device whose firmware has booted, or is awake again; struct tern_slots.lock is held
+ */
+void tern_turns_anew_locked(struct tern_device *tdev)
+{
+	struct tern_runqueue *queue;
+	unsigned int slot;
+
+	tern_for_each_holder(tdev, slot, queue)
+		if (!queue->ran)
+			tern_since_now(tdev, &queue->turn);
 }
 
 /* Slots for queues that are user-owned or are not: [first_slot(), end_slot()) */
@@ -111,6 +125,8 @@ static bool turn_is_over(struct tern_runqueue *queue, struct tern_runqueue *othe
  * tern_turn_choose_locked() - Find a slot for a queue
  * @queue: Queue that waits; struct tern_slots.lock is held, and tern_turns_look_locked() was called
  *
+ * None of which living firmware may have a STOP yet: it would take that for the new holder's.
+ *
  * Return: a free slot, one whose holder is idle, or the one that was held for longest; or -1
  */
 int tern_turn_choose_locked(struct tern_runqueue *queue)
@@ -125,13 +141,15 @@ int tern_turn_choose_locked(struct tern_runqueue *queue)
 		struct tern_runqueue *other = tern_slot_holder(tdev, slot);
 		bool works;
 
+		if (test_bit(slot, slots->unstopped))
+			continue;
 		if (!other)
 			return slot;
 		works = tern_queue_has_work(other);
 		if (works && (!best_works || !turn_is_over(queue, other)))
 			continue;
 		if (best < 0 || (best_works && !works) ||
-		    time_before(other->turn_at, tern_slot_holder(tdev, best)->turn_at)) {
+		    time_before(other->turn.at, tern_slot_holder(tdev, best)->turn.at)) {
 			best = slot;
 			best_works = works;
 		}

@@ -8,6 +8,12 @@
  * queue that has a slot and work, whether a job ended or the one that runs got on. A queue
  * that stood still for job_timeout_ms dies, and its job ends with -ETIMEDOUT.
  *
+ * Time counts while a queue has a slot and had work when it was looked at last, and stands still in
+ * resets and sleeps: nobody pays for those, or for waiting. It adds up over all slots that a queue
+ * has until it gets on, so that taking turns keeps no job for ever. Nor do resets: a queue whose
+ * work gets on in none of MAX_RESETS lives of the firmware dies of the next, and a device on which
+ * nothing gets on is off in the end (tern_reset.c).
+ *
  * A job that does get on but never ends uses up its step budget. One that waits its turn stands
  * still, but not for long: the firmware gives every started slot a slice at least each
  * STARVATION_US, and 64 of those are below the limit.
@@ -31,6 +37,8 @@ module_param(heartbeat_timeout_ms, uint, 0644);
 MODULE_PARM_DESC(heartbeat_timeout_ms, "Longest time between two heartbeats of the firmware");
 
 #define PERIOD_MS 500
+/* Lives of the firmware in which a queue may have work and not get on. */
+#define MAX_RESETS 8
 /* How much slower than the wall's CLOCK may be for being held up; beyond that it has stopped. */
 #define PATIENCE 10
 
@@ -90,19 +98,115 @@ static u64 progress(struct tern_runqueue *queue)
 	return sum;
 }
 
-/* True: it has work, and nothing has moved since the last time. */
-static bool stands_still(struct tern_runqueue *queue)
-{
-	u64 ended = READ_ONCE(queue->ended), now = progress(queue);
+/* ---- Patience ------------------------------------------------------------------ */
 
-	if (tern_queue_has_work(queue) && ended == queue->seen_done &&
-	    now == queue->seen_progress)
-		return true;
-	queue->seen_done = ended;
-	queue->seen_progress = now;
-	tern_since_now(queue->tdev, &queue->stuck);
-	return false;
+/**
+ * tern_patience_begin() - Its time counts from now on, if it has work
+ * @queue: Queue that has a slot, on a device that is awake; struct tern_slots.lock is held
+ */
+void tern_patience_begin(struct tern_runqueue *queue)
+{
+	tern_since_now(queue->tdev, &queue->patience.at);
+	queue->patience.watched = tern_queue_has_work(queue);
 }
+
+/**
+ * tern_patience_pause() - Its time has counted until now, and goes on with tern_patience_begin()
+ * @queue: Queue that has a slot, on a device that is awake; struct tern_slots.lock is held
+ *
+ * A device whose CLOCK goes back is late, and no more; and one that is gone says all ones.
+ */
+void tern_patience_pause(struct tern_runqueue *queue)
+{
+	struct tern_patience *patience = &queue->patience;
+	struct tern_since now;
+
+	if (!patience->watched)
+		return;
+	patience->watched = false;
+	tern_since_now(queue->tdev, &now);
+	patience->stood.at += now.at - patience->at.at;
+	if (now.clock > patience->at.clock && now.clock != U64_MAX)
+		patience->stood.clock += now.clock - patience->at.clock;
+}
+
+/**
+ * tern_patience_got_on() - It has been in the engines, or a job of it has ended
+ * @queue: Queue; struct tern_slots.lock is held
+ */
+void tern_patience_got_on(struct tern_runqueue *queue)
+{
+	queue->patience.stood = (struct tern_since) {};
+	queue->patience.resets = 0;
+	queue->tdev->reset.helped = true;
+}
+
+static void see_done(struct tern_runqueue *queue)
+{
+	u64 done = READ_ONCE(queue->ended);
+
+	if (done != queue->patience.done)
+		tern_patience_got_on(queue);
+	queue->patience.done = done;
+}
+
+static void see_progress(struct tern_runqueue *queue)
+{
+	u64 now = progress(queue);
+
+	if (now != queue->patience.progress && now != U64_MAX) /* a device that is gone */
+		tern_patience_got_on(queue);
+	queue->patience.progress = now;
+}
+
+/* True: it has stood still for too long. */
+static bool is_stuck(struct tern_runqueue *queue)
+{
+	struct tern_patience *patience = &queue->patience;
+
+	if (tern_queue_has_work(queue))
+		tern_patience_pause(queue);
+	else
+		patience->stood = (struct tern_since) {};
+	see_done(queue);
+	see_progress(queue);
+	tern_patience_begin(queue);
+	return patience->stood.clock > (u64)job_timeout_ms * queue->tdev->timestamp_khz ||
+	       patience->stood.at > msecs_to_jiffies(job_timeout_ms) * PATIENCE;
+}
+
+/**
+ * tern_patience_reset() - The firmware is about to be reset
+ * @queue: Queue with a slot, whose cycles were counted and which was noted to run, or not; struct
+ *	tern_slots.lock is held
+ */
+void tern_patience_reset(struct tern_runqueue *queue)
+{
+	struct tern_patience *patience = &queue->patience;
+
+	tern_queue_collect(queue);
+	see_done(queue);
+	if (queue->interrupted && tern_queue_has_begun(queue))
+		tern_patience_got_on(queue); /* its cycles may be counted later */
+	if (!tern_queue_has_work(queue))
+		patience->resets = 0;
+	else if (patience->resets <= MAX_RESETS)
+		patience->resets++;
+}
+
+/**
+ * tern_patience_over() - Is one more life of the firmware of no use to it?
+ * @queue: Queue with a slot; struct tern_slots.lock is held
+ *
+ * Return: true if it is to die
+ */
+bool tern_patience_over(struct tern_runqueue *queue)
+{
+	see_done(queue);
+	return queue->patience.resets > MAX_RESETS && tern_queue_has_work(queue);
+}
+
+/* ---- Looking ------------------------------------------------------------------- */
 
 /* What one would ask next about a queue that stands still. */
 static void tell(struct tern_runqueue *queue)
@@ -127,8 +231,7 @@ static bool check_queue(struct tern_runqueue *queue)
 	if (tern_queue_is_user(queue))
 		return false;
 	tern_queue_collect(queue);
-	if (stands_still(queue) &&
-	    tern_longer_than(queue->tdev, &queue->stuck, job_timeout_ms)) {
+	if (is_stuck(queue)) {
 		tell(queue);
 		tern_slot_end_locked(queue, -ETIMEDOUT);
 	}

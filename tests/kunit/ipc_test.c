@@ -118,7 +118,18 @@ static void who_is_up_again_is_asked(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, tern_ipc_send(&mock->tdev, TERN_FW_SLOT_START, 0, 0, 0), 0);
 }
 
+static void a_reset_that_was_forgotten_is_asked_for_again(struct kunit *test)
+{
+	to_host->write = cpu_to_le32(TERN_TO_HOST_COUNT + 1);
+	tern_ipc_receive(&mock->tdev);
+	mock_settle(); /* the reset that was under way; it stays broken, as if it was just after */
+	KUNIT_EXPECT_EQ(test, tern_ipc_send(&mock->tdev, TERN_FW_SLOT_START, 0, 0, 0), -EPROTO);
+	mock_settle();
+	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_MCU], 2);
+}
+
 static struct kunit_case cases[] = {
+	KUNIT_CASE(a_reset_that_was_forgotten_is_asked_for_again),
 	KUNIT_CASE(who_asked_has_the_reply),
 	KUNIT_CASE(a_write_index_that_cannot_be_ends_the_wait),
 	KUNIT_CASE(a_reply_to_nothing_ends_the_wait),

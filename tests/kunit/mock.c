@@ -158,13 +158,19 @@ int tern_ipc_ask(struct tern_device *tdev, enum tern_fw_request type, u32 slot, 
 
 int tern_ipc_send(struct tern_device *tdev, enum tern_fw_request type, u32 slot, u64 arg0, u64 arg1)
 {
-	mock->started[slot] += type == TERN_FW_SLOT_START;
+	if (type == TERN_FW_SLOT_START) {
+		mock->started[slot]++;
+		mock->started_as[slot] = ++mock->starts;
+	}
+	if (mock->breaks)
+		tern_reset_request(tdev, TERN_RUNG_FIRMWARE, "the firmware broke the protocol");
 	return 0;
 }
 
 int tern_fw_boot(struct tern_device *tdev)
 {
 	mock->boots_seen++;
+	mock_set64(TERN_FW_REG_CLOCK, tern_read64(tdev, TERN_FW_REG_CLOCK) + mock->boot_takes);
 	return mock->boots ? 0 : -EIO;
 }
 
@@ -199,6 +205,11 @@ void tern_queue_die(struct tern_runqueue *queue, int error, const struct drm_ter
 	if (!queue->dead && fault)
 		queue->fault = *fault;
 	queue->dead = true;
+}
+
+bool tern_queue_has_begun(struct tern_runqueue *queue)
+{
+	return true;
 }
 
 void tern_queue_skip_lost(struct tern_runqueue *queue)
@@ -309,7 +320,7 @@ void mock_hold(unsigned int i, unsigned int slot, long ms_ago)
 	mutex_lock(&slots->lock);
 	WARN_ON(tern_slot_bind_locked(mock_queue(i), slot));
 	mutex_unlock(&slots->lock);
-	mock_queue(i)->turn_at = jiffies - ms_ago * HZ / 1000;
+	mock_queue(i)->turn.at = jiffies - ms_ago * HZ / 1000;
 	mock_queue(i)->ran = true;
 	mock->started[slot] = 0;
 }

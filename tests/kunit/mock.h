@@ -45,14 +45,17 @@ struct mock {
 	unsigned int next;   /* slot whose job is the next to get into the engines; 0: none's is */
 	unsigned int leaves; /* slot + 1 that leaves them when any is not VALID any more */
 	unsigned long deaf;  /* bit per value of RESET after which it does not come back */
+	u64 boot_takes;	     /* of CLOCK */
 	bool boots;	     /* the firmware, when it is asked to */
+	bool breaks;	     /* it breaks the protocol whenever a slot is started */
 	int halts;	     /* what the door says that is asked to halt it */
 	/* Whose process writes into its ring when the firmware has looked for the last time. */
 	struct mock_queue *writes_meanwhile;
 
 	/* What they were asked. */
 	unsigned int started[TERN_NSLOTS], stopped[TERN_NSLOTS], aborted[TERN_NSLOTS];
-	unsigned int resets[TERN_RESET_ALL + 1]; /* by what was written to RESET */
+	unsigned int starts, started_as[TERN_NSLOTS]; /* in which order */
+	unsigned int resets[TERN_RESET_ALL + 1];      /* by what was written to RESET */
 	unsigned int boots_seen, suspends, resumes;
 	unsigned int halted; /* by its door */
 	unsigned int stops;  /* times that invalidations were all taken for acknowledged */

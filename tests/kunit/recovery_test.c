@@ -16,7 +16,7 @@ static void look_after(unsigned int ms, unsigned int seconds)
 	mock_set64(TERN_FW_REG_CLOCK, now);
 	tdev->watchdog.beat.at -= seconds * HZ;
 	for (i = 0; i < MOCK_QUEUES; i++)
-		mock_queue(i)->stuck.at -= seconds * HZ;
+		mock_queue(i)->patience.at.at -= seconds * HZ;
 	watchdog_fn(&tdev->watchdog.work.work);
 	mock_settle();
 }
@@ -55,7 +55,7 @@ static void a_job_that_stands_still_dies(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mock->queue[0].died, 0);
 	beat();
 	cycles(1, 2);
-	look_after(1, 0);
+	look_after(2, 0);
 	KUNIT_EXPECT_EQ(test, mock->queue[0].died, -ETIMEDOUT);
 	KUNIT_EXPECT_EQ(test, mock_queue(0)->slot, -1);
 	KUNIT_EXPECT_EQ(test, mock->aborted[0], 1);
@@ -366,7 +366,238 @@ static void what_came_first_is_told(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, tdev->reset.why, "the cause");
 }
 
+/* Whatever the firmware does, with a reset after the other, a job has its limit. */
+static void look_until_it_dies(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < 100 && !mock->queue[0].died; i++)
+		look_after(500, 1);
+}
+
+static void firmware_that_stands_still_costs_the_job(struct kunit *test)
+{
+	mock_hold(0, 0, 0);
+	look_until_it_dies();
+	KUNIT_EXPECT_GT(test, mock->resets[TERN_RESET_MCU], 1);
+	KUNIT_EXPECT_EQ(test, mock->queue[0].died, -ETIMEDOUT);
+}
+
+static void firmware_that_breaks_at_each_start_costs_the_job(struct kunit *test)
+{
+	mock_hold(0, 0, 0);
+	beat();
+	mock->breaks = true;
+	reset_from(TERN_RUNG_FIRMWARE);
+	look_until_it_dies();
+	mock->breaks = false;
+	KUNIT_EXPECT_GT(test, mock->resets[TERN_RESET_MCU], 1);
+	KUNIT_EXPECT_EQ(test, mock->queue[0].died, -ETIMEDOUT);
+}
+
+static void take_away(unsigned int i)
+{
+	mutex_lock(&mock->tdev.slots.lock);
+	tern_slot_leave_locked(mock_queue(i), false);
+	mutex_unlock(&mock->tdev.slots.lock);
+}
+
+static void time_passes(unsigned int ms)
+{
+	u64 now = tern_read64(&mock->tdev, TERN_FW_REG_CLOCK);
+
+	mock_set64(TERN_FW_REG_CLOCK, now + (u64)ms * mock->tdev.timestamp_khz);
+}
+
+/* What others have the engines reset for, however often, does not make a job live for ever. */
+static void resets_of_engines_do_not_keep_a_job(struct kunit *test)
+{
+	unsigned int i;
+
+	mock_hold(0, 0, 0);
+	for (i = 0; i < 100 && !mock->queue[0].died; i++) {
+		beat();
+		time_passes(400);
+		reset_from(TERN_RUNG_ENGINES);
+		look_after(0, 0);
+	}
+	KUNIT_EXPECT_EQ(test, mock->queue[0].died, -ETIMEDOUT);
+	KUNIT_EXPECT_GE(test, i, job_timeout_ms / 400);
+}
+
+static void who_was_there_first_begins_first(struct kunit *test)
+{
+	mock_hold(0, 2, 0);
+	mock_hold(1, 0, 0);
+	mock_hold(2, 1, 0);
+	reset_from(TERN_RUNG_ENGINES);
+	KUNIT_EXPECT_LT(test, mock->started_as[2], mock->started_as[0]);
+	KUNIT_EXPECT_LT(test, mock->started_as[0], mock->started_as[1]);
+}
+
+/* Nobody has looked while it had a slot. */
+static void slots_that_are_soon_lost_count_too(struct kunit *test)
+{
+	unsigned int turns;
+
+	for (turns = 0; turns < job_timeout_ms / 100; turns++) {
+		mock_hold(0, 0, 0);
+		time_passes(100);
+		take_away(0);
+	}
+	mock_hold(0, 0, 0);
+	beat();
+	look_after(0, 0);
+	KUNIT_EXPECT_EQ(test, mock->queue[0].died, 0);
+	look_after(1, 0);
+	KUNIT_EXPECT_EQ(test, mock->queue[0].died, -ETIMEDOUT);
+}
+
+/* Taking turns with others it never has a slot for as long as a job may take. */
+static void slots_that_are_of_no_use_are_not_taken_for_ever(struct kunit *test)
+{
+	unsigned int turns;
+
+	for (turns = 0; turns < 100 && !mock->queue[0].died; turns++) {
+		mock_hold(0, 0, 0);
+		look_after(1, 0);
+		beat();
+		look_after(1000, 0);
+		beat();
+		if (mock_queue(0)->slot >= 0)
+			take_away(0);
+	}
+	KUNIT_EXPECT_EQ(test, mock->queue[0].died, -ETIMEDOUT);
+	KUNIT_EXPECT_GE(test, turns, job_timeout_ms / 1000);
+}
+
+static void who_runs_in_its_turns_lives(struct kunit *test)
+{
+	unsigned int turns;
+
+	for (turns = 0; turns < 100; turns++) {
+		mock_hold(0, 0, 0);
+		look_after(1, 0);
+		beat();
+		look_after(1000, 0);
+		beat();
+		cycles(0, 1); /* nobody looks before it leaves */
+		take_away(0);
+		cycles(0, 0);
+	}
+	KUNIT_EXPECT_EQ(test, mock->queue[0].died, 0);
+}
+
+static void what_a_reset_takes_is_not_the_jobs_time(struct kunit *test)
+{
+	mock_hold(0, 0, 0);
+	beat();
+	look_after(1, 0);
+	beat();
+	look_after(job_timeout_ms - 100, 0);
+	mock->boot_takes = 100ull * job_timeout_ms * mock->tdev.timestamp_khz;
+	reset_from(TERN_RUNG_FIRMWARE);
+	beat();
+	look_after(50, 1);
+	KUNIT_EXPECT_EQ(test, mock->queue[0].died, 0);
+	beat();
+	look_after(50, 0); /* what it took before is */
+	KUNIT_EXPECT_EQ(test, mock->queue[0].died, -ETIMEDOUT);
+}
+
+static void time_without_work_is_not_the_jobs(struct kunit *test)
+{
+	mock_hold(0, 0, 0);
+	mock->queue[0].work = false;
+	beat();
+	look_after(1, 0);
+	mock->queue[0].work = true;
+	beat();
+	look_after(10 * job_timeout_ms, 0);
+	KUNIT_EXPECT_EQ(test, mock->queue[0].died, 0);
+	beat();
+	look_after(job_timeout_ms + 1, 0);
+	KUNIT_EXPECT_EQ(test, mock->queue[0].died, -ETIMEDOUT);
+}
+
+/* One that holds a slot and has no work is started all the same, and that breaks the firmware. */
+static void who_comes_to_broken_firmware_does_not_wait_for_ever(struct kunit *test)
+{
+	unsigned int i;
+
+	mock_hold(0, 0, 0);
+	mock->queue[0].work = false;
+	mock->breaks = true;
+	mock->queue[3].work = true;
+	tern_slot_want(mock_queue(3));
+	reset_from(TERN_RUNG_FIRMWARE);
+	for (i = 0; i < 10 * VAIN_MOST; i++)
+		mock_settle();
+	KUNIT_EXPECT_EQ(test, mock->queue[3].died, -ETIMEDOUT);
+	KUNIT_EXPECT_LE(test, mock->resets[TERN_RESET_MCU], VAIN_MOST);
+	KUNIT_EXPECT_LE(test, mock->resets[TERN_RESET_ALL], VAIN_MOST);
+	KUNIT_EXPECT_FALSE(test, mock->tdev.ready);
+}
+
+static void resets_that_help_nobody_end(struct kunit *test)
+{
+	unsigned int i;
+
+	for (i = 0; i < VAIN_MOST; i++)
+		reset_from(TERN_RUNG_FIRMWARE);
+	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_MCU], VAIN_MOST);
+	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_ALL], 0);
+	for (i = 0; i < VAIN_MOST; i++)
+		reset_from(TERN_RUNG_FIRMWARE);
+	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_ALL], VAIN_MOST);
+	KUNIT_EXPECT_TRUE(test, mock->tdev.ready);
+	reset_from(TERN_RUNG_FIRMWARE);
+	KUNIT_EXPECT_FALSE(test, mock->tdev.ready);
+}
+
+/* SELDOM: with more than a minute in between; else somebody gets on. */
+static void resets_now_and_then(bool seldom)
+{
+	unsigned int i;
+
+	if (!seldom)
+		mock_hold(0, 0, 0);
+	for (i = 0; i < 4 * VAIN_MOST; i++) {
+		if (seldom)
+			mock->tdev.reset.ended -= 2 * msecs_to_jiffies(SOON_MS);
+		else
+			cycles(0, 1);
+		reset_from(TERN_RUNG_FIRMWARE);
+	}
+}
+
+static void resets_that_help_go_on(struct kunit *test)
+{
+	resets_now_and_then(false);
+	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_MCU], 4 * VAIN_MOST);
+	KUNIT_EXPECT_EQ(test, mock->queue[0].died, 0);
+}
+
+static void rare_resets_go_on(struct kunit *test)
+{
+	resets_now_and_then(true);
+	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_MCU], 4 * VAIN_MOST);
+}
+
 static struct kunit_case cases[] = {
+	KUNIT_CASE(resets_of_engines_do_not_keep_a_job),
+	KUNIT_CASE(who_was_there_first_begins_first),
+	KUNIT_CASE(slots_that_are_soon_lost_count_too),
+	KUNIT_CASE(slots_that_are_of_no_use_are_not_taken_for_ever),
+	KUNIT_CASE(who_runs_in_its_turns_lives),
+	KUNIT_CASE(what_a_reset_takes_is_not_the_jobs_time),
+	KUNIT_CASE(time_without_work_is_not_the_jobs),
+	KUNIT_CASE(who_comes_to_broken_firmware_does_not_wait_for_ever),
+	KUNIT_CASE(resets_that_help_nobody_end),
+	KUNIT_CASE(resets_that_help_go_on),
+	KUNIT_CASE(rare_resets_go_on),
+	KUNIT_CASE(firmware_that_stands_still_costs_the_job),
+	KUNIT_CASE(firmware_that_breaks_at_each_start_costs_the_job),
 	KUNIT_CASE(a_job_that_stands_still_dies),
 	KUNIT_CASE(a_job_that_gets_on_lives),
 	KUNIT_CASE(progress_counts_only_where_it_is_made),

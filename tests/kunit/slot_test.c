@@ -127,7 +127,7 @@ static void who_is_found_running_has_a_turn_from_then(struct kunit *test)
 	nobody_has_run();
 	mock_state(1, TERN_SLOT_RUNNING);
 	KUNIT_EXPECT_EQ(test, choose(mock_queue(3)), -1);
-	mock_queue(1)->turn_at = jiffies - LONG_MS * HZ / 1000;
+	mock_queue(1)->turn.at = jiffies - LONG_MS * HZ / 1000;
 	KUNIT_EXPECT_EQ(test, choose(mock_queue(3)), 1);
 }
 
@@ -135,7 +135,7 @@ static void who_is_found_running_has_a_turn_from_then(struct kunit *test)
 static void who_never_runs_leaves_in_the_end(struct kunit *test)
 {
 	nobody_has_run();
-	mock_queue(0)->turn_at = jiffies - 2 * UNUSED_MS * HZ / 1000;
+	mock_queue(0)->turn.at = jiffies - 2 * UNUSED_MS * HZ / 1000;
 	KUNIT_EXPECT_EQ(test, choose(mock_queue(3)), -1);
 	mock_set64(TERN_FW_REG_CLOCK, 2 * UNUSED_MS * mock->tdev.timestamp_khz);
 	KUNIT_EXPECT_EQ(test, choose(mock_queue(3)), 0);
@@ -194,15 +194,17 @@ static void who_does_not_answer_dies_of_it(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_ENGINES], 0);
 }
 
-/* The register takes a slot, whatever the firmware does; the job is lost, the queue is not. */
+/* The register takes a slot, whatever the firmware does; the job is lost, the queue is not. Who
+ * gets the slot then has it from firmware that was reset. */
 static void without_firmware_the_register_helps(struct kunit *test)
 {
 	only_the_first_may_leave();
 	mock->answer = -ETIMEDOUT;
 	mock_queue(3)->priority = DRM_TERN_PRIORITY_HIGH; /* on a slow machine, too, it stays */
 	wants(3);
-	flush_work(&mock->tdev.reset.work);
-	KUNIT_EXPECT_EQ(test, mock_queue(3)->slot, 0);
+	mock->answer = 0;
+	mock_settle();
+	KUNIT_EXPECT_EQ(test, mock_queue(3)->slot, 0); /* it came first */
 	KUNIT_EXPECT_EQ(test, mock->queue[0].died, 0);
 	KUNIT_EXPECT_EQ(test, mock->queue[0].skipped, 1);
 	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_MCU], 1);
@@ -352,7 +354,33 @@ static void firmware_that_does_not_answer_is_asked_once(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_MCU], 1);
 }
 
+static void nobody_gets_a_slot_that_the_firmware_may_still_stop(struct kunit *test)
+{
+	struct tern_device *tdev = &mock->tdev;
+
+	mock_hold(0, 0, 0);
+	mock_hold(1, 1, 0);
+	mock_hold(2, 2, 0);
+	mock->answer = -EPROTO; /* the STOP is in its ring, and it lives */
+	mock_queue(0)->destroyed = true;
+	mock->queue[3].work = true;
+	mutex_lock(&tdev->slots.lock);
+	tern_slot_want(mock_queue(3));
+	look_at_holders(tdev);
+	serve_waiting(tdev);
+	KUNIT_EXPECT_EQ(test, mock->aborted[0], 1);
+	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_MCU], 0);
+	KUNIT_EXPECT_NE(test, tdev->reset.wanted, 0);
+	KUNIT_EXPECT_FALSE(test, mock_control(0) & TERN_SLOT_VALID);
+	mutex_unlock(&tdev->slots.lock);
+	mock->answer = 0;
+	mock_settle();
+	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_MCU], 1);
+	KUNIT_EXPECT_EQ(test, mock_queue(3)->slot, 0);
+}
+
 static struct kunit_case cases[] = {
+	KUNIT_CASE(nobody_gets_a_slot_that_the_firmware_may_still_stop),
 	KUNIT_CASE(a_free_slot_comes_first),
 	KUNIT_CASE(slots_of_users_are_theirs),
 	KUNIT_CASE(the_idle_leave_before_the_busy),

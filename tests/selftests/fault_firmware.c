@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Firmware that stops, or says what is not so. It can cost time, and nothing else. */
 #include <errno.h>
+#include <unistd.h>
 
 #include "selftest_fault.h"
 #include "selftest_sysfs.h"
@@ -104,6 +105,28 @@ static void bad_size(void)
 	lies("fw-bad-size", 0);
 }
 
+/* It boots each time, and fails as soon as it is told of a slot, also of one without work. */
+static void bad_index_for_ever(void)
+{
+	struct context third;
+
+	scene_open(&s);
+	start_endless(&s);
+	host_ask("fw-bad-index on");
+	third = s.a;
+	third.queue = make_queue(s.a.fd, s.a.vm);
+	run_short(&third); /* however that ends */
+	EQUAL(queue_state(third.fd, third.queue).done, 1);
+	for (int i = 0; i < 1200 && !queue_state(s.b.fd, s.b.queue).error; i++)
+		usleep(100000);
+	EQUAL(queue_state(s.b.fd, s.b.queue).error, -ENODEV);
+	EQUAL(queue_state(s.a.fd, s.a.queue).done, queue_state(s.a.fd, s.a.queue).submitted);
+	driver_unbind();
+	host_ask("fw-bad-index off");
+	driver_bind();
+	drop_scene(&s);
+}
+
 static const struct test tests[] = {
 	{"silent", silent},
 	{"silent, and reset by the bus", silent_and_reset_by_the_bus},
@@ -114,6 +137,7 @@ static const struct test tests[] = {
 	{"bad size", bad_size},
 	{"replayed message", replayed_message},
 	{"silent for ever", silent_for_ever},
+	{"bad index, for ever", bad_index_for_ever},
 };
 
 int main(void)

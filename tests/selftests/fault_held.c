@@ -257,6 +257,8 @@ static void all_but_one_go_on(const char *fault)
 {
 	hold();
 	host_ask("%s", fault);
+	/* Rung for before that, the other would be in the engines, and this one saved. */
+	await_reset(s.b.fd, s.resets);
 	ring_in_the_middle();
 	check_told(0, -ENODATA);
 	done_at_last(&h.user, DATA_VA + VALUE);

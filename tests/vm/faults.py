@@ -66,10 +66,12 @@ FAULTS = {
         "replayed message": [BROKE],
         "silent for ever": [STOPPED, NOT_STARTED, r"reset of everything: ", NOT_STARTED,
                             r"no reset helps: the device is switched off"],
+        "bad index, for ever": [r"no reset helps: the device is switched off"],
     },
     "fault_resets": {
-        "work and a reset of everything": [EVERYTHING],
-        "work and a reset of the firmware": [STOPPED],
+        "work and a reset of everything": [],
+        "work and a reset of the firmware": [],
+        "restarted, but not for ever": [EVERYTHING] * 9,
         "waiters": [EVERYTHING],
         "waiters of user-owned queues": [EVERYTHING],
         "opened while others wait": [],
@@ -112,6 +114,11 @@ MAY_SAY = {
     # Who finds it first: the watchdog, or who unmaps. Then no firmware starts, on any rung.
     "no acknowledgement ever": rf"{STOPPED}|{NOT_STARTED}|reset of \w+: an invalidation was not acknowledged"
                                "|reset of everything: the firmware stopped",
+    # How often, and what it is that is refused by firmware that answers nothing.
+    "bad index, for ever": r"reset of \w+: the firmware (broke the protocol|takes no messages)",
+    # How often, until only the urgent one is in the engines.
+    "work and a reset of everything": EVERYTHING,
+    "work and a reset of the firmware": STOPPED,
     # Who finds it first: the watchdog, or who asks the firmware to save what runs.
     "silent, and reset by the bus": STOPPED,
     # What the firmware reads first: that it is to sleep, or something else.

@@ -52,8 +52,8 @@
  * - 0: done, everything it wrote is visible
  * - -EIO: it faulted, see drm_tern_queue_state::fault
  * - -ETIME: it used up its step budget
- * - -ETIMEDOUT: it made no progress, or did not answer preemption
- * - -ENODATA: it was running when the device was reset for another's sake, and could not go on
+ * - -ETIMEDOUT: it made no progress, whatever was reset, or did not answer preemption
+ * - -ENODATA: a reset, or a sleep, found it running and not saved, and it was not to be restarted
  * - -ECANCELED: it had not begun when its queue died or was destroyed
  * - -ENODEV: the device went away
  *
@@ -712,8 +712,9 @@ struct drm_tern_event {
 /* ---- Jobs ------------------------------------------------------------------------------ */
 
 /**
- * DRM_TERN_JOB_RESTARTABLE - May be run again from its start if a reset interrupts it: it
- * overwrites nothing it reads. Without it such a job ends with -ENODATA.
+ * DRM_TERN_JOB_RESTARTABLE - May be run again from its start if it is interrupted and cannot be
+ * saved, as by a reset: it overwrites nothing it reads. Without it, or the ninth time, such a job
+ * ends with -ENODATA.
  */
 #define DRM_TERN_JOB_RESTARTABLE (1u << 0)
 
