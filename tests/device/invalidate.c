@@ -19,7 +19,8 @@ static void *late_write(void *arg)
 	uint64_t len = sizeof(uint64_t);
 	uint64_t *host;
 
-	usleep(20000); /* long enough for the kernel to have released the page */
+	/* Long enough for the kernel to have released the page, and for who is told of that. */
+	usleep(500000);
 	host = dma_allowed(l->m) ? memory_at(&l->m->memory, l->at.bus, &len, true) : NULL;
 	/* In the log like any other: whoever reads it has to find out by himself. */
 	model_log(l->m, "%s %u w %#llx %#llx\n", host ? "touch" : "refused", l->asid,
