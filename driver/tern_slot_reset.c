@@ -89,6 +89,7 @@ static void note(struct tern_runqueue *queue)
 	struct tern_device *tdev = queue->tdev;
 	enum tern_slot_state state;
 
+	tern_patience_pause(queue);
 	tern_slot_count_cycles(queue);
 	state = tern_slot_state(tdev, queue->slot);
 	/* Still so if the reset before this one left it there: its slot was taken then. */
@@ -157,15 +158,6 @@ static void count_all(struct tern_device *tdev)
 		tern_patience_reset(queue);
 }
 
-static void pause_all(struct tern_device *tdev)
-{
-	struct tern_runqueue *queue;
-	unsigned int slot;
-
-	tern_for_each_holder(tdev, slot, queue)
-		tern_patience_pause(queue);
-}
-
 /* If it is to be reset. What it has said can still be read. */
 static void stop_firmware(struct tern_device *tdev)
 {
@@ -186,7 +178,6 @@ void tern_slots_before_reset(struct tern_device *tdev, enum tern_rung rung)
 {
 	if (rung >= TERN_RUNG_FIRMWARE)
 		stop_firmware(tdev);
-	pause_all(tdev);
 	note_all(tdev);
 	shut_all(tdev, false);
 	shut_all(tdev, true);
@@ -203,7 +194,6 @@ void tern_slots_before_reset(struct tern_device *tdev, enum tern_rung rung)
  */
 void tern_slots_before_sleep(struct tern_device *tdev)
 {
-	pause_all(tdev);
 	note_all(tdev);
 	shut_all(tdev, true);
 }
