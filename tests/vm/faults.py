@@ -146,7 +146,7 @@ def by_mark(console):
     return parts
 
 
-def judge_log(complaints, expected, may_say):
+def judge_log(complaints, expected, may_say=None):
     """What is there and should not be, and what is missing; MAY_SAY: what may be there besides."""
     left, wrong = list(complaints), []
     for sentence in expected:
