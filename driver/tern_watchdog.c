@@ -86,7 +86,8 @@ static void check_heartbeat(struct tern_device *tdev)
 
 /*
  * Grows while a slot gets on: cycles, which a device may count as late as when the job leaves the
- * engines, and what the job that is in them has completed. The firmware can write neither.
+ * engines, and what the job that is in them has completed. The firmware can write neither, nor have
+ * a job in the engines that carries out nothing there: PREEMPT lets it do one command.
  */
 static u64 progress(struct tern_runqueue *queue)
 {

@@ -78,6 +78,7 @@ START_TEST(no_end_through_a_closed_gate)
 	const struct gate *g = &gates[_i % NGATES];
 	unsigned char *before;
 
+	tern_emit_op(&e.code, TERN_OP_NOP); /* PREEMPT comes after the first command */
 	prepare(0);
 	begin_hung();
 	g->close(&h);

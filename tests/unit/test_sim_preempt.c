@@ -240,6 +240,36 @@ START_TEST(each_preemption_has_patience_of_its_own)
 }
 END_TEST
 
+static enum tern_sim_attend ask_at_once(void *ctx)
+{
+	(void)ctx;
+	return TERN_SIM_PREEMPT;
+}
+
+/* Else firmware that does nothing but that keeps a job for ever, and its budget is never used. */
+START_TEST(who_is_preempted_at_once_gets_on)
+{
+	static const volatile int always = 1;
+	const unsigned int turns = 100, commands = 2 * turns + 4;
+	uint64_t steps;
+
+	loop_between_yields(turns, false);
+	run_every(0);
+	steps = e.run.counters.steps;
+	e.run.stop = &always;
+	e.run.attend = ask_at_once;
+	e.run.save = save;
+	preempt_count = 0;
+	do {
+		ck_assert_int_eq(tern_sim_run(e.sim, &e.run), 0);
+		e.run.resume = true;
+	} while (e.run.preempted && ++preempt_count < 2 * commands);
+	ck_assert_uint_lt(preempt_count, commands);
+	ck_assert_uint_gt(preempt_count, turns);
+	ck_assert_uint_eq(e.run.counters.steps, steps);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("sim_preempt");
@@ -257,6 +287,7 @@ int main(void)
 	tcase_add_test(t, far_yield_is_not);
 	tcase_add_test(t, yield_behind_slow_loads_is_far);
 	tcase_add_test(t, each_preemption_has_patience_of_its_own);
+	tcase_add_test(t, who_is_preempted_at_once_gets_on);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);

@@ -104,7 +104,8 @@ enum tern_slot_command {
  * PREEMPT and ABORT of a slot that is not RUNNING end at once and do nothing. A ring that
  * cannot be read, or says nonsense, faults its slot. RUN ends when the job is in the
  * engines; TERN_EVENT_JOB comes when it has left them. A job that ends while PREEMPT drains
- * it has ended: nothing is saved, and both events come.
+ * it has ended: nothing is saved, and both events come. PREEMPT lets a job carry out one command
+ * since its RUN: what is in the engines gets on, and its budget ends, however often it is asked.
  */
 enum tern_power {
 	TERN_POWER_OFF, /* SPM is lost; only while no slot is RUNNING */

@@ -159,6 +159,7 @@ struct tern_sim {
 
 	/* Preemption. */
 	bool yields;		     /* the job has executed a YIELD */
+	uint64_t entered;	     /* steps it had done when it got into the engines */
 	uint64_t patience;	     /* cycle at which the CP no longer looks for one; or 0 */
 	struct tern_counters before; /* of a resumed job */
 

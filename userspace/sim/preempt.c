@@ -114,6 +114,9 @@ int sim_attend(struct tern_sim *s, struct sim_slot *slot)
 		return 0;
 	if (slot->op == TERN_OP_YIELD)
 		return preempt_at_yield(s, slot);
+	/* However soon it is asked again, a job that gets into the engines gets on. */
+	if (s->steps == s->entered)
+		return 0;
 	return patient(s) ? 0 : preempt(s, TERN_SAVE_ENGINES);
 }
 
@@ -165,7 +168,7 @@ static void restore_tile(struct tern_sim *s, struct sim_tile *t, const struct te
 
 static void restore_cp(struct tern_sim *s, const struct tern_save_area *a)
 {
-	s->steps = s->budget - a->steps_left;
+	s->steps = s->entered = s->budget - a->steps_left;
 	s->pc = a->pc;
 	s->mark = a->mark;
 	s->depth = a->depth;

@@ -158,7 +158,7 @@ static void reset(struct tern_sim *s, struct tern_sim_run *run)
 {
 	s->run = run;
 	s->budget = run->job.budget ? run->job.budget : TERN_DEFAULT_BUDGET;
-	s->steps = 0;
+	s->steps = s->entered = 0;
 	s->dispatched = 0;
 	s->cp_cycles = s->cp_jumps = 0;
 	s->pc = 0;

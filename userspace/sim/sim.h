@@ -29,8 +29,9 @@ struct tern_sim_mem {
 enum tern_sim_attend {
 	TERN_SIM_GO_ON,
 	TERN_SIM_ABORT, /* it ends with an ABORT fault */
-	/* It stops, and `save` holds what goes on later. A program that yields now and then
-	 * goes on to its next YIELD if that is near, and attend() is called again meanwhile. */
+	/* It stops, but for the first command of a run, and `save` holds what goes on later. A
+	 * program that yields now and then goes on to its next YIELD if that is near, and attend()
+	 * is called again meanwhile. */
 	TERN_SIM_PREEMPT,
 };
 
