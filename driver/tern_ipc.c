@@ -105,7 +105,8 @@ static int send(struct tern_device *tdev, enum tern_fw_request type, u32 slot, u
  * @arg0: As the request says
  * @arg1: As the request says
  *
- * A reply that is not OK restarts the firmware, except to SLOT_STOP.
+ * A reply that is not OK restarts the firmware, except to SLOT_STOP, and to what was under way at a
+ * tern_ipc_pardon().
  *
  * Return: 0 or a negative errno
  */
@@ -113,6 +114,24 @@ int tern_ipc_send(struct tern_device *tdev, enum tern_fw_request type, u32 slot,
 		  u64 arg1)
 {
 	return send(tdev, type, slot, arg0, arg1, NULL);
+}
+
+/**
+ * tern_ipc_pardon() - Slots are taken that the firmware has yet to read about: it may say so
+ * @tdev: Device
+ *
+ * None of the requests that are under way need be answered by OK.
+ */
+void tern_ipc_pardon(struct tern_device *tdev)
+{
+	struct tern_ipc *ipc = &tdev->ipc;
+	unsigned long flags;
+	u32 i;
+
+	spin_lock_irqsave(&ipc->lock, flags);
+	for (i = ipc->answered; i != ipc->write; i++)
+		__set_bit(i & (TERN_TO_FW_COUNT - 1), ipc->may_fail);
+	spin_unlock_irqrestore(&ipc->lock, flags);
 }
 
 static bool forget_call(struct tern_ipc *ipc, struct tern_ipc_call *call)

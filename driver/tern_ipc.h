@@ -48,7 +48,7 @@ struct tern_ipc {
 	int error;
 	/** @call: Who waits for the reply to request i, at i modulo count */
 	struct tern_ipc_call *call[TERN_TO_FW_COUNT];
-	/** @may_fail: Nobody waits for reply i, and it need not say OK */
+	/** @may_fail: If nobody waits for reply i, it need not say OK */
 	DECLARE_BITMAP(may_fail, TERN_TO_FW_COUNT);
 };
 
@@ -60,6 +60,7 @@ int tern_ipc_send(struct tern_device *tdev, enum tern_fw_request type, u32 slot,
 		  u64 arg1);
 int tern_ipc_ask(struct tern_device *tdev, enum tern_fw_request type, u32 slot, u64 arg0,
 		 u64 arg1, struct tern_message *reply);
+void tern_ipc_pardon(struct tern_device *tdev);
 void tern_ipc_receive(struct tern_device *tdev);
 
 #endif /* TERN_IPC_H */

@@ -142,13 +142,15 @@ struct tern_runqueue {
 	/** @wait: Woken whenever one of the above changes */
 	wait_queue_head_t wait;
 
-	/** @wait_node: In struct tern_slots.waiting while it wants a slot */
+	/** @wait_node: In struct tern_slots.waiting, or tern_user.waiting, while it wants a slot */
 	struct list_head wait_node;
-	/** @waits_since: When it began to want one, in jiffies */
+	/** @ticket: Lower than those of who came later; 0: it wants none. With wait_lock */
+	u64 ticket;
+	/** @waits_since: When it got that, in jiffies */
 	unsigned long waits_since;
 	/** @turn: When it got its slot, was found to run there, or a reset was over */
 	struct tern_since turn;
-	/** @tenure: How many had got one before, and itself: who was there first begins first */
+	/** @tenure: Whose is lowest begins first after a reset, as a rule who got its slot first */
 	u64 tenure;
 	/** @ran: It has been in the engines since, or never will be. With struct tern_slots.lock */
 	bool ran;

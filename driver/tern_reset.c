@@ -265,6 +265,17 @@ void tern_reset_request(struct tern_device *tdev, enum tern_rung rung, const cha
 }
 
 /**
+ * tern_reset_ahead() - Is the firmware about to be reset, or more?
+ * @tdev: Device
+ *
+ * Return: true if so
+ */
+bool tern_reset_ahead(struct tern_device *tdev)
+{
+	return READ_ONCE(tdev->reset.wanted) & ~BIT(TERN_RUNG_ENGINES);
+}
+
+/**
  * tern_device_start() - First start of a device that was found
  * @tdev: Device; the bus core's lock of it is held, as in a probe
  *

@@ -49,6 +49,7 @@ struct tern_reset {
 
 void tern_reset_init(struct tern_device *tdev);
 void tern_reset_request(struct tern_device *tdev, enum tern_rung rung, const char *why);
+bool tern_reset_ahead(struct tern_device *tdev);
 int tern_device_start(struct tern_device *tdev);
 int tern_bus_off(struct tern_device *tdev);
 int tern_bus_on(struct tern_device *tdev);

@@ -196,30 +196,56 @@ static bool give_slot(struct tern_runqueue *queue)
 /* ---- Who waits ----------------------------------------------------------------- */
 
 /* Behind which entry: almost always the last one, and that of the list if none came before. */
-static struct list_head *place_of(struct tern_slots *slots, unsigned long since)
+static struct list_head *place_of(struct list_head *list, u64 ticket)
 {
 	struct tern_runqueue *queue;
 
-	list_for_each_entry_reverse(queue, &slots->waiting, wait_node)
-		if (time_before(queue->waits_since, since))
+	list_for_each_entry_reverse(queue, list, wait_node)
+		if (queue->ticket < ticket)
 			return &queue->wait_node;
-	return &slots->waiting;
+	return list;
 }
 
-/* AGAIN: it has waited before, and is not behind those who came since. */
-static void add_waiting(struct tern_runqueue *queue, bool again)
+/**
+ * tern_slot_wait() - A queue waits for a slot, and is not behind those who came since it does
+ * @queue: Queue; struct tern_slots.wait_lock is held
+ * @list: Of those who wait, by their tickets
+ */
+void tern_slot_wait(struct tern_runqueue *queue, struct list_head *list)
+{
+	lockdep_assert_held(&queue->tdev->slots.wait_lock);
+	if (!queue->ticket) {
+		queue->ticket = ++queue->tdev->slots.tickets;
+		queue->waits_since = jiffies;
+	}
+	if (list_empty(&queue->wait_node)) {
+		tern_queue_get(queue);
+		list_add(&queue->wait_node, place_of(list, queue->ticket));
+	}
+}
+
+/**
+ * tern_slot_wait_over() - A queue that was taken out of its list has a slot, or needs none
+ * @queue: Queue; it goes on waiting if it has been put there again meanwhile
+ */
+void tern_slot_wait_over(struct tern_runqueue *queue)
 {
 	struct tern_slots *slots = &queue->tdev->slots;
 	unsigned long flags;
 
 	spin_lock_irqsave(&slots->wait_lock, flags);
-	if (list_empty(&queue->wait_node)) {
-		tern_queue_get(queue);
-		if (!again)
-			queue->waits_since = jiffies;
-		list_add(&queue->wait_node, again ? place_of(slots, queue->waits_since) :
-						    slots->waiting.prev);
-	}
+	if (list_empty(&queue->wait_node))
+		queue->ticket = 0;
+	spin_unlock_irqrestore(&slots->wait_lock, flags);
+}
+
+static void add_waiting(struct tern_runqueue *queue)
+{
+	struct tern_slots *slots = &queue->tdev->slots;
+	unsigned long flags;
+
+	spin_lock_irqsave(&slots->wait_lock, flags);
+	tern_slot_wait(queue, &slots->waiting);
 	spin_unlock_irqrestore(&slots->wait_lock, flags);
 }
 
@@ -231,7 +257,7 @@ static void add_waiting(struct tern_runqueue *queue, bool again)
  */
 void tern_slot_want(struct tern_runqueue *queue)
 {
-	add_waiting(queue, false);
+	add_waiting(queue);
 	tern_slots_kick(queue->tdev);
 }
 
@@ -270,10 +296,13 @@ static void serve_waiting(struct tern_device *tdev)
 	while ((queue = pop(slots, &list))) {
 		if (queue->destroyed || !tdev->ready) {
 			tern_slot_end_locked(queue, tdev->ready ? -ECANCELED : -ENODEV);
+			tern_slot_wait_over(queue);
 		} else if (tdev->pm.asleep) {
-			add_waiting(queue, true); /* until it wakes */
-		} else if (!give_slot(queue)) {
-			add_waiting(queue, true);
+			add_waiting(queue); /* until it wakes */
+		} else if (give_slot(queue)) {
+			tern_slot_wait_over(queue);
+		} else {
+			add_waiting(queue);
 			again = true;
 		}
 		tern_queue_put(queue);

@@ -32,10 +32,12 @@ struct tern_slots {
 	unsigned int count;
 	/** @user_first: The first of those that are for user-owned queues */
 	unsigned int user_first;
-	/** @tenures: Slots given so far */
+	/** @tenures: The last struct tern_runqueue.tenure */
 	u64 tenures;
-	/** @wait_lock: Protects @waiting */
+	/** @wait_lock: Protects @waiting, and struct tern_user.waiting */
 	spinlock_t wait_lock;
+	/** @tickets: Given so far to queues that want a slot */
+	u64 tickets;
 	/** @waiting: Queues that have work and no slot, in the order they came */
 	struct list_head waiting;
 	/** @work: Faults, departures, and giving slots to those who wait */
@@ -65,6 +67,8 @@ void tern_slots_init(struct tern_device *tdev);
 void tern_slots_kick(struct tern_device *tdev);
 void tern_slots_collect(struct tern_device *tdev);
 void tern_slots_barrier(struct tern_device *tdev);
+void tern_slot_wait(struct tern_runqueue *queue, struct list_head *list);
+void tern_slot_wait_over(struct tern_runqueue *queue);
 void tern_slot_want(struct tern_runqueue *queue);
 void tern_slots_fail(struct tern_device *tdev);
 struct tern_runqueue *tern_slot_holder(struct tern_device *tdev, unsigned int slot);

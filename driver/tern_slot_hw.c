@@ -137,18 +137,13 @@ void tern_slot_start(struct tern_device *tdev, unsigned int slot)
 		tern_reset_request(tdev, TERN_RUNG_FIRMWARE, "the firmware takes no messages");
 }
 
-/* Firmware that did not answer need not be asked again before it is reset: it costs seconds. */
-static bool given_up(struct tern_device *tdev)
-{
-	return READ_ONCE(tdev->reset.wanted) & ~BIT(TERN_RUNG_ENGINES);
-}
-
 static int ask_to_stop(struct tern_device *tdev, unsigned int slot, u64 how)
 {
 	struct tern_message reply;
 	int ret;
 
-	if (given_up(tdev))
+	/* Firmware that did not answer need not be asked again: it costs seconds. */
+	if (tern_reset_ahead(tdev))
 		return -ETIMEDOUT;
 	ret = tern_ipc_ask(tdev, TERN_FW_SLOT_STOP, slot, how, 0, &reply);
 	if (ret && ret != -ENODEV)

@@ -148,14 +148,17 @@ static void note_who_got_in(struct tern_device *tdev)
 			note_if_it_got_in(queue);
 }
 
-/* Whom the firmware has served in its life, and whom not. */
+/* Whom the firmware has served in its life, and whom not; who was in the engines is behind all. */
 static void count_all(struct tern_device *tdev)
 {
 	struct tern_runqueue *queue;
 	unsigned int slot;
 
-	tern_for_each_holder(tdev, slot, queue)
+	tern_for_each_holder(tdev, slot, queue) {
 		tern_patience_reset(queue);
+		if (queue->interrupted)
+			queue->tenure = ++tdev->slots.tenures;
+	}
 }
 
 /* If it is to be reset. What it has said can still be read. */
@@ -178,6 +181,8 @@ void tern_slots_before_reset(struct tern_device *tdev, enum tern_rung rung)
 {
 	if (rung >= TERN_RUNG_FIRMWARE)
 		stop_firmware(tdev);
+	else
+		tern_ipc_pardon(tdev);
 	note_all(tdev);
 	shut_all(tdev, false);
 	shut_all(tdev, true);
@@ -276,8 +281,9 @@ static struct tern_runqueue *next_by_tenure(struct tern_device *tdev, u64 after)
  * @rung: Of the reset: from TERN_RUNG_FIRMWARE on the firmware has booted again and knows no slots,
  *	from TERN_RUNG_POWER on slot registers were lost
  *
- * In the order in which they got their slots: the firmware begins with who is started first, and
- * whoever costs one reset after the other is not always before those who have not run yet.
+ * In the order in which they got their slots, and last who was in the engines when the firmware was
+ * reset: among equals it begins with who is started first, and whoever costs one reset after the
+ * other is not always before those who have not run yet.
  */
 void tern_slots_after_reset(struct tern_device *tdev, enum tern_rung rung)
 {

@@ -18,11 +18,6 @@
 
 /* How long priority counts among those who wait. */
 #define PATIENCE_MS 1000
-/*
- * Of CLOCK: who has not been in the engines by then is not going to be, whatever its ring says.
- * The firmware's word is STARVATION_US and two slices for each that starves, see its README.
- */
-#define UNUSED_MS 1000
 
 /**
  * tern_turn_patience_over() - Has a queue waited for so long that its priority no longer counts?
@@ -51,17 +46,32 @@ static bool older_than(struct tern_runqueue *queue, unsigned int ms)
 	return time_after_eq(jiffies, queue->turn.at + msecs_to_jiffies(ms));
 }
 
+/*
+ * Of CLOCK: who has not been in the engines by then is not going to be, whatever its ring says.
+ * The firmware's word, see its README: STARVATION + 2 n (SLICE + time of a preemption). Under two
+ * seconds, unless somebody sets preempt_us.
+ */
+static unsigned int unused_ms(struct tern_device *tdev)
+{
+	const u32 *us = tdev->fw.param;
+
+	return (us[TERN_FW_PARAM_STARVATION_US] + 2 * tdev->slots.count *
+		(us[TERN_FW_PARAM_SLICE_US] + us[TERN_FW_PARAM_PREEMPT_US])) / USEC_PER_MSEC;
+}
+
 /* A device may count cycles as late as when a job leaves the engines: who is in them begins now. */
 static void look(struct tern_runqueue *queue)
 {
+	unsigned int unused = unused_ms(queue->tdev);
+
 	tern_slot_count_cycles(queue);
 	if (queue->counted) {
 		queue->ran = true;
 	} else if (tern_slot_state(queue->tdev, queue->slot) == TERN_SLOT_RUNNING) {
 		queue->ran = true;
 		tern_since_now(queue->tdev, &queue->turn);
-	} else if (older_than(queue, UNUSED_MS)) { /* by the wall; CLOCK is no faster */
-		queue->ran = tern_longer_than(queue->tdev, &queue->turn, UNUSED_MS);
+	} else if (older_than(queue, unused)) { /* by the wall; CLOCK is no faster */
+		queue->ran = tern_longer_than(queue->tdev, &queue->turn, unused);
 	}
 }
 
@@ -125,7 +135,8 @@ static bool turn_is_over(struct tern_runqueue *queue, struct tern_runqueue *othe
  * tern_turn_choose_locked() - Find a slot for a queue
  * @queue: Queue that waits; struct tern_slots.lock is held, and tern_turns_look_locked() was called
  *
- * None of which living firmware may have a STOP yet: it would take that for the new holder's.
+ * None of which living firmware may have a STOP yet: it would take that for the new holder's. And
+ * nobody's, when the firmware is about to be reset: who got it would not be started before that.
  *
  * Return: a free slot, one whose holder is idle, or the one that was held for longest; or -1
  */
@@ -145,6 +156,8 @@ int tern_turn_choose_locked(struct tern_runqueue *queue)
 			continue;
 		if (!other)
 			return slot;
+		if (tern_reset_ahead(tdev))
+			continue;
 		works = tern_queue_has_work(other);
 		if (works && (!best_works || !turn_is_over(queue, other)))
 			continue;

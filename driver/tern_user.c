@@ -111,27 +111,6 @@ void tern_user_zap_all(struct tern_device *tdev)
 
 /* ---- Slots ------------------------------------------------------------------------ */
 
-/* @again: still the first of its like, and has waited for as long as before. */
-static void wait_for_turn(struct tern_runqueue *queue, bool again)
-{
-	struct tern_device *tdev = queue->tdev;
-	unsigned long flags;
-
-	spin_lock_irqsave(&tdev->slots.wait_lock, flags);
-	/* Of a device that has failed nobody looks at the list any more. */
-	if (tdev->ready && list_empty(&queue->wait_node)) {
-		tern_queue_get(queue);
-		if (again) {
-			list_add(&queue->wait_node, &tdev->user.waiting);
-		} else {
-			queue->waits_since = jiffies;
-			list_add_tail(&queue->wait_node, &tdev->user.waiting);
-		}
-	}
-	spin_unlock_irqrestore(&tdev->slots.wait_lock, flags);
-	queue_delayed_work(tdev->cleanup_wq, &tdev->user.work, msecs_to_jiffies(TERN_TURN_MS));
-}
-
 /**
  * tern_user_want() - A queue has lost its slot and still has work, or was rung for
  * @queue: User-owned queue
@@ -140,7 +119,15 @@ static void wait_for_turn(struct tern_runqueue *queue, bool again)
  */
 void tern_user_want(struct tern_runqueue *queue)
 {
-	wait_for_turn(queue, false);
+	struct tern_device *tdev = queue->tdev;
+	unsigned long flags;
+
+	spin_lock_irqsave(&tdev->slots.wait_lock, flags);
+	/* Of a device that has failed nobody looks at the list any more. */
+	if (tdev->ready)
+		tern_slot_wait(queue, &tdev->user.waiting);
+	spin_unlock_irqrestore(&tdev->slots.wait_lock, flags);
+	queue_delayed_work(tdev->cleanup_wq, &tdev->user.work, msecs_to_jiffies(TERN_TURN_MS));
 }
 
 /*
@@ -254,8 +241,10 @@ static void serve(struct tern_device *tdev)
 		look(tdev);
 	while (goes_on && left-- && !READ_ONCE(tdev->pm.asleep) && (queue = pop_waiting(tdev))) {
 		goes_on = !tdev->ready || give_turn(queue);
-		if (!goes_on)
-			wait_for_turn(queue, true);
+		if (goes_on)
+			tern_slot_wait_over(queue);
+		else
+			tern_user_want(queue);
 		tern_queue_put(queue);
 	}
 }

@@ -30,7 +30,10 @@ struct tern_patience {
 	struct tern_since at;
 	/** @watched: It does */
 	bool watched;
-	/** @resets: Of the firmware that it had work in, one after the other, without getting on */
+	/**
+	 * @resets: Of the firmware that it had work in, one after the other, without getting on;
+	 * but for those that followed from one of the engines
+	 */
 	u8 resets;
 	/** @stood: What has counted since it got on: ticks of CLOCK, jiffies */
 	struct tern_since stood;

@@ -2,9 +2,10 @@
 /* Messages: who waits for firmware that breaks the protocol, and who asks it then. */
 
 /* To the other suites mock.c is the firmware: what is tried here has names of its own. */
-#define tern_ipc_ask   tried_ipc_ask
-#define tern_ipc_send  tried_ipc_send
-#define tern_ipc_close tried_ipc_close
+#define tern_ipc_ask	tried_ipc_ask
+#define tern_ipc_send	tried_ipc_send
+#define tern_ipc_close	tried_ipc_close
+#define tern_ipc_pardon tried_ipc_pardon
 #include "mock.h"
 
 #include "tern_ipc.c"
@@ -35,16 +36,23 @@ static void asks(struct kunit *test, struct tern_ipc_call *call)
 	KUNIT_ASSERT_EQ(test, send(&mock->tdev, TERN_FW_SLOT_STOP, 0, 0, 0, call), 0);
 }
 
-/* The firmware's first message. */
-static void replies(u32 request, u64 value)
+/* Message AT of the firmware. */
+static void says(u32 at, u32 request, enum tern_fw_status status, u64 value)
 {
-	to_host->message[0] = (struct tern_fw_message){
+	to_host->message[at] = (struct tern_fw_message){
 		.type = cpu_to_le16(TERN_FW_EVENT_REPLY),
+		.status = cpu_to_le16(status),
 		.reply_to = cpu_to_le32(request),
 		.arg = {cpu_to_le64(value)},
 	};
-	to_host->write = cpu_to_le32(1);
+	to_host->write = cpu_to_le32(at + 1);
 	tern_ipc_receive(&mock->tdev);
+}
+
+/* The firmware's first message. */
+static void replies(u32 request, u64 value)
+{
+	says(0, request, TERN_FW_STATUS_OK, value);
 }
 
 static void expect_broken(struct kunit *test, struct tern_ipc_call *call)
@@ -128,7 +136,22 @@ static void a_reset_that_was_forgotten_is_asked_for_again(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_MCU], 2);
 }
 
+/* The engines are reset, and the slot is not VALID when the firmware reads of it. */
+static void a_start_may_fail_when_slots_are_taken(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, tern_ipc_send(&mock->tdev, TERN_FW_SLOT_START, 0, 0, 0), 0);
+	tern_ipc_pardon(&mock->tdev);
+	says(0, 0, TERN_FW_STATUS_STATE, 0);
+	mock_settle();
+	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_MCU], 0);
+	KUNIT_EXPECT_EQ(test, tern_ipc_send(&mock->tdev, TERN_FW_SLOT_START, 0, 0, 0), 0);
+	says(1, 1, TERN_FW_STATUS_STATE, 0);
+	mock_settle();
+	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_MCU], 1);
+}
+
 static struct kunit_case cases[] = {
+	KUNIT_CASE(a_start_may_fail_when_slots_are_taken),
 	KUNIT_CASE(a_reset_that_was_forgotten_is_asked_for_again),
 	KUNIT_CASE(who_asked_has_the_reply),
 	KUNIT_CASE(a_write_index_that_cannot_be_ends_the_wait),

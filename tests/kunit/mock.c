@@ -257,6 +257,11 @@ void tern_queue_collect(struct tern_runqueue *queue)
 void tern_save_clear(struct tern_bo *bo)
 {
 }
+void tern_ipc_pardon(struct tern_device *tdev)
+{
+	mock->pardons++;
+}
+
 void tern_ipc_close(struct tern_device *tdev)
 {
 }
@@ -385,6 +390,7 @@ int mock_init(struct kunit *test)
 	tern_watchdog_init(tdev);
 	tdev->slots.count = MOCK_SLOTS;
 	tdev->slots.user_first = MOCK_SLOTS - 1;
+	tdev->fw.param[TERN_FW_PARAM_STARVATION_US] = 1000000;
 	for (i = 0; i < MOCK_QUEUES; i++)
 		queue_init(&mock->queue[i], i);
 	return 0;

@@ -57,6 +57,7 @@ struct mock {
 	unsigned int starts, started_as[TERN_NSLOTS]; /* in which order */
 	unsigned int resets[TERN_RESET_ALL + 1];      /* by what was written to RESET */
 	unsigned int boots_seen, suspends, resumes;
+	unsigned int pardons;
 	unsigned int halted; /* by its door */
 	unsigned int stops;  /* times that invalidations were all taken for acknowledged */
 	bool master;

@@ -433,6 +433,23 @@ static void who_was_there_first_begins_first(struct kunit *test)
 	reset_from(TERN_RUNG_ENGINES);
 	KUNIT_EXPECT_LT(test, mock->started_as[2], mock->started_as[0]);
 	KUNIT_EXPECT_LT(test, mock->started_as[0], mock->started_as[1]);
+	/* What the firmware has yet to read is of slots that it finds not VALID. */
+	KUNIT_EXPECT_EQ(test, mock->pardons, 1);
+	reset_from(TERN_RUNG_FIRMWARE);
+	KUNIT_EXPECT_EQ(test, mock->pardons, 1);
+}
+
+/* What it runs may be why its firmware is reset each time. */
+static void who_was_in_the_engines_begins_last(struct kunit *test)
+{
+	mock_hold(0, 0, 0);
+	mock_hold(1, 1, 0);
+	mock_hold(2, 2, 0);
+	mock_state(0, TERN_SLOT_RUNNING);
+	mock_state(1, TERN_SLOT_SAVED);
+	reset_from(TERN_RUNG_FIRMWARE);
+	KUNIT_EXPECT_LT(test, mock->started_as[1], mock->started_as[2]);
+	KUNIT_EXPECT_LT(test, mock->started_as[2], mock->started_as[0]);
 }
 
 /* Nobody has looked while it had a slot. */
@@ -587,6 +604,7 @@ static void rare_resets_go_on(struct kunit *test)
 static struct kunit_case cases[] = {
 	KUNIT_CASE(resets_of_engines_do_not_keep_a_job),
 	KUNIT_CASE(who_was_there_first_begins_first),
+	KUNIT_CASE(who_was_in_the_engines_begins_last),
 	KUNIT_CASE(slots_that_are_soon_lost_count_too),
 	KUNIT_CASE(slots_that_are_of_no_use_are_not_taken_for_ever),
 	KUNIT_CASE(who_runs_in_its_turns_lives),

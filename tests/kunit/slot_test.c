@@ -134,10 +134,17 @@ static void who_is_found_running_has_a_turn_from_then(struct kunit *test)
 /* What a ring says to no purpose keeps a slot for a while only; of the time that the device had. */
 static void who_never_runs_leaves_in_the_end(struct kunit *test)
 {
+	u32 *us = mock->tdev.fw.param, khz = mock->tdev.timestamp_khz;
+
 	nobody_has_run();
-	mock_queue(0)->turn.at = jiffies - 2 * UNUSED_MS * HZ / 1000;
+	us[TERN_FW_PARAM_STARVATION_US] = 100000;
+	us[TERN_FW_PARAM_SLICE_US] = 2000;
+	us[TERN_FW_PARAM_PREEMPT_US] = 10000;
+	mock_queue(0)->turn.at = jiffies - HZ; /* long enough */
 	KUNIT_EXPECT_EQ(test, choose(mock_queue(3)), -1);
-	mock_set64(TERN_FW_REG_CLOCK, 2 * UNUSED_MS * mock->tdev.timestamp_khz);
+	mock_set64(TERN_FW_REG_CLOCK, khz * (100 + 2 * MOCK_SLOTS * (2 + 10)));
+	KUNIT_EXPECT_EQ(test, choose(mock_queue(3)), -1);
+	mock_set64(TERN_FW_REG_CLOCK, khz * (100 + 2 * MOCK_SLOTS * (2 + 10)) + 1);
 	KUNIT_EXPECT_EQ(test, choose(mock_queue(3)), 0);
 }
 
@@ -147,6 +154,68 @@ static void the_higher_wait_only_for_those_who_waited_long(struct kunit *test)
 	mock_queue(3)->priority = DRM_TERN_PRIORITY_HIGH;
 	mock_queue(2)->waited_long = true;
 	KUNIT_EXPECT_EQ(test, choose(mock_queue(3)), 1);
+}
+
+/* Else one that missed a STOP could cost everybody their slots before its reset. */
+static void nobody_leaves_for_firmware_that_is_about_to_be_reset(struct kunit *test)
+{
+	unsigned int i;
+
+	for (i = 0; i < USER_SLOT; i++)
+		mock_hold(i, i, LONG_MS);
+	mock->queue[1].work = false;
+	set_bit(TERN_RUNG_ENGINES, &mock->tdev.reset.wanted);
+	KUNIT_EXPECT_EQ(test, choose(mock_queue(3)), 1);
+	set_bit(TERN_RUNG_FIRMWARE, &mock->tdev.reset.wanted);
+	KUNIT_EXPECT_EQ(test, choose(mock_queue(3)), -1);
+	mock_queue(5)->flags = DRM_TERN_QUEUE_USER;
+	KUNIT_EXPECT_EQ(test, choose(mock_queue(5)), USER_SLOT); /* started after it */
+}
+
+static struct tern_runqueue *first_waiting(void)
+{
+	return list_first_entry_or_null(&mock->tdev.slots.waiting, struct tern_runqueue, wait_node);
+}
+
+/* In one jiffy, and looked at in vain, an odd and an even number of times. */
+static void who_came_first_stays_first(struct kunit *test)
+{
+	unsigned int i, looks;
+
+	for (i = 0; i < USER_SLOT; i++)
+		mock_hold(i, i, FRESH);
+	wants(3);
+	wants(4);
+	mock_queue(4)->waits_since = mock_queue(3)->waits_since;
+	for (looks = 0; looks < 3; looks++) {
+		tern_slots_kick(&mock->tdev);
+		flush_work(&mock->tdev.slots.work);
+		KUNIT_EXPECT_PTR_EQ(test, first_waiting(), mock_queue(3));
+	}
+}
+
+static void who_is_pushed_while_it_is_looked_at_keeps_its_place(struct kunit *test)
+{
+	struct tern_device *tdev = &mock->tdev;
+	unsigned long since;
+	unsigned int i;
+	LIST_HEAD(list);
+
+	for (i = 0; i < USER_SLOT; i++)
+		mock_hold(i, i, FRESH);
+	wants(3);
+	since = mock_queue(3)->waits_since -= HZ;
+	mutex_lock(&tdev->slots.lock);
+	take_list(&tdev->slots, &list);
+	tern_queue_put(pop(&tdev->slots, &list));
+	tern_slot_want(mock_queue(4));
+	tern_slot_want(mock_queue(3)); /* its next job */
+	KUNIT_EXPECT_EQ(test, mock_queue(3)->waits_since, since);
+	KUNIT_EXPECT_PTR_EQ(test, first_waiting(), mock_queue(3));
+	serve_waiting(tdev);
+	mutex_unlock(&tdev->slots.lock);
+	KUNIT_EXPECT_NE(test, mock_queue(3)->ticket, 0);
+	KUNIT_EXPECT_EQ(test, mock_queue(4)->ticket, 0); /* it has no work */
 }
 
 static void who_leaves_is_saved_and_waits(struct kunit *test)
@@ -164,6 +233,7 @@ static void who_leaves_is_saved_and_waits(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mock->aborted[0], 0);
 	KUNIT_EXPECT_TRUE(test, old->restore);
 	KUNIT_EXPECT_FALSE(test, list_empty(&old->wait_node));
+	KUNIT_EXPECT_EQ(test, mock_queue(3)->ticket, 0);
 	KUNIT_EXPECT_EQ(test, mock->queue[0].skipped, 0);
 	/* It goes on where it was, in another slot. */
 	mock->queue[1].work = false;
@@ -380,6 +450,9 @@ static void nobody_gets_a_slot_that_the_firmware_may_still_stop(struct kunit *te
 }
 
 static struct kunit_case cases[] = {
+	KUNIT_CASE(nobody_leaves_for_firmware_that_is_about_to_be_reset),
+	KUNIT_CASE(who_came_first_stays_first),
+	KUNIT_CASE(who_is_pushed_while_it_is_looked_at_keeps_its_place),
 	KUNIT_CASE(nobody_gets_a_slot_that_the_firmware_may_still_stop),
 	KUNIT_CASE(a_free_slot_comes_first),
 	KUNIT_CASE(slots_of_users_are_theirs),
