@@ -26,6 +26,7 @@
 	X(LATE_DMA, "late-dma",                                                                   \
 	  "a write under an old translation after its invalidation was acknowledged")             \
 	X(ACK_DELAY, "ack-delay", "invalidations whose acknowledgement does not come")            \
+	X(NEVER_IDLE, "never-idle", "DMA_IDLE stays 0")                                           \
 	X(OLDER, "older", "INTERFACE is of the minor before")                                     \
 	X(SLOW, "slow", "microseconds that every register access takes")
 enum device_fault {

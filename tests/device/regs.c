@@ -32,7 +32,7 @@ static uint32_t fixed(struct model *m, uint32_t reg)
 	case TERN_REG_RESET:
 		return m->reset;
 	case TERN_REG_DMA_IDLE:
-		return dma_idle(m);
+		return dma_idle(m) && !faults_on(&m->faults, FAULT_NEVER_IDLE);
 	case TERN_REG_SECURITY_VERSION:
 		return SECURITY_VERSION;
 	case TERN_REG_TCM_BYTES:

@@ -163,6 +163,23 @@ static void waiters_of_user_owned_queues(void)
 	scene_close(&s, 1);
 }
 
+/* Its door sees to it that it reaches memory no more. */
+static void never_done_with_memory(void)
+{
+	uint32_t before;
+
+	scene_open(&s);
+	start_endless(&s);
+	before = resets(s.a.fd);
+	host_ask("never-idle on");
+	host_ask("ecc fatal");
+	check_ended(&s, -ENODATA, 0, 0);
+	await_reset(s.a.fd, before);
+	EQUAL(run_short(&s.a), 0);
+	host_ask("never-idle off");
+	scene_close(&s, 1);
+}
+
 static void ask_anew(void)
 {
 	struct drm_tern_info info;
@@ -207,6 +224,7 @@ static const struct test tests[] = {
 	{"restarted, but not for ever", restarted_but_not_for_ever},
 	{"waiters", waiters},
 	{"waiters of user-owned queues", waiters_of_user_owned_queues},
+	{"never done with memory", never_done_with_memory},
 	{"opened while others wait", opened_while_others_wait},
 };
 

@@ -76,6 +76,7 @@ FAULTS = {
         "restarted, but not for ever": [EVERYTHING] * 9,
         "waiters": [EVERYTHING],
         "waiters of user-owned queues": [EVERYTHING],
+        "never done with memory": [EVERYTHING],
         "opened while others wait": [],
     },
     "fault_once": {
