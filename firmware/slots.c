@@ -16,6 +16,7 @@ bool slots_start(struct firmware *fw, unsigned int slot)
 	s->barren &= ~SLOT_BIT(slot);
 	s->lost &= ~SLOT_BIT(slot);
 	s->pending[slot] = 0;
+	s->order[slot] = ++s->starts;
 	engine_forget(fw, slot);
 	return true;
 }
@@ -75,14 +76,27 @@ static bool is_valid(unsigned int slot)
 	return hal_load64(HAL_REG(VALID_SLOTS)) & SLOT_BIT(slot);
 }
 
-/* The slot that continues its turn first. */
+static unsigned int first_started(const struct slots *s, uint64_t mask)
+{
+	unsigned int best = (unsigned int)__builtin_ctzll(mask);
+
+	while (mask &= mask - 1) {
+		unsigned int slot = (unsigned int)__builtin_ctzll(mask);
+
+		if (s->order[slot] < s->order[best])
+			best = slot;
+	}
+	return best;
+}
+
+/* First the slot whose turn goes on, then in the order of their starts. */
 static unsigned int next_query(const struct firmware *fw)
 {
 	const struct slots *s = &fw->slots;
 
 	if (fw->sched.turn != NO_SLOT && s->query & SLOT_BIT(fw->sched.turn))
 		return fw->sched.turn;
-	return (unsigned int)__builtin_ctzll(s->query);
+	return first_started(s, s->query);
 }
 
 static void issue_query(struct firmware *fw)

@@ -15,8 +15,10 @@ struct slots {
 	uint64_t barren; /* RUN found nothing, though QUERY had */
 	uint64_t lost;	 /* their job vanished from stuck engines; not run until started anew */
 	uint32_t pending[TERN_NSLOTS]; /* jobs there are at least */
-	uint64_t job_end;	       /* CLOCK of the last ... */
-	uint64_t job_end_timestamp;    /* ... and TIMESTAMP */
+	uint64_t order[TERN_NSLOTS];   /* of their starts */
+	uint64_t starts;
+	uint64_t job_end;	    /* CLOCK of the last ... */
+	uint64_t job_end_timestamp; /* ... and TIMESTAMP */
 };
 
 struct firmware;

@@ -294,6 +294,33 @@ START_TEST(stop_at_any_instant)
 }
 END_TEST
 
+/* All that the firmware finds when it looks: after a reset the kernel starts those who had slots. */
+START_TEST(those_started_at_once_run_in_that_order)
+{
+	static const unsigned int order[] = {2, 0, 3, 1};
+	struct fake *f = rig(_i);
+
+	for (unsigned int i = 0; i < 4; i++) {
+		fake_bind(f, i, 1);
+		ck_assert_uint_eq(fake_start(f, i), TERN_FW_STATUS_OK); /* another order, before */
+		ck_assert_uint_eq(stop(f, i, TERN_FW_STOP_SAVE).status, TERN_FW_STATUS_OK);
+		f->slot[i].jobs = 1;
+		f->slot[i].length = 100;
+	}
+	for (unsigned int i = 0; i < 4; i++)
+		fake_post(f, (struct tern_fw_message){.type = TERN_FW_SLOT_START,
+						      .slot = (uint8_t)order[i]});
+	fake_kick(f);
+	for (unsigned int i = 0; i < 4; i++) {
+		for (unsigned int us = 0; !f->slot[order[i]].taken && us < 100 * MS; us++)
+			fake_for(f, 1);
+		for (unsigned int k = 0; k < 4; k++)
+			ck_assert_uint_eq(f->slot[order[k]].taken, k <= i);
+	}
+	fake_free(f);
+}
+END_TEST
+
 START_TEST(starting_twice_or_without_binding_is_refused)
 {
 	struct fake *f = with_slots(_i, 1);
@@ -331,6 +358,7 @@ int main(void)
 	EACH_SPEED(stop_saves_what_runs);
 	EACH_SPEED(stop_aborts_what_runs);
 	EACH_SPEED(stop_at_any_instant);
+	EACH_SPEED(those_started_at_once_run_in_that_order);
 	EACH_SPEED(starting_twice_or_without_binding_is_refused);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
