@@ -100,20 +100,46 @@ END_TEST
 struct rope {
 	int32_t dims, mode;
 	float scale, ext, attn;
-	bool divisors;
+	bool divisors, far;
 };
 
 static const struct rope ropes[] = {
-	{64, 0, 1, 0, 1, false},
-	{64, 2, 1, 0, 1, false},
-	{40, 0, 0.5f, 0, 1, true},
-	{40, 2, 0.25f, 1, 1.2f, true},
-	{64, 0, 0.1f, 0.7f, 1, false},
-	{2, 2, 1, 0, 1, false},
+	{64, 0, 1, 0, 1, false, false},
+	{64, 2, 1, 0, 1, false, false},
+	{40, 0, 0.5f, 0, 1, true, false},
+	{40, 2, 0.25f, 1, 1.2f, true, false},
+	{64, 0, 0.1f, 0.7f, 1, false, false},
+	{2, 2, 1, 0, 1, false, false},
 	/* angles far beyond 2^53 that the reference has, too: they are exact */
-	{2, 2, 0x1p60f, 0, 1, false},
-	{2, 8, 0x1p60f, 0, 1, false},
+	{2, 2, 0x1p60f, 0, 1, false, false},
+	{2, 8, 0x1p60f, 0, 1, false, false},
+	{8, 0, 0x1p60f, 0, 1.2f, true, true},
+	{8, 8, 0x1p60f, 0, 1.2f, true, true},
+	{8, 40, 0x1p60f, 0, 1.2f, true, true},
 };
+
+/*
+ * Rates of 1, -2^29, -2^58 and -2^87, positions of both signs, the first component 0 and the last in
+ * some tokens: near and far in one token, exact in both.
+ */
+static void make_far(struct cpu_case *c)
+{
+	struct ref_tensor pos = ref_memory_get(&c->src[1]), div = ref_memory_get(&c->src[2]);
+
+	for (int64_t i = 0; i < ref_count(pos.ne); i++) {
+		int64_t token = i % pos.ne[0], component = i / pos.ne[0];
+		bool none = pos.ne[1] > 1 && (!component || (component == 3 && token % 4 > 1));
+
+		pos.v[i] *= none ? 0 : token % 2 ? -1 : 1;
+	}
+	for (int p = 0; p < 4; p++)
+		div.v[p] = ldexp(p ? -1 : 1, 60 - 29 * p);
+	c->op.f[TERN_ROPE_F_BASE] = 1;
+	ref_memory_set(&c->src[1], &pos);
+	ref_memory_set(&c->src[2], &div);
+	ref_free(&pos);
+	ref_free(&div);
+}
 
 static void rope_case(const struct rope *r, enum tern_dtype type, enum ref_layout layout,
 		      int64_t limit)
@@ -132,6 +158,8 @@ static void rope_case(const struct rope *r, enum tern_dtype type, enum ref_layou
 		c.src[2] = tensor(TERN_F32, REF_CONTIGUOUS, NE(r->dims / 2, 1, 1, 1));
 		cpu_case_stretch(&c.src[2], 0.4, 1.5);
 	}
+	if (r->far)
+		make_far(&c);
 	if (!c.in_place)
 		c.dst = tensor(type, layout, ne);
 	cpu_case_check(&c);

@@ -106,6 +106,35 @@ START_TEST(a_rotation_is_of_two)
 }
 END_TEST
 
+/* An angle of more than binary32 has: in mode 24 rates rise with the square of the base. */
+START_TEST(angles_of_rotations)
+{
+	static const struct {
+		int mode;
+		float base;
+		bool ends;
+	} cases[] = {
+		{2, 1e-20f, false}, {2, 1e-39f, true}, {24, 1e-10f, false}, {24, 1e-20f, true}};
+	const struct sample *s = sample_of(TERN_ROPE);
+	struct ref_tensor got;
+	struct trial t;
+
+	prepare(&t, s);
+	t.op.i[TERN_ROPE_I_MODE] = cases[_i].mode;
+	t.op.i[TERN_ROPE_I_DIMS] = 32;
+	t.op.i[TERN_ROPE_I_SECTIONS] = 64;
+	t.op.f[TERN_ROPE_F_BASE] = cases[_i].base;
+	for (int k = 0; k < ref_count(t.src[1].ne); k++)
+		t.src[1].v[k] = 5;
+	prepare_again(&t, s->t[5].ne);
+	got = result(&t);
+	got.v[15] = NAN;
+	ck_assert_int_eq(judge_result(&t.c, &got), cases[_i].ends ? -1 : 15);
+	ref_free(&got);
+	fini(&t);
+}
+END_TEST
+
 /* f[1] x^2 + f[2] x: two infinities are NaN. */
 START_TEST(terms_of_xielu)
 {
@@ -219,6 +248,7 @@ int main(void)
 	tcase_add_loop_test(tc, columns_of_values, 0, 10);
 	tcase_add_loop_test(tc, products_of_rotations, 0, 3);
 	tcase_add_loop_test(tc, a_rotation_is_of_two, 0, 3);
+	tcase_add_loop_test(tc, angles_of_rotations, 0, 4);
 	tcase_add_loop_test(tc, terms_of_xielu, 0, 2);
 	tcase_add_loop_test(tc, products_and_sums, 0, 14);
 	tcase_add_loop_test(tc, means_of_values, 0, 2);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Row kernels: rotation, its chains into a cache, moves by index and by shape. */
+#include <errno.h>
+
 #include "rows_fixture.h"
 
 /* ---- ROPE --------------------------------------------------------------------------- */
@@ -97,6 +99,40 @@ START_TEST(rope_of_a_symbolic_number_of_tokens)
 		fx_run_on(&f, fx_configs[c], runs, 4);
 		fx_end(&f);
 	}
+}
+END_TEST
+
+/* Rates up to 1 / base, and its square in mode 24; times the scale; and what ext makes of both. */
+START_TEST(rope_too_fast_for_binary32)
+{
+	static const struct {
+		int mode;
+		float base, scale, ext;
+		bool fast;
+	} rates[] = {
+		{0, 1e-28f, 0.5f, 0, false},  {0, 1e-32f, 0.5f, 0, true},
+		{24, 1e-14f, 0.5f, 0, false}, {24, 1e-16f, 0.5f, 0, true},
+		{0, 1e4f, 1e29f, 0, false},   {0, 1e4f, -1e30f, 0, true},
+		{0, 1e4f, 1, 1, false},	      {0, 1e4f, 1, -1e30f, true},
+		{0, 1e4f, NAN, 0, true},
+	};
+	struct tern_sim_options options;
+	struct tern_target target;
+	struct fx f;
+	int x, p, d;
+
+	fx_begin(&f);
+	fx_target("ref", &target, &options);
+	x = fx_tensor(&f, TERN_F32, 64, 2, 3, 1);
+	p = fx_tensor(&f, TERN_I32, 3, rates[_i].mode == 24 ? 4 : 1, 1, 1);
+	d = fx_tensor(&f, TERN_F32, 64, 2, 3, 1);
+	rope_params(fx_op(&f, TERN_ROPE, d, x, p, FX_NONE), 32, rates[_i].mode, false);
+	f.op[0].i[TERN_ROPE_I_SECTIONS] = 32;
+	f.op[0].f[TERN_ROPE_F_BASE] = rates[_i].base;
+	f.op[0].f[TERN_ROPE_F_SCALE] = rates[_i].scale;
+	f.op[0].f[TERN_ROPE_F_EXT] = rates[_i].ext;
+	ck_assert_int_eq(tern_solve(&target, &f.op[0], f.tensor), rates[_i].fast ? -EOPNOTSUPP : 0);
+	fx_end(&f);
 }
 END_TEST
 
@@ -437,6 +473,7 @@ int main(void)
 	tcase_set_timeout(t, 300);
 	tcase_add_loop_test(t, rope_variants, 0, sizeof(ropes) / sizeof(ropes[0]));
 	tcase_add_test(t, rope_of_a_symbolic_number_of_tokens);
+	tcase_add_loop_test(t, rope_too_fast_for_binary32, 0, 9);
 	tcase_add_loop_test(t, chains_into_a_cache, 0, 16);
 	tcase_add_loop_test(t, chains_of_one_token_of_several_sequences, 0,
 			    BATCH_CACHES * sizeof(batches) / sizeof(batches[0]));

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* ROPE, alone and in chains. See rope.h and rope_form.h. */
 #include <errno.h>
+#include <float.h>
+#include <math.h>
 #include <string.h>
 
 #include "compiler/lowerings.h"
@@ -205,6 +207,25 @@ static int chain_kernel(struct rope_chain *c, const struct rope_tables *tables,
 	return 0;
 }
 
+/*
+ * Any position times a rate must be a number: infinity times 0 is not. No rate is larger than the
+ * power that a pair more would have, and what is mixed for YaRN.
+ */
+static int check_rates(const struct tern_op_desc *rope)
+{
+	double base = (double)rope->f[TERN_ROPE_F_BASE], scale = (double)rope->f[TERN_ROPE_F_SCALE];
+	double power = -2.0 * (double)tern_rope_pairs(rope) / rope->i[TERN_ROPE_I_DIMS];
+	double ext = fabs((double)rope->f[TERN_ROPE_F_EXT]);
+	double rate = fmax(1, pow(base, power)) * (fabs(scale) * (1 + ext) + ext);
+
+	if (rate * 0x1p31 <= (double)FLT_MAX)
+		return 0;
+	return tern_fail(
+		-EOPNOTSUPP,
+		"ROPE: with base %g, scale %g and ext %g angles are more than binary32 has", base,
+		scale, ext);
+}
+
 /* The kernel in the fastest form that fits the scratchpad. */
 static int plan_chain(const struct tern_target *target, struct rope_chain *c, struct row_kernel *k)
 {
@@ -215,6 +236,9 @@ static int plan_chain(const struct tern_target *target, struct rope_chain *c, st
 	if (c->rope && tern_rope_pairs(c->rope) > ROPE_MAX_PAIRS)
 		return tern_fail(-EOPNOTSUPP, "ROPE: %lld rotated pairs are more than %d",
 				 (long long)tern_rope_pairs(c->rope), ROPE_MAX_PAIRS);
+	err = c->rope ? check_rates(c->rope) : 0;
+	if (err)
+		return err;
 	if (!row_sizes_ok(t))
 		return row_bad_sizes(c->rope ? c->rope : c->norm);
 	c->head = t->ne[0];

@@ -249,8 +249,8 @@ static void rope_row(const struct rows *r, const int64_t i[3], const float *cosi
 }
 
 /*
- * Of larger angles vec->angles() has no place within a turn: what whole turns leave is rounding,
- * however large. No position is so far at one radian each.
+ * Up to this vec->angles() is off by some 6e-7 at most; then by ever more, until what whole turns
+ * leave is rounding, however large. No position is so far at one radian each.
  */
 #define FAR 0x1p32
 

@@ -193,6 +193,9 @@ enum tern_unary {
  *	40 interleaved	... in turn: 0, 1, 2, 0, ..., each for three times its size; then the fourth
  *	24 vision	dims pairs, elements p, p + dims; sections as in 8, but rate() counts from the section's start
  * After the last section the first follows.
+ * An NPU takes rates as binary32, multiplies, then divides: an angle is as exact as that leaves it, and
+ * where a divisor makes it more than binary32 has, the pair may be NaN. Rates that could do so without
+ * a divisor are left to the CPU, which has binary64.
  */
 enum tern_rope_param {
 	TERN_ROPE_I_DIMS = 0, /* elements that are rotated (vision: half of them) */

@@ -122,12 +122,14 @@ static double rope_size(const struct tern_op_desc *op)
 static double rope_angle(const struct judge_case *c)
 {
 	const struct tern_op_desc *op = c->op;
+	/* of vision, whose pairs are as many as its dims, rates rise with the square */
+	double power = op->i[TERN_ROPE_I_MODE] == 24 ? -2 : -1;
 	double angle = judge_peak(&c->src[1]), ext = (double)op->f[TERN_ROPE_F_EXT];
 
 	for (int64_t i = 0; c->src[2].v && i < c->src[2].ne[0]; i++)
 		angle = fmax(angle, judge_peak(&c->src[1]) / fabs(c->src[2].v[i]));
 	angle *= fmax(1, fabs((double)op->f[TERN_ROPE_F_SCALE]));
-	angle *= fmax(1, 1 / (double)op->f[TERN_ROPE_F_BASE]);
+	angle *= fmax(1, pow((double)op->f[TERN_ROPE_F_BASE], power));
 	return ext >= 0 && ext <= 1 ? angle : angle * (1 + 2 * fabs(ext));
 }
 

@@ -208,6 +208,7 @@ bool make_rope(struct rg_maker *m, struct tern_op_desc *op, uint32_t x)
 	const struct rg_shape s = rg_shape_of(tensor(m, x));
 	unsigned int divisors = rg_take(&m->in, 8);
 	struct rg_shape f = {{s.ne[0] / 2 + (divisors & 4 ? 1 : 0), 1, 1, 1}, {0}};
+	uint32_t positions;
 
 	rope_elements(m, op, s.ne[0]);
 	op->i[TERN_ROPE_I_CTX_ORIG] = 64 << rg_take(&m->in, 6);
@@ -217,9 +218,9 @@ bool make_rope(struct rg_maker *m, struct tern_op_desc *op, uint32_t x)
 	op->f[TERN_ROPE_F_ATTN] = ONE_OF(m, attn);
 	op->f[TERN_ROPE_F_BETA_FAST] = 32.0f;
 	op->f[TERN_ROPE_F_BETA_SLOW] = 1.0f;
-	done(m, op, NONE, x,
-	     rg_positions(m, s.ne[2], s.sym[2], op->i[TERN_ROPE_I_MODE] >= 8 ? 4 : 1),
-	     divisors & 3 ? NONE : rg_source(m, &f, RG_F32));
+	/* one after the other: each takes of the input */
+	positions = rg_positions(m, s.ne[2], s.sym[2], op->i[TERN_ROPE_I_MODE] >= 8 ? 4 : 1);
+	done(m, op, NONE, x, positions, divisors & 3 ? NONE : rg_source(m, &f, RG_F32));
 	op->dst = rg_dest(m, &s, RG_FLOAT, x);
 	return op->dst != NONE && op->src[1] != NONE;
 }
