@@ -5,6 +5,7 @@
 
 #include "selftest_sleep.h"
 #include "selftest_vgem.h"
+#include "selftest_work.h"
 
 #define RING_VA 0x300000ull
 
@@ -42,23 +43,23 @@ static void queued_jobs_go_on(void)
 	context_close(&c);
 }
 
-/* The one that runs is saved, and does not begin anew: it counts what it has done. */
+/* The one that runs, in every engine, is saved, and does not begin anew. */
 static void running_job_goes_on(void)
 {
-	struct drm_tern_queue_state state;
-	struct context c;
+	struct work w;
 	uint64_t job;
 
-	slow_writer(&c, 3000000);
-	job = context_submit(&c);
-	EQUAL(wait_job(c.fd, c.queue, job, 50), -ETIMEDOUT);
+	work_open(&w);
+	job = work_start(&w, w.c.queue, 0, 0);
+	work_await_begin(&w, 0);
+	work_forget_begin(&w, 0);
 	EQUAL(system_sleeps("1"), 0);
-	EQUAL(context_wait(&c, job), 0);
-	state = queue_state(c.fd, c.queue);
-	EQUAL(state.error, 0);
-	EQUAL(state.lost, 0);
-	EQUAL(((volatile uint64_t *)c.data.map)[0], 7);
-	context_close(&c);
+	EQUAL(wait_job(w.c.fd, w.c.queue, job, 50), -ETIMEDOUT);
+	work_stop(&w, 0);
+	work_await_end(&w, w.c.queue, job, 0);
+	CHECK(!work_has_begun(&w, 0));
+	EQUAL(queue_state(w.c.fd, w.c.queue).lost, 0);
+	work_close(&w);
 }
 
 /* ---- User-owned queues take turns in slots, and one may be due in the middle of the night ---- */
