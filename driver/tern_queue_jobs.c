@@ -164,10 +164,9 @@ void tern_queue_skip_lost(struct tern_runqueue *queue)
 	spin_lock_irqsave(&queue->lock, flags);
 	task = first_pending(queue);
 	if (task && !queue->dead && collect_locked(queue)) {
-		bool begun = le64_to_cpu(READ_ONCE(ring->fetched)) > queue->collected;
-
 		task = first_pending(queue);
-		if (task && begun && (!task->restartable || task->restarts++ == MAX_RESTARTS)) {
+		if (task && tern_queue_has_begun(queue) &&
+		    (!task->restartable || task->restarts++ == MAX_RESTARTS)) {
 			queue->collected++;
 			end_task(queue, task, -ENODATA);
 		}

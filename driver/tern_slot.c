@@ -207,11 +207,11 @@ static struct list_head *place_of(struct list_head *list, u64 ticket)
 }
 
 /**
- * tern_slot_wait() - A queue waits for a slot, and is not behind those who came since it does
+ * tern_slot_enqueue() - A queue waits for a slot, and is not behind those who came since it does
  * @queue: Queue; struct tern_slots.wait_lock is held
  * @list: Of those who wait, by their tickets
  */
-void tern_slot_wait(struct tern_runqueue *queue, struct list_head *list)
+void tern_slot_enqueue(struct tern_runqueue *queue, struct list_head *list)
 {
 	lockdep_assert_held(&queue->tdev->slots.wait_lock);
 	if (!queue->ticket) {
@@ -225,10 +225,10 @@ void tern_slot_wait(struct tern_runqueue *queue, struct list_head *list)
 }
 
 /**
- * tern_slot_wait_over() - A queue that was taken out of its list has a slot, or needs none
+ * tern_slot_served() - A queue that was taken out of its list has a slot, or needs none
  * @queue: Queue; it goes on waiting if it has been put there again meanwhile
  */
-void tern_slot_wait_over(struct tern_runqueue *queue)
+void tern_slot_served(struct tern_runqueue *queue)
 {
 	struct tern_slots *slots = &queue->tdev->slots;
 	unsigned long flags;
@@ -245,7 +245,7 @@ static void add_waiting(struct tern_runqueue *queue)
 	unsigned long flags;
 
 	spin_lock_irqsave(&slots->wait_lock, flags);
-	tern_slot_wait(queue, &slots->waiting);
+	tern_slot_enqueue(queue, &slots->waiting);
 	spin_unlock_irqrestore(&slots->wait_lock, flags);
 }
 
@@ -296,11 +296,11 @@ static void serve_waiting(struct tern_device *tdev)
 	while ((queue = pop(slots, &list))) {
 		if (queue->destroyed || !tdev->ready) {
 			tern_slot_end_locked(queue, tdev->ready ? -ECANCELED : -ENODEV);
-			tern_slot_wait_over(queue);
+			tern_slot_served(queue);
 		} else if (tdev->pm.asleep) {
 			add_waiting(queue); /* until it wakes */
 		} else if (give_slot(queue)) {
-			tern_slot_wait_over(queue);
+			tern_slot_served(queue);
 		} else {
 			add_waiting(queue);
 			again = true;

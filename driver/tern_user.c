@@ -125,7 +125,7 @@ void tern_user_want(struct tern_runqueue *queue)
 	spin_lock_irqsave(&tdev->slots.wait_lock, flags);
 	/* Of a device that has failed nobody looks at the list any more. */
 	if (tdev->ready)
-		tern_slot_wait(queue, &tdev->user.waiting);
+		tern_slot_enqueue(queue, &tdev->user.waiting);
 	spin_unlock_irqrestore(&tdev->slots.wait_lock, flags);
 	queue_delayed_work(tdev->cleanup_wq, &tdev->user.work, msecs_to_jiffies(TERN_TURN_MS));
 }
@@ -242,7 +242,7 @@ static void serve(struct tern_device *tdev)
 	while (goes_on && left-- && !READ_ONCE(tdev->pm.asleep) && (queue = pop_waiting(tdev))) {
 		goes_on = !tdev->ready || give_turn(queue);
 		if (goes_on)
-			tern_slot_wait_over(queue);
+			tern_slot_served(queue);
 		else
 			tern_user_want(queue);
 		tern_queue_put(queue);
