@@ -43,12 +43,6 @@ COMPLAINT = re.compile(
 NOT_OURS = re.compile(
     r"WARNING: suspicious RCU usage\n(?:.*\n){0,4}?lib/maple_tree\.c:\d+ suspicious .*\n"
     r"(?:(?!WARNING).*\n){0,60}?.*\] flush_tlb_mm\+")
-# The same, of what loads modules where others were: KASAN goes on to know their red zones, which the loader
-# touches as it fills in the next one, by itself or by what it calls, but not by the module's own code. It goes
-# on to report, too, but lockdep is off from then on.
-STALE = re.compile(
-    r"BUG: KASAN: global-out-of-bounds in .*\n"
-    r"(?:(?!.*(?:BUG|do_init_module|\[tern)).*\n){0,60}?.*\] load_module\+")
 
 
 class Total:
@@ -65,12 +59,9 @@ class Total:
         sys.stdout.flush()
 
 
-def complaints(console, provoked, reloads=False):
-    """Of PROVOKED, what was meant to be said, any number of times up to that is left out. RELOADS:
-    modules were loaded where others had been."""
+def complaints(console, provoked):
+    """Of PROVOKED, what was meant to be said, any number of times up to that is left out."""
     console = NOT_OURS.sub("", "\n".join(console.splitlines()))
-    if reloads:
-        console = STALE.sub("", console)
     found = [line.strip() for line in console.splitlines() if COMPLAINT.search(line)]
     for known, most in dict(provoked).items():
         for line in [line for line in found if re.search(known, line)][:most]:
@@ -78,8 +69,8 @@ def complaints(console, provoked, reloads=False):
     return found
 
 
-def judge_kernel(total, name, console, start, provoked=(), reloads=False):
-    found = complaints(console, provoked, reloads)
+def judge_kernel(total, name, console, start, provoked=()):
+    found = complaints(console, provoked)
     total.row(f"{name}: the kernel's log", not found, bool(found),
               time.time() - start, found)
 

@@ -7,6 +7,7 @@
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/slab.h>
+#include <linux/vmalloc.h>
 
 static DEFINE_MUTEX(first);
 static DEFINE_MUTEX(second);
@@ -61,6 +62,17 @@ static void out_of_bounds(void)
 	kfree(object);
 }
 
+static void out_of_bounds_vmalloc(void)
+{
+	char *object = vmalloc(64);
+
+	if (!object)
+		return;
+	OPTIMIZER_HIDE_VAR(object);
+	WRITE_ONCE(object[64], 1);
+	vfree(object);
+}
+
 /*
  * Memory that the allocator may have to wait for, on the way to the end of a fence that it may wait
  * for itself. Only the kernel teaches lockdep the latter, at boot (dma_resv_lockdep()): if it did
@@ -83,6 +95,7 @@ static const struct {
 	{"leak", leak},
 	{"use-after-free", use_after_free},
 	{"out-of-bounds", out_of_bounds},
+	{"out-of-bounds-vmalloc", out_of_bounds_vmalloc},
 	{"alloc-while-signalling", alloc_while_signalling},
 };
 
@@ -102,7 +115,7 @@ static int set_bug(const char *value, const struct kernel_param *param)
 static const struct kernel_param_ops bug_ops = {.set = set_bug};
 
 module_param_cb(bug, &bug_ops, NULL, 0200);
-MODULE_PARM_DESC(bug, "lock-order, leak, use-after-free, out-of-bounds or alloc-while-signalling, "
-		      "done once written");
+MODULE_PARM_DESC(bug, "lock-order, leak, use-after-free, out-of-bounds, out-of-bounds-vmalloc or "
+		      "alloc-while-signalling, done once written");
 MODULE_DESCRIPTION("Bugs that a debugging kernel has to find");
 MODULE_LICENSE("GPL");
