@@ -192,11 +192,14 @@ static void detach_objects(struct tern_device *tdev)
 	mutex_unlock(&tdev->objects.lock);
 }
 
-/* A quarter of the slots is for user-owned queues. */
+/*
+ * A quarter of the slots is for user-owned queues. There are not more than numbers for programs'
+ * address spaces: each slot may need one of its own, and who holds it may be idle for ever.
+ */
 static void share_slots(struct tern_device *tdev)
 {
-	tdev->slots.count = tdev->fw.slots;
-	tdev->slots.user_first = tdev->fw.slots - tdev->fw.slots / 4;
+	tdev->slots.count = min(tdev->fw.slots, TERN_NASIDS - 1U);
+	tdev->slots.user_first = tdev->slots.count - tdev->slots.count / 4;
 }
 
 static int bring_up(struct tern_device *tdev)

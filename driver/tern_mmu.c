@@ -226,7 +226,7 @@ int tern_asid_get(struct tern_device *tdev, struct tern_space *space)
 	lockdep_assert_held(&tdev->slots.lock);
 	if (!space->asid) {
 		asid = choose_asid(mmu);
-		/* Fewer slots than numbers: somebody has no users. */
+		/* Not more slots than numbers (share_slots()): somebody has no users. */
 		if (!asid)
 			return -ENOSPC;
 		if (mmu->space[asid]) {
