@@ -119,39 +119,44 @@ static int add_signal(struct tern_sync_signals *signals, struct drm_file *file,
 	return 0;
 }
 
-/* An earlier job of the same ioctl signals it: they run in order, so there is nothing to wait. */
-static bool ordered_already(struct tern_sync_signals *signals, const struct drm_tern_sync *sync,
-			    u32 index)
+/*
+ * What earlier jobs of the same ioctl signal needs no waiting: they run in order. But a point of a
+ * timeline comes after those that were there before it, of which the fence is still to be had.
+ */
+static int add_wait(struct drm_file *file, const struct drm_tern_sync *sync,
+		    struct drm_sched_job *job, struct tern_sync_signals *signals)
 {
 	struct tern_sync_signal *signal = find(signals, sync->handle);
-
-	return signal && signal->index < index && signal->point >= sync->point;
-}
-
-static int add_wait(struct drm_file *file, const struct drm_tern_sync *sync,
-		    struct drm_sched_job *job)
-{
+	bool ordered = signal && signal->point >= sync->point;
 	struct dma_fence *fence;
 	int ret;
 
+	if (ordered && !signal->point)
+		return 0;
 	ret = drm_syncobj_find_fence(file, sync->handle, sync->point, 0, &fence);
-	if (ret)
+	if (ret && ordered && drm_syncobj_find_fence(file, sync->handle, 0, 0, &fence))
+		return 0; /* the timeline begins with this ioctl */
+	if (ret && !ordered)
 		return ret;
 	return drm_sched_job_add_dependency(job, fence);
 }
 
-static int parse_one(struct drm_file *file, const struct drm_tern_sync *sync,
-		     struct drm_sched_job *job, struct tern_sync_signals *signals, u32 index)
+static int parse(struct drm_file *file, const struct drm_tern_sync *syncs, u32 count,
+		 struct drm_sched_job *job, struct tern_sync_signals *signals, u32 index)
 {
-	int ret = tern_check_sync(sync);
+	int ret = 0;
+	u32 i;
 
-	if (ret)
-		return ret;
-	if (sync->flags & DRM_TERN_SYNC_SIGNAL)
-		return add_signal(signals, file, sync, index);
-	if (ordered_already(signals, sync, index))
-		return 0;
-	return add_wait(file, sync, job);
+	for (i = 0; i < count && !ret; i++)
+		ret = tern_check_sync(&syncs[i]);
+	/* The waits first: a job does not wait for itself, wherever it names what. */
+	for (i = 0; i < count && !ret; i++)
+		if (!(syncs[i].flags & DRM_TERN_SYNC_SIGNAL))
+			ret = add_wait(file, &syncs[i], job, signals);
+	for (i = 0; i < count && !ret; i++)
+		if (syncs[i].flags & DRM_TERN_SYNC_SIGNAL)
+			ret = add_signal(signals, file, &syncs[i], index);
+	return ret;
 }
 
 /**
@@ -169,15 +174,14 @@ int tern_sync_parse(struct drm_file *file, const struct drm_tern_array *array,
 {
 	struct drm_tern_sync *syncs;
 	int ret;
-	u32 i;
 
 	/* A call may name 65536 syncobjs: who is killed meanwhile need not see it out. */
 	if (fatal_signal_pending(current))
 		return -EINTR;
 	cond_resched();
 	ret = TERN_ARRAY_COPY(syncs, array);
-	for (i = 0; i < array->count && !ret; i++)
-		ret = parse_one(file, &syncs[i], job, signals, index);
+	if (!ret)
+		ret = parse(file, syncs, array->count, job, signals, index);
 	kvfree(syncs);
 	return ret;
 }

@@ -123,6 +123,49 @@ static void jobs_of_one_call(void)
 	context_close(&c);
 }
 
+/*
+ * A timeline's earlier points are somebody else's: what a call signals itself does not keep its
+ * jobs from waiting for those. OWN: the first job's point; WAITS: the second's, and what it signals.
+ */
+static void waits_behind_others(uint64_t own, const struct drm_tern_sync *waits, uint32_t count)
+{
+	struct drm_tern_sync theirs = {.flags = DRM_TERN_SYNC_SIGNAL | DRM_TERN_SYNC_TIMELINE,
+				       .point = 3};
+	struct drm_tern_sync first = {.flags = theirs.flags, .point = own}, second[2];
+	struct drm_tern_job job[2] = {
+		{.image = CODE_VA, .args = DATA_VA + 8, .syncs = DRM_TERN_ARRAY(1, &first)},
+		{.image = CODE_VA, .args = DATA_VA, .syncs = DRM_TERN_ARRAY(count, second)}};
+	struct drm_tern_submit call = {.jobs = DRM_TERN_ARRAY(2, job)};
+
+	begin();
+	((volatile uint64_t *)c.data.map)[1] = DATA_VA + 80; /* the first job writes there */
+	theirs.handle = first.handle = make_syncobj(c.fd);
+	for (uint32_t i = 0; i < count; i++) {
+		second[i] = waits[i];
+		second[i].handle = first.handle;
+	}
+	run(c.queue, CODE_VA + PAGE, &theirs, 1);
+	call.queue_id = other;
+	do_ioctl(c.fd, DRM_IOCTL_TERN_SUBMIT, &call);
+	EQUAL(wait_job(c.fd, other, 2, 60000), 0);
+	check_order();
+	context_close(&c);
+}
+
+static void points_of_others(void)
+{
+	const struct drm_tern_sync early = {.flags = DRM_TERN_SYNC_TIMELINE, .point = 3};
+	const struct drm_tern_sync own = {.flags = DRM_TERN_SYNC_TIMELINE, .point = 5};
+	const struct drm_tern_sync last = {0};
+	const struct drm_tern_sync both[2] = {
+		{.flags = DRM_TERN_SYNC_SIGNAL | DRM_TERN_SYNC_TIMELINE, .point = 6}, own};
+
+	waits_behind_others(5, &early, 1);
+	waits_behind_others(5, &own, 1);
+	waits_behind_others(5, &last, 1);
+	waits_behind_others(5, both, 2);
+}
+
 /* An error is told by the fence, and does not keep those who wait for it. */
 static void errors_travel(void)
 {
@@ -173,6 +216,7 @@ static const struct test tests[] = {
 	{"a timeline orders queues", timeline_orders_queues},
 	{"points only grow", points_only_grow},
 	{"jobs of one call", jobs_of_one_call},
+	{"points of others", points_of_others},
 	{"errors travel with fences", errors_travel},
 	{"fences outlive files", fences_outlive_files},
 };

@@ -406,6 +406,10 @@ struct drm_tern_vm_destroy {
  * A wait finds its fence when the ioctl runs: -EINVAL if there is none yet at that point
  * (DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT with WAIT_AVAILABLE waits for one). A signal replaces a binary
  * syncobj's fence, or adds one at a point that must lie beyond the timeline's last.
+ *
+ * What an earlier job of the same ioctl signals under the same @handle may be waited for: they run
+ * in order. Points that were on the timeline before the ioctl come before those it adds, and are
+ * waited for. A job's own signals are no answer to its waits, wherever in the array they are.
  */
 struct drm_tern_sync {
 	/** @flags: DRM_TERN_SYNC_SIGNAL, DRM_TERN_SYNC_TIMELINE. */
