@@ -244,7 +244,9 @@ static bool handle(struct tern_device *tdev, const struct tern_message *message)
  * tern_ipc_receive() - Take all messages that are there
  * @tdev: Device
  *
- * Allocates nothing and waits for nothing: the interrupt thread calls it.
+ * Those that the ring had when it was called: others come with an interrupt of their own, and
+ * firmware that never ends must not keep this processor. Allocates nothing and waits for nothing:
+ * the interrupt thread calls it.
  */
 void tern_ipc_receive(struct tern_device *tdev)
 {
@@ -252,10 +254,11 @@ void tern_ipc_receive(struct tern_device *tdev)
 	enum tern_ring_result result = TERN_RING_EMPTY;
 	struct tern_message message;
 	bool good = true, full = false;
+	unsigned int left = TERN_TO_HOST_COUNT;
 	unsigned long flags;
 
 	spin_lock_irqsave(&ipc->lock, flags);
-	while (!ipc->error && good) {
+	while (!ipc->error && good && left--) {
 		result = tern_ring_next(ipc->to_host, TERN_TO_HOST_COUNT, ipc->read, &message);
 		if (result != TERN_RING_MESSAGE)
 			break;

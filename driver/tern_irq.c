@@ -82,13 +82,16 @@ static void handle_causes(struct tern_device *tdev, u32 causes)
 void tern_irq_look(struct tern_device *tdev)
 {
 	u32 causes, seen = 0;
-	int reads = 0;
+	int reads = 0, others = 0;
 
 	while ((causes = tern_read(tdev, TERN_REG_IRQ_STATUS))) {
+		bool other = causes & ~MEMORY_CAUSES;
+
 		/* Jobs may set those of memory as often as they like: each comes with a message. */
-		if (reads++ >= STATUS_READS && !(causes & ~MEMORY_CAUSES))
+		if (reads++ >= STATUS_READS && !other)
 			break;
-		if (causes == ~0U || reads > STATUS_READS) {
+		others += other;
+		if (causes == ~0U || others > STATUS_READS) {
 			tern_reset_request(tdev, TERN_RUNG_POWER, "IRQ_STATUS is not plausible");
 			return;
 		}

@@ -6,12 +6,33 @@
 #define tern_ipc_send	tried_ipc_send
 #define tern_ipc_close	tried_ipc_close
 #define tern_ipc_pardon tried_ipc_pardon
+#define tern_pm_idle	tried_pm_idle
 #include "mock.h"
 
 #include "tern_ipc.c"
 #include "tern_ring.c"
 
 static struct tern_fw_ring *to_fw, *to_host;
+
+/* Firmware that says IDLE once more as soon as one was heard, so many times. */
+static unsigned int heard, repeats;
+
+static void says_idle(void)
+{
+	u32 at = le32_to_cpu(to_host->write);
+
+	to_host->message[at % TERN_TO_HOST_COUNT] = (struct tern_fw_message){
+		.type = cpu_to_le16(TERN_FW_EVENT_IDLE),
+		.seq = cpu_to_le32(at),
+	};
+	to_host->write = cpu_to_le32(at + 1);
+}
+
+void tried_pm_idle(struct tern_device *tdev, bool idle)
+{
+	if (heard++ < repeats)
+		says_idle();
+}
 
 static int rings_init(struct kunit *test)
 {
@@ -24,6 +45,7 @@ static int rings_init(struct kunit *test)
 		kunit_kzalloc(test, struct_size(to_host, message, TERN_TO_HOST_COUNT), GFP_KERNEL);
 	if (!to_fw || !to_host)
 		return -ENOMEM;
+	heard = 0;
 	tern_ipc_init(&mock->tdev);
 	tern_ipc_open(&mock->tdev, to_fw, to_host);
 	return 0;
@@ -41,6 +63,7 @@ static void says(u32 at, u32 request, enum tern_fw_status status, u64 value)
 {
 	to_host->message[at] = (struct tern_fw_message){
 		.type = cpu_to_le16(TERN_FW_EVENT_REPLY),
+		.seq = cpu_to_le32(at),
 		.status = cpu_to_le16(status),
 		.reply_to = cpu_to_le32(request),
 		.arg = {cpu_to_le64(value)},
@@ -150,7 +173,22 @@ static void a_start_may_fail_when_slots_are_taken(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_MCU], 1);
 }
 
+/* Whoever listens has other things to do, and interrupts off. */
+static void who_never_ends_is_not_heard_out(struct kunit *test)
+{
+	repeats = 2 * TERN_TO_HOST_COUNT;
+	says_idle();
+	tern_ipc_receive(&mock->tdev);
+	KUNIT_EXPECT_EQ(test, heard, TERN_TO_HOST_COUNT);
+	tern_ipc_receive(&mock->tdev);
+	tern_ipc_receive(&mock->tdev);
+	KUNIT_EXPECT_EQ(test, heard, 2 * TERN_TO_HOST_COUNT + 1);
+	mock_settle();
+	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_MCU], 0);
+}
+
 static struct kunit_case cases[] = {
+	KUNIT_CASE(who_never_ends_is_not_heard_out),
 	KUNIT_CASE(a_start_may_fail_when_slots_are_taken),
 	KUNIT_CASE(a_reset_that_was_forgotten_is_asked_for_again),
 	KUNIT_CASE(who_asked_has_the_reply),
