@@ -114,6 +114,7 @@ void tern_slot_leave_locked(struct tern_runqueue *queue, bool abort)
 		tern_queue_die(queue, -ETIMEDOUT, NULL);
 	else if (!abort && !queue->restore && !queue->dead)
 		tern_queue_skip_lost(queue);
+	tern_queue_collect(queue); /* the interrupt of what it did last finds it no more */
 	forget_holder(tdev, queue);
 }
 

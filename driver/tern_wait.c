@@ -86,13 +86,26 @@ static int why_never(struct tern_wait *wait)
 }
 
 /* 0, an errno, or GOES_ON. */
-static int state_of(struct tern_wait *wait)
+static int look(struct tern_wait *wait)
 {
 	if (!wait->bo)
 		wait->seen = READ_ONCE(wait->queue->reached);
 	else if (!look_at_memory(wait))
 		return -ENODEV;
-	return reached(wait) ? 0 : why_never(wait);
+	return reached(wait) ? 0 : GOES_ON;
+}
+
+/* The same. An errno is that of a value that was not reached before the queue ended, so: again. */
+static int state_of(struct tern_wait *wait)
+{
+	int state = look(wait), never;
+
+	if (state != GOES_ON)
+		return state;
+	never = why_never(wait);
+	if (never != GOES_ON)
+		state = look(wait);
+	return state == GOES_ON ? never : state;
 }
 
 static ktime_t time_left(struct tern_wait *wait)
