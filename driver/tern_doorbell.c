@@ -13,6 +13,7 @@
  * Once the queue is gone, or the device, the mapping leads to that page, too: whoever still has it
  * is not killed for it. Each doorbell has a page of its own, as what is written there can be read.
  */
+#include <linux/delay.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 
@@ -72,11 +73,17 @@ static vm_fault_t map_slot(struct vm_fault *vmf, struct tern_doorbell *doorbell)
 static vm_fault_t fault_awake(struct vm_fault *vmf, struct tern_doorbell *doorbell)
 {
 	struct tern_device *tdev = to_tern_device(doorbell->base.dev);
-	vm_fault_t ret;
+	vm_fault_t ret = VM_FAULT_NOPAGE;
+	bool asleep;
 
 	mutex_lock(&tdev->user.lock);
-	ret = map_slot(vmf, doorbell);
+	/* Under this lock it does not fall asleep, not even if the bus is to reset it. */
+	asleep = READ_ONCE(tdev->pm.asleep);
+	if (!asleep)
+		ret = map_slot(vmf, doorbell);
 	mutex_unlock(&tdev->user.lock);
+	if (asleep) /* the bus does reset it, and a later fault finds the slot */
+		msleep_interruptible(TERN_BUS_RESET_LOOK_MS);
 	return ret;
 }
 

@@ -33,9 +33,13 @@ static int read_value(struct device *dev, enum hwmon_sensor_types type, u32 attr
 
 	if (ret)
 		return ret;
-	*value = read_sensor(tdev, type, attr);
-	if (tern_device_gone(tdev))
-		ret = -ENODEV;
+	ret = tern_pm_lock(tdev);
+	if (!ret) {
+		*value = read_sensor(tdev, type, attr);
+		if (tern_device_gone(tdev))
+			ret = -ENODEV;
+		tern_pm_unlock(tdev);
+	}
 	tern_pm_put(tdev);
 	return ret;
 }

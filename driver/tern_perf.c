@@ -161,15 +161,14 @@ static void fill_device(struct tern_device *tdev, struct drm_tern_perf_counters 
 /* What a device says that fails meanwhile is all ones, or a part of it is. */
 static int read_locked(struct tern_device *tdev, struct drm_tern_perf_counters *counters)
 {
-	int ret = mutex_lock_interruptible(&tdev->slots.lock);
+	int ret = tern_pm_lock(tdev);
 
 	if (ret)
 		return ret;
-	if (tdev->ready)
-		fill_device(tdev, counters);
-	if (!tdev->ready || tern_device_gone(tdev))
+	fill_device(tdev, counters);
+	if (tern_device_gone(tdev))
 		ret = -ENODEV;
-	mutex_unlock(&tdev->slots.lock);
+	tern_pm_unlock(tdev);
 	return ret;
 }
 

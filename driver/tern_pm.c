@@ -15,7 +15,9 @@
  * are frozen then, but schedulers and works are not: jobs whose waits end are written into
  * their rings, which the firmware looks at when it resumes, and who wants a slot waits for it.
  */
+#include <linux/delay.h>
 #include <linux/pm_runtime.h>
+#include <linux/sched/signal.h>
 
 #include <drm/drm_drv.h>
 
@@ -80,8 +82,11 @@ static int fall_asleep(struct tern_device *tdev, enum tern_sleep how)
 {
 	int ret = ask_suspend(tdev, how != TERN_SLEEP_IF_IDLE);
 
-	if (ret && how != TERN_SLEEP_ANYHOW)
+	if (ret && how != TERN_SLEEP_ANYHOW) {
+		if (ret == -ETIMEDOUT) /* it may do so yet, and nobody would wake it */
+			tern_reset_request(tdev, TERN_RUNG_FIRMWARE, "it does not suspend");
 		return ret;
+	}
 	mb(); /* mappings are gone, then indices are read */
 	if (how == TERN_SLEEP_IF_IDLE && somebody_has_work(tdev)) {
 		if (ask_resume(tdev))
@@ -270,6 +275,41 @@ int tern_pm_get(struct tern_device *tdev)
 	if (!tdev->ready)
 		return -ENODEV;
 	return pm_runtime_resume_and_get(tdev->drm.dev) < 0 ? -ENODEV : 0;
+}
+
+/**
+ * tern_pm_lock() - Nobody takes the device off its bus until tern_pm_unlock()
+ * @tdev: Device, on which the caller has a tern_pm_get()
+ *
+ * That keeps it awake, except while the bus resets it: then its registers are not there, and this
+ * waits. Takes struct tern_slots.lock.
+ *
+ * Return: 0, -ENODEV if the device has failed, or -EINTR
+ */
+int tern_pm_lock(struct tern_device *tdev)
+{
+	do {
+		int ret = mutex_lock_interruptible(&tdev->slots.lock);
+
+		if (ret)
+			return ret;
+		if (tdev->ready && !tdev->pm.asleep)
+			return 0;
+		mutex_unlock(&tdev->slots.lock);
+		if (!tdev->ready)
+			return -ENODEV;
+		msleep_interruptible(TERN_BUS_RESET_LOOK_MS);
+	} while (!signal_pending(current));
+	return -EINTR;
+}
+
+/**
+ * tern_pm_unlock() - Undo tern_pm_lock()
+ * @tdev: Device
+ */
+void tern_pm_unlock(struct tern_device *tdev)
+{
+	mutex_unlock(&tdev->slots.lock);
 }
 
 /**

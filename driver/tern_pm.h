@@ -7,6 +7,9 @@
 
 struct tern_device;
 
+/* How often who finds that the bus resets the device looks again: that takes 100 ms and more. */
+#define TERN_BUS_RESET_LOOK_MS 10
+
 /**
  * struct tern_pm - Power
  */
@@ -34,6 +37,8 @@ void tern_pm_fini(struct tern_device *tdev);
 void tern_pm_before_reset(struct tern_device *tdev);
 void tern_pm_after_reset(struct tern_device *tdev);
 int tern_pm_get(struct tern_device *tdev);
+int tern_pm_lock(struct tern_device *tdev);
+void tern_pm_unlock(struct tern_device *tdev);
 void tern_pm_hold(struct tern_device *tdev);
 void tern_pm_put(struct tern_device *tdev);
 void tern_pm_idle(struct tern_device *tdev, bool idle);

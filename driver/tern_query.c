@@ -135,14 +135,22 @@ static int query_limits(struct drm_file *drm_file, struct drm_tern_dev_query *ar
 	return give(args, &limits, sizeof(limits));
 }
 
-static void read_clocks(struct tern_device *tdev, struct drm_tern_clocks *clocks)
+static int read_clocks(struct tern_device *tdev, struct drm_tern_clocks *clocks)
 {
 	struct tern_clock_pair pair;
+	int ret = tern_pm_lock(tdev);
 
+	if (ret)
+		return ret;
+	clocks->clock_khz = tern_read(tdev, TERN_REG_CLOCK_KHZ);
 	tern_perf_clocks(tdev, &pair);
 	clocks->timestamp = pair.timestamp;
 	clocks->monotonic_ns = pair.monotonic_ns;
 	clocks->error_ns = pair.error_ns;
+	if (tern_device_gone(tdev))
+		ret = -ENODEV; /* what it said may be all ones */
+	tern_pm_unlock(tdev);
+	return ret;
 }
 
 static int query_clocks(struct tern_device *tdev, struct drm_tern_dev_query *args)
@@ -160,10 +168,7 @@ static int query_clocks(struct tern_device *tdev, struct drm_tern_dev_query *arg
 		return -ENODEV;
 	ret = tern_pm_get(tdev);
 	if (!ret) {
-		clocks.clock_khz = tern_read(tdev, TERN_REG_CLOCK_KHZ);
-		read_clocks(tdev, &clocks);
-		if (!tdev->ready || tern_device_gone(tdev))
-			ret = -ENODEV; /* what it said may be all ones */
+		ret = read_clocks(tdev, &clocks);
 		tern_pm_put(tdev);
 	}
 	drm_dev_exit(cookie);

@@ -271,7 +271,8 @@ int tern_user_bind(struct tern_runqueue *queue)
 		serve(tdev);
 	}
 	slot = READ_ONCE(queue->slot);
-	if (slot >= 0)
+	/* While the bus resets it no register is touched. After that the rings are looked at. */
+	if (slot >= 0 && !READ_ONCE(tdev->pm.asleep))
 		return slot;
 	return queue->dead ? -EIO : -EBUSY;
 }

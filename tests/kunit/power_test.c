@@ -69,6 +69,18 @@ static void firmware_that_does_not_resume_boots_again(struct kunit *test)
 	expect_awake(test);
 }
 
+/* It may suspend when nobody waits for the answer any more, and nobody would wake it. */
+static void firmware_that_does_not_suspend_boots_again(struct kunit *test)
+{
+	hold_idle();
+	mock->answer = -ETIMEDOUT;
+	KUNIT_EXPECT_EQ(test, go_to_sleep(&mock->tdev, TERN_SLEEP_IF_IDLE), -ETIMEDOUT);
+	mock_settle();
+	KUNIT_EXPECT_EQ(test, mock->resets[TERN_RESET_MCU], 1);
+	KUNIT_EXPECT_EQ(test, mock->boots_seen, 1);
+	expect_awake(test);
+}
+
 static void busy_firmware_is_not_disturbed(struct kunit *test)
 {
 	hold_idle();
@@ -106,6 +118,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(who_writes_meanwhile_keeps_it_awake),
 	KUNIT_CASE(who_has_no_slot_does_not),
 	KUNIT_CASE(firmware_that_does_not_resume_boots_again),
+	KUNIT_CASE(firmware_that_does_not_suspend_boots_again),
 	KUNIT_CASE(busy_firmware_is_not_disturbed),
 	KUNIT_CASE(the_system_sleeps_with_work_in_rings),
 	KUNIT_CASE(accesses_under_way_do_not_outlast_a_sleep),

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 /* The bus resets the device under the driver: what ran is saved before, and goes on afterwards. */
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
-#include "selftest.h"
 #include "selftest_sysfs.h"
+#include "selftest_user.h"
 
 /* Writes 7 where its argument says, after so many rounds. */
 static void slow_writer(struct context *c, int64_t rounds)
@@ -104,11 +107,89 @@ static void again_and_again(void)
 	context_close(&c);
 }
 
+/* ---- Who asks the device for something meanwhile waits ---- */
+static _Atomic bool over;
+
+static void *reads_clocks(void *arg)
+{
+	struct drm_tern_clocks clocks = {0};
+	struct drm_tern_dev_query args = {.type = DRM_TERN_QUERY_CLOCKS,
+					  .size = sizeof(clocks),
+					  .pointer = (uintptr_t)&clocks};
+	struct context *c = arg;
+	intptr_t error = 0;
+
+	while (!over && !error) {
+		error = try_ioctl(c->fd, DRM_IOCTL_TERN_DEV_QUERY, &args);
+		if (!error && (!clocks.timestamp || !~clocks.timestamp))
+			error = -ERANGE;
+	}
+	return (void *)error;
+}
+
+static void *rings(void *arg)
+{
+	struct user *u = arg;
+	intptr_t error = 0;
+
+	for (int i = 0; !over && !error; i++) {
+		user_put(u, CODE_VA, DATA_VA);
+		if (i & 1)
+			error = user_kick(u);
+		else
+			user_ring(u);
+		if (!error)
+			error = user_wait(u, u->written, 60000);
+	}
+	return (void *)error;
+}
+
+static void resets_under(void *(*body)(void *), void *arg)
+{
+	pthread_t thread;
+	void *error;
+
+	over = false;
+	EQUAL(pthread_create(&thread, NULL, body, arg), 0);
+	for (int i = 0; i < 3; i++) {
+		usleep(20000);
+		reset_by_bus();
+	}
+	over = true;
+	EQUAL(pthread_join(thread, &error), 0);
+	EQUAL((intptr_t)error, 0);
+}
+
+static void who_reads_clocks_waits(void)
+{
+	struct context c;
+
+	context_open(&c);
+	resets_under(reads_clocks, &c);
+	context_close(&c);
+}
+
+static void who_rings_is_heard(void)
+{
+	struct context c;
+	struct user u;
+
+	slow_writer(&c, 10);
+	need_user_queues(c.fd);
+	user_open_as(&c, &u, 0x300000, DRM_TERN_PRIORITY_NORMAL);
+	resets_under(rings, &u);
+	EQUAL(queue_state(c.fd, u.queue).lost, 0);
+	user_unmap(&u);
+	context_close(&c);
+}
+
 static const struct test tests[] = {
 	{"an idle device", idle_device},
 	{"a sleeping device", sleeping_device},
 	{"the running job goes on", running_job_goes_on},
 	{"again and again", again_and_again},
+	{"who reads the clocks waits", who_reads_clocks_waits},
+	{"who rings is heard", who_rings_is_heard},
 };
 
 int main(void)
