@@ -203,6 +203,8 @@ int tern_asid_drop(struct tern_device *tdev, struct tern_space *space)
 	ret = invalidate(tdev, space, 0, 0, true); /* everything */
 
 	spin_lock_irqsave(&mmu->lock, flags);
+	if (mmu->off)
+		__set_bit(asid, mmu->stale);
 	mmu->space[asid] = NULL;
 	space->asid = 0;
 	spin_unlock_irqrestore(&mmu->lock, flags);
@@ -283,7 +285,7 @@ void tern_mmu_start(struct tern_device *tdev)
 }
 
 /**
- * tern_mmu_forget_all() - Back from a sleep, in which entries changed without invalidations
+ * tern_mmu_forget_all() - Back from a sleep, in which entries and spaces went without invalidations
  * @tdev: Device; struct tern_slots.lock is held
  *
  * Return: 0 or -ENODEV
@@ -294,9 +296,14 @@ int tern_mmu_forget_all(struct tern_device *tdev)
 	unsigned int asid;
 	int ret = 0;
 
-	for (asid = 0; asid < TERN_NASIDS && !ret; asid++)
-		if (mmu->space[asid])
-			ret = invalidate(tdev, mmu->space[asid], 0, 0, true);
+	for (asid = 0; asid < TERN_NASIDS && !ret; asid++) {
+		struct tern_space gone = {.asid = asid}, *space = mmu->space[asid];
+
+		if (space || test_bit(asid, mmu->stale))
+			ret = invalidate(tdev, space ?: &gone, 0, 0, true);
+	}
+	if (!ret)
+		bitmap_zero(mmu->stale, TERN_NASIDS);
 	return ret;
 }
 

@@ -12,6 +12,7 @@
 #include <tern/hw.h>
 
 #include "tern_pt.h"
+#include "tern_sgt.h"
 
 struct sg_table;
 struct tern_device;
@@ -40,6 +41,8 @@ struct tern_mmu {
 	spinlock_t lock;
 	/** @space: Who has which number; 0 is the kernel's */
 	struct tern_space *space[TERN_NASIDS];
+	/** @stale: Numbers that were taken away when the device could not be asked to forget */
+	DECLARE_BITMAP(stale, TERN_NASIDS);
 	/** @clock: Counts uses of numbers */
 	u64 clock;
 	/** @asked: Sequence number of the last request */
@@ -84,20 +87,6 @@ struct tern_kmem {
 	struct drm_mm_node node;
 };
 
-/**
- * struct tern_sgt_place - Somewhere in a scatter list, which is long and has no index
- */
-struct tern_sgt_place {
-	/** @sgt: Scatter list: where the device finds a buffer */
-	struct sg_table *sgt;
-	/** @sg: Entry of it */
-	struct scatterlist *sg;
-	/** @left: Entries from there on; 0: it is shorter */
-	unsigned int left;
-	/** @begin: Where in the buffer the entry begins */
-	u64 begin;
-};
-
 int tern_mmu_init(struct tern_device *tdev);
 void tern_mmu_start(struct tern_device *tdev);
 void tern_mmu_stop(struct tern_device *tdev);
@@ -114,10 +103,6 @@ int tern_stock_fill(struct tern_device *tdev, struct tern_pt_stock *stock,
 		    const struct tern_pt_need *need);
 void tern_stock_empty(struct tern_device *tdev, struct tern_pt_stock *stock);
 void tern_tables_free(struct tern_device *tdev, struct tern_pt *list);
-typedef void (*tern_run_fn)(void *context, u64 at, u64 dma, u64 size);
-void tern_sgt_seek(struct tern_sgt_place *place, struct sg_table *sgt, u64 offset);
-void tern_sgt_walk(const struct tern_sgt_place *place, u64 offset, u64 size, tern_run_fn fn,
-		   void *context);
 void tern_need_sgt(struct tern_pt_need *need, u64 va, const struct tern_sgt_place *place,
 		   u64 offset, u64 size);
 void tern_map_sgt(struct tern_pt_update *update, u64 va, const struct tern_sgt_place *place,

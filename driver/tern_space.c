@@ -108,50 +108,6 @@ void tern_stock_empty(struct tern_device *tdev, struct tern_pt_stock *stock)
 
 /* ---- Scatter lists -------------------------------------------------------- */
 
-/**
- * tern_sgt_seek() - Find an offset in a scatter list
- * @place: Zeroed, or of another offset, from where it goes on if it can; result
- * @sgt: Where the device finds the buffer
- * @offset: Offset, inside it
- */
-void tern_sgt_seek(struct tern_sgt_place *place, struct sg_table *sgt, u64 offset)
-{
-	if (place->sgt != sgt || offset < place->begin)
-		*place = (struct tern_sgt_place) {
-			.sgt = sgt, .sg = sgt->sgl, .left = sgt->nents,
-		};
-	while (place->left && offset - place->begin >= sg_dma_len(place->sg)) {
-		place->begin += sg_dma_len(place->sg);
-		place->sg = sg_next(place->sg);
-		place->left--;
-	}
-}
-
-/**
- * tern_sgt_walk() - Go through the contiguous runs of part of a buffer
- * @place: Of @offset, by tern_sgt_seek()
- * @offset: First byte
- * @size: Bytes
- * @fn: Called for each run, with how far into the part it begins
- * @context: For @fn
- */
-void tern_sgt_walk(const struct tern_sgt_place *place, u64 offset, u64 size, tern_run_fn fn,
-		   void *context)
-{
-	struct scatterlist *sg = place->sg;
-	u64 at = 0, skip = offset - place->begin;
-	unsigned int left = place->left;
-
-	while (at < size && left--) {
-		u64 step = min(sg_dma_len(sg) - skip, size - at);
-
-		fn(context, at, sg_dma_address(sg) + skip, step);
-		skip = 0;
-		at += step;
-		sg = sg_next(sg);
-	}
-}
-
 struct need_context {
 	struct tern_pt_need *need;
 	u64 va;

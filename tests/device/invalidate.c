@@ -77,6 +77,16 @@ void mmu_drop_all(struct model *m)
 		drop(m, asid, 0, UINT64_MAX);
 }
 
+void mmu_ask_again(struct model *m)
+{
+	pthread_mutex_lock(&m->mmu.lock);
+	for (unsigned int i = 0; i < TLB_ENTRIES; i++) {
+		m->mmu.tlb[i].host = NULL;
+		m->mmu.tlb[i].logged = 0;
+	}
+	pthread_mutex_unlock(&m->mmu.lock);
+}
+
 /* ---- requests --------------------------------------------------------------------------------------- */
 void mmu_reset(struct model *m)
 {

@@ -65,6 +65,8 @@ bool mmu_load(struct model *m, unsigned int asid, uint64_t va, uint64_t *value);
 
 void mmu_log_again(struct model *m); /* pages are in the log once more when they are used next */
 void mmu_drop_all(struct model *m);
+/* Translations stay, as the contract lets them; where they lead the bus says anew. */
+void mmu_ask_again(struct model *m);
 
 /* ---- invalidate.c: under the model's lock ------------------------------------------------------------------ */
 void mmu_invalidate(struct model *m, uint32_t seq, unsigned int asid, uint64_t start, uint64_t end);

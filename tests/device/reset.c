@@ -10,10 +10,10 @@ bool dma_allowed(const struct model *m)
 	       !faults_on(&m->faults, FAULT_GONE);
 }
 
-/* Whoever holds translations drops them, soon: software polls DMA_IDLE. */
+/* Whoever has been let through asks again, soon: software polls DMA_IDLE. */
 void gate_changed(struct model *m)
 {
-	mmu_drop_all(m);
+	mmu_ask_again(m);
 	if (m->engine.running)
 		engine_flush(m);
 	if (mcu_uses_memory(m))

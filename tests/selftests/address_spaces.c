@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* More address spaces than the device tells apart: all of them get on, and none for another's sake. */
+#include "selftest_sysfs.h"
 #include "selftest_user.h"
 
 #define RING_VA 0x300000ull
@@ -63,8 +64,24 @@ static void those_who_hold_slots_are_idle(void)
 	close_all();
 }
 
+/* Whose number a space gets may have left while the device slept, and could not be told. */
+static void numbers_are_new_after_a_sleep(void)
+{
+	struct context *c = &context[0];
+
+	for (int i = 0; i < 4; i++) {
+		context_open(c);
+		image_fence(&c->image, TERN_REG_ARGS, 8, 7);
+		image_end(&c->image, c->code.map);
+		job_ends(c);
+		await_sleep();
+		context_close(c);
+	}
+}
+
 static const struct test tests[] = {
 	{"each in turn", each_in_turn},
+	{"numbers are new after a sleep", numbers_are_new_after_a_sleep},
 	{"those who hold slots are idle", those_who_hold_slots_are_idle},
 };
 
