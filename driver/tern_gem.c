@@ -200,13 +200,16 @@ struct drm_gem_object *tern_gem_prime_import(struct drm_device *drm, struct dma_
  * @attach: The attachment, mapped
  * @sgt: Where the device finds it
  *
- * Return: the object or an error pointer
+ * Return: the object or an error pointer: -EINVAL if it is not made of whole pages
  */
 struct drm_gem_object *tern_gem_import(struct drm_device *drm, struct dma_buf_attachment *attach,
 				       struct sg_table *sgt)
 {
-	struct drm_gem_object *obj = drm_gem_shmem_prime_import_sg_table(drm, attach, sgt);
+	struct drm_gem_object *obj;
 
+	if (!tern_sgt_holds(sgt, PAGE_ALIGN(attach->dmabuf->size)))
+		return ERR_PTR(-EINVAL);
+	obj = drm_gem_shmem_prime_import_sg_table(drm, attach, sgt);
 	if (!IS_ERR(obj))
 		tern_bo_list(to_tern_device(drm), to_tern_bo(obj));
 	return obj;
@@ -257,7 +260,9 @@ void tern_bo_detach(struct tern_bo *bo)
 	if (sgt && drm_gem_is_imported(obj)) {
 		dma_buf_unmap_attachment(obj->import_attach, sgt, DMA_BIDIRECTIONAL);
 	} else if (sgt && bo->kind != TERN_BO_PAGES) {
-		dma_unmap_sgtable(obj->dev->dev, sgt, tern_bo_direction(bo), 0);
+		/* Only BO_SYNC moves what it holds: its pages may be a process's, which goes on. */
+		dma_unmap_sgtable(obj->dev->dev, sgt, tern_bo_direction(bo),
+				  DMA_ATTR_SKIP_CPU_SYNC);
 		sg_free_table(sgt);
 		kfree(sgt);
 	}
@@ -346,7 +351,7 @@ static int bo_create(struct drm_file *drm_file, struct drm_tern_bo_create *args,
 {
 	struct tern_file *file = drm_file->driver_priv;
 	struct tern_bo *bo;
-	int ret;
+	int ret = 0;
 
 	args->size = PAGE_ALIGN(args->size);
 	bo = tern_bo_create(file->tdev, file->account, false, args->size, args->flags);
@@ -354,7 +359,11 @@ static int bo_create(struct drm_file *drm_file, struct drm_tern_bo_create *args,
 		return PTR_ERR(bo);
 	if (vm)
 		share_lock(bo, vm);
-	ret = drm_gem_handle_create(drm_file, &bo->base.base, &args->handle);
+	/* Its zeros have to reach memory before anybody looks past the caches, or writes there. */
+	if (bo->base.map_wc)
+		ret = PTR_ERR_OR_ZERO(tern_bo_sgt(bo));
+	if (!ret)
+		ret = drm_gem_handle_create(drm_file, &bo->base.base, &args->handle);
 	drm_gem_object_put(&bo->base.base);
 	return ret;
 }

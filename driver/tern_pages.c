@@ -122,7 +122,8 @@ static int pages_alloc(struct tern_bo *bo, size_t size)
 	unsigned long count = size >> PAGE_SHIFT;
 	int ret;
 
-	bo->base.pages = kvcalloc(count, sizeof(*bo->base.pages), GFP_KERNEL_ACCOUNT);
+	bo->base.pages = kvcalloc(count, sizeof(*bo->base.pages),
+				  GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	if (!bo->base.pages)
 		return -ENOMEM;
 	ret = sg_alloc_table(&bo->chunks, count, GFP_KERNEL_ACCOUNT);

@@ -131,7 +131,8 @@ static struct tern_user_memory *memory_alloc(unsigned long address, u64 size, bo
 	if (!memory)
 		return ERR_PTR(-ENOMEM);
 	memory->count = size >> PAGE_SHIFT;
-	memory->page = kvmalloc_array(memory->count, sizeof(*memory->page), GFP_KERNEL_ACCOUNT);
+	memory->page = kvmalloc_array(memory->count, sizeof(*memory->page),
+				      GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	ret = memory->page ? count(memory) : -ENOMEM;
 	if (!ret)
 		ret = pin(memory, address, read_only);

@@ -53,10 +53,12 @@ static void vm_release(struct work_struct *work)
 static void vm_free(struct drm_gpuvm *base)
 {
 	struct tern_vm *vm = to_tern_vm(base);
+	struct drm_device *drm = base->drm;
 
 	mutex_destroy(&vm->lock);
 	mutex_destroy(&vm->table_lock);
 	kfree(vm);
+	drm_dev_put(drm);
 }
 
 static const struct drm_gpuvm_ops vm_ops = {
@@ -179,6 +181,7 @@ static int vm_init_tree(struct tern_vm *vm, struct tern_device *tdev)
 
 	if (!root)
 		return -ENOMEM;
+	drm_dev_get(&tdev->drm); /* newer kernels do it, too */
 	drm_gpuvm_init(&vm->base, "tern", DRM_GPUVM_RESV_PROTECTED, &tdev->drm, root, TERN_VA_START,
 		       TERN_VA_END - TERN_VA_START, 0, 0, &vm_ops);
 	drm_gem_object_put(root);

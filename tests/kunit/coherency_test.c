@@ -45,14 +45,6 @@ int tern_check_bo_sync(const struct drm_tern_bo_sync *args, __u64 bo_size)
 {
 	return 0;
 }
-void tern_sgt_seek(struct tern_sgt_place *place, struct sg_table *sgt, u64 offset)
-{
-}
-void tern_sgt_walk(const struct tern_sgt_place *place, u64 offset, u64 size, tern_run_fn fn,
-		   void *context)
-{
-}
-
 static void sync(struct kunit *test, u64 dma, u64 size, u32 flags)
 {
 	struct tern_bo *bo = kunit_kzalloc(test, sizeof(*bo), GFP_KERNEL);

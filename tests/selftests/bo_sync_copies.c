@@ -145,6 +145,26 @@ static void user_is_stale(void)
 	stale(true);
 }
 
+/* Nobody moves what was not asked for, not even who gives the memory back. */
+static void closing_moves_nothing(void)
+{
+	struct shared s;
+
+	shared_open(&s, true);
+	need_copies(s.c.fd);
+	s.map[1] = 5;
+	move(&s, DRM_TERN_SYNC_TO_DEVICE, 0, PAGE);
+	s.map[1] = 6;
+	s.map[PAGE / 8] = 7;
+	context_close(&s.c);
+	for (int i = 0; i < 20; i++) { /* released where waiting is allowed */
+		usleep(50000);
+		EQUAL(s.map[1], 6);
+		EQUAL(s.map[PAGE / 8], 7);
+	}
+	munmap((void *)s.map, BYTES);
+}
+
 /* What the kernel itself looks at now and then cannot be such memory. */
 static void kernel_does_not_look(void)
 {
@@ -170,6 +190,7 @@ static const struct test tests[] = {
 	{"user memory arrives", user_arrives},
 	{"cached memory is stale without", cached_is_stale},
 	{"user memory is stale without", user_is_stale},
+	{"closing moves nothing", closing_moves_nothing},
 	{"what the kernel looks at is not cached", kernel_does_not_look},
 };
 

@@ -17,7 +17,7 @@ SKIPS = {
     **{(lane, "bo_sync_copies", test): "the device sees memory itself"
        for lane in ("7", "6.12", "arm64", "m32", "smp", "uml", "uml-6.12")
        for test in ("cached memory is stale without", "user memory is stale without",
-                    "what the kernel looks at is not cached")},
+                    "closing moves nothing", "what the kernel looks at is not cached")},
     ("swiotlb", "bo_userptr", "large pages are entries of their own"): "the device sees copies, in pieces of 2 KiB",
     **{(lane, "bo_userptr", "large pages are entries of their own"): "UML has no large pages"
        for lane in ("uml", "uml-6.12")},

@@ -188,7 +188,7 @@ struct drm_tern_limit {
  * struct drm_tern_limits - Limits of this file, and what it has used of them.
  */
 struct drm_tern_limits {
-	/** @buffers: Buffers; -EMFILE. */
+	/** @buffers: Buffers but imports; -EMFILE. */
 	struct drm_tern_limit buffers;
 	/** @buffer_bytes: Of buffers but user memory and imports, and of save areas; -EDQUOT. */
 	struct drm_tern_limit buffer_bytes;
