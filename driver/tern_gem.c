@@ -13,7 +13,8 @@
  * (tern_pages.c).
  *
  * Accounting: shmem pages are charged to the memory cgroup of whoever touches them first,
- * structures are GFP_KERNEL_ACCOUNT, bytes and numbers are limited per open file.
+ * structures are GFP_KERNEL_ACCOUNT. Bytes and numbers are limited per open file, but of imports:
+ * those of another driver are its own.
  */
 #include <linux/dma-buf.h>
 #include <linux/dma-map-ops.h>
