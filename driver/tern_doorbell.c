@@ -83,7 +83,7 @@ static vm_fault_t fault_awake(struct vm_fault *vmf, struct tern_doorbell *doorbe
 		ret = map_slot(vmf, doorbell);
 	mutex_unlock(&tdev->user.lock);
 	if (asleep) /* the bus does reset it, and a later fault finds the slot */
-		msleep_interruptible(TERN_BUS_RESET_LOOK_MS);
+		msleep(TERN_BUS_RESET_LOOK_MS);
 	return ret;
 }
 

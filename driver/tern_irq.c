@@ -87,9 +87,6 @@ void tern_irq_look(struct tern_device *tdev)
 	while ((causes = tern_read(tdev, TERN_REG_IRQ_STATUS))) {
 		bool other = causes & ~MEMORY_CAUSES;
 
-		/* Jobs may set those of memory as often as they like: each comes with a message. */
-		if (reads++ >= STATUS_READS && !other)
-			break;
 		others += other;
 		if (causes == ~0U || others > STATUS_READS) {
 			tern_reset_request(tdev, TERN_RUNG_POWER, "IRQ_STATUS is not plausible");
@@ -97,6 +94,11 @@ void tern_irq_look(struct tern_device *tdev)
 		}
 		tern_write(tdev, TERN_REG_IRQ_STATUS, causes);
 		seen |= causes;
+		/* Jobs may set those of memory at will. What is cleared interrupts anew. */
+		if (++reads > STATUS_READS && !other) {
+			tern_read(tdev, TERN_REG_IRQ_STATUS);
+			break;
+		}
 	}
 	handle_causes(tdev, seen);
 }

@@ -284,15 +284,13 @@ int tern_pm_get(struct tern_device *tdev)
  * That keeps it awake, except while the bus resets it: then its registers are not there, and this
  * waits. Takes struct tern_slots.lock.
  *
- * Return: 0, -ENODEV if the device has failed, or -EINTR
+ * Return: 0, -ENODEV if the device has failed, or -ERESTARTSYS
  */
 int tern_pm_lock(struct tern_device *tdev)
 {
 	do {
-		int ret = mutex_lock_interruptible(&tdev->slots.lock);
-
-		if (ret)
-			return ret;
+		if (mutex_lock_interruptible(&tdev->slots.lock))
+			break;
 		if (tdev->ready && !tdev->pm.asleep)
 			return 0;
 		mutex_unlock(&tdev->slots.lock);
@@ -300,7 +298,7 @@ int tern_pm_lock(struct tern_device *tdev)
 			return -ENODEV;
 		msleep_interruptible(TERN_BUS_RESET_LOOK_MS);
 	} while (!signal_pending(current));
-	return -EINTR;
+	return -ERESTARTSYS;
 }
 
 /**

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* More address spaces than the device tells apart: all of them get on, and none for another's sake. */
+#include <unistd.h>
+
 #include "selftest_sysfs.h"
 #include "selftest_user.h"
 
@@ -76,6 +78,8 @@ static void numbers_are_new_after_a_sleep(void)
 		job_ends(c);
 		await_sleep();
 		context_close(c);
+		usleep(300000); /* released where waiting is allowed */
+		CHECK(device_asleep());
 	}
 }
 

@@ -270,7 +270,8 @@ struct drm_tern_dev_query {
 /**
  * struct drm_tern_bo_create - Arguments of DRM_IOCTL_TERN_BO_CREATE.
  *
- * Zeroed memory, pinned while a VM maps it.
+ * Zeroed memory, pinned while a VM maps it. What is write-combined for the CPU is there, and
+ * pinned, from the start.
  *
  * -EMFILE, -EDQUOT: limits.
  */
